@@ -1,0 +1,37 @@
+//! The attribute and the `probe!` parser of [memprobe](https://docs.rs/memprobe); use them
+//! through that crate, which carries their documentation.
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "enabled")]
+mod args;
+#[cfg(feature = "enabled")]
+mod expand;
+#[cfg(feature = "enabled")]
+mod parse;
+#[cfg(feature = "enabled")]
+mod probe;
+
+use proc_macro::TokenStream;
+
+/// Reads what an annotated function allocates; see `memprobe::memprobe`.
+#[cfg(feature = "enabled")]
+#[proc_macro_attribute]
+pub fn memprobe(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(args.into(), item.into()).into()
+}
+
+/// Reads what an annotated function allocates; compiled out, it returns the item untouched.
+#[cfg(not(feature = "enabled"))]
+#[proc_macro_attribute]
+pub fn memprobe(_args: TokenStream, item: TokenStream) -> TokenStream {
+    item
+}
+
+/// What `memprobe::probe!` hands over: `crate path; "label", field = value, …`.
+#[cfg(feature = "enabled")]
+#[doc(hidden)]
+#[proc_macro]
+pub fn __probe(input: TokenStream) -> TokenStream {
+    probe::expand(input.into()).into()
+}

@@ -1,0 +1,135 @@
+//! `probe!("label", field = value, shown = %value, debugged = ?value)`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Ident, LitStr, Path, Result, Token};
+
+/// The names memprobe writes itself.
+const TAKEN: [&str; 30] = [
+    "message",
+    "memprobe",
+    "function",
+    "from",
+    "label",
+    "call_id",
+    "parent_id",
+    "uptime_us",
+    "peak",
+    "net",
+    "held",
+    "allocated",
+    "freed",
+    "rss",
+    "limit",
+    "jemalloc_allocated",
+    "jemalloc_active",
+    "jemalloc_resident",
+    "jemalloc_metadata",
+    "skipped",
+    "outcome",
+    "duration_us",
+    "call_peak",
+    "call_peak_from",
+    "call_peak_label",
+    "call_net",
+    "call_allocated",
+    "call_freed",
+    "rss_max",
+    "cold",
+];
+
+struct Probe {
+    krate: Path,
+    label: LitStr,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: Ident,
+    /// How `tracing` is to show it: as a value, by `Debug` (`?`) or by `Display` (`%`).
+    sigil: Sigil,
+    value: Expr,
+}
+
+enum Sigil {
+    Value,
+    Debug,
+    Display,
+}
+
+impl Parse for Probe {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let krate = input.call(Path::parse_mod_style)?;
+        input.parse::<Token![;]>()?;
+        if !input.peek(LitStr) {
+            return Err(input.error("expected a label, as in `probe!(\"decoded\")`"));
+        }
+        let label: LitStr = input.parse()?;
+        if label.value().is_empty() {
+            return Err(Error::new(label.span(), "a label must not be empty"));
+        }
+        let mut fields: Vec<Field> = Vec::new();
+        while !input.is_empty() {
+            input.parse::<Token![,]>()?;
+            if input.is_empty() {
+                break;
+            }
+            let field = Field::parse(input)?;
+            if fields.iter().any(|other| other.name == field.name) {
+                let message = format!("field `{}` is given twice", field.name);
+                return Err(Error::new(field.name.span(), message));
+            }
+            fields.push(field);
+        }
+        Ok(Probe { krate, label, fields })
+    }
+}
+
+impl Parse for Field {
+    fn parse(input: ParseStream) -> Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected a field, as in `rows = rows.len()`"));
+        }
+        let name = input.call(Ident::parse_any)?;
+        if TAKEN.contains(&name.unraw().to_string().as_str()) {
+            let message =
+                format!("`{name}` is a field that memprobe writes itself: choose another name");
+            return Err(Error::new(name.span(), message));
+        }
+        input.parse::<Token![=]>()?;
+        let sigil = if input.parse::<Option<Token![?]>>()?.is_some() {
+            Sigil::Debug
+        } else if input.parse::<Option<Token![%]>>()?.is_some() {
+            Sigil::Display
+        } else {
+            Sigil::Value
+        };
+        Ok(Field { name, sigil, value: input.parse()? })
+    }
+}
+
+pub fn expand(input: TokenStream) -> TokenStream {
+    let Probe { krate, label, fields } = match syn::parse2(input) {
+        Ok(probe) => probe,
+        Err(error) => return error.into_compile_error(),
+    };
+    let names = fields.iter().map(|field| field.name.unraw().to_string());
+    let values = fields.iter().map(|Field { sigil, value, .. }| match sigil {
+        Sigil::Value => quote_spanned!(value.span()=> &(#value)),
+        Sigil::Debug => quote_spanned!(value.span()=> &#krate::__private::debug(&(#value))),
+        Sigil::Display => quote_spanned!(value.span()=> &#krate::__private::display(&(#value))),
+    });
+    let point = quote!(#krate::__private::probe_point!(__POINT, #label, [#(#names),*]););
+    if fields.is_empty() {
+        return quote!({ #point #krate::__private::probe(&__POINT) });
+    }
+    quote!({
+        #point
+        if let ::core::option::Option::Some(event) = #krate::__private::probe_with(&__POINT) {
+            event.write(&[#(::core::option::Option::Some(#values)),*]);
+        }
+    })
+}

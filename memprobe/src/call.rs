@@ -1,0 +1,320 @@
+//! One call of one function: enter, point, exit.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::panicking;
+use std::time::Instant;
+
+use tracing::field::Value;
+
+use crate::event::{self, Callsite, Found, Rate, Reading, Who, Whole};
+use crate::jemalloc;
+use crate::meter::{self, Progress, Quiet};
+use crate::site::{Hit, Outcome, Point, Segment, Site, Stage, path_of};
+
+/// What a call carries beside its figures.
+pub(crate) struct Open {
+    stage: Cell<&'static Stage>,
+    ticket: Cell<Option<Box<Ticket>>>,
+}
+
+/// Taken by a call that was admitted: its events are written.
+pub(crate) struct Ticket {
+    who: Who,
+    started: Instant,
+    cold: bool,
+    last_rss: Option<u64>,
+    /// The highest level so far and the segment that reached it.
+    peak: u64,
+    peak_segment: Option<&'static Segment>,
+}
+
+impl Open {
+    pub fn new(stage: &'static Stage, ticket: Option<Box<Ticket>>) -> Open {
+        Open { stage: Cell::new(stage), ticket: Cell::new(ticket) }
+    }
+
+    pub fn into_parts(self) -> (&'static Stage, Option<Box<Ticket>>) {
+        (self.stage.get(), self.ticket.take())
+    }
+
+    pub fn stage(&self) -> &'static Stage {
+        self.stage.get()
+    }
+
+    pub fn take_ticket(&self) -> Option<Box<Ticket>> {
+        self.ticket.take()
+    }
+
+    /// Counts a call that starts, and writes its entry if it is admitted.
+    #[inline]
+    pub fn start(&self) {
+        let site = self.stage.get().site;
+        let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
+        if !jemalloc::is_global() {
+            event::warn_without_jemalloc();
+        }
+        if site.entry.is_wanted() || site.exit.is_wanted() {
+            self.admit(site, cold);
+        }
+    }
+
+    #[cold]
+    fn admit(&self, site: &'static Site, cold: bool) {
+        let Some(skipped) = site.rate.take(event::clock()) else { return };
+        let _quiet = Quiet::begin();
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        let who = Who {
+            function: site.name(),
+            call_id: CALLS.fetch_add(1, Relaxed),
+            parent_id: meter::find_open(Open::call_id),
+        };
+        let last_rss = event::entry(site.entry, who, skipped);
+        let started = Instant::now();
+        let ticket = Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None };
+        self.ticket.set(Some(Box::new(ticket)));
+    }
+
+    fn call_id(&self) -> Option<u64> {
+        self.with_ticket(|ticket| ticket.who.call_id)
+    }
+
+    fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
+        let mut ticket = self.ticket.take()?;
+        let seen = look(&mut ticket);
+        self.ticket.set(Some(ticket));
+        Some(seen)
+    }
+
+    /// Ends the segment that `progress` is in, at `point`.
+    #[inline]
+    fn end_segment(&self, point: &'static Point, progress: &Progress) -> &'static Segment {
+        let segment = point.segment(self.stage.get());
+        let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
+        segment.hit(&Hit {
+            bytes: progress.segment,
+            own: progress.segment.since(progress.nested),
+            peak: progress.segment_peak.max(0) as u64,
+            level,
+        });
+        self.stage.set(segment.to);
+        self.with_ticket(|ticket| {
+            if level > ticket.peak {
+                ticket.peak = level;
+                ticket.peak_segment = Some(segment);
+            }
+        });
+        segment
+    }
+
+    /// Counts a call that ends, and writes its exit if it was admitted.
+    #[inline]
+    pub fn finish(&self, progress: &Progress, outcome: Outcome) {
+        let site = self.stage.get().site;
+        let direct = ptr::eq(self.stage.get(), site.start());
+        let segment = self.end_segment(site.end(outcome), progress);
+        if !direct {
+            let call_peak = progress.call_peak.max(0) as u64;
+            site.whole(outcome).segment(site.start()).hit(&Hit {
+                bytes: progress.call,
+                own: jemalloc::Bytes::ZERO,
+                peak: call_peak,
+                level: call_peak,
+            });
+        }
+        if let Some(ticket) = self.ticket.take() {
+            write_exit(site, &ticket, segment, progress, outcome);
+            // Its memory is ours: it must not count as freed by the user.
+            let _quiet = Quiet::begin();
+            drop(ticket);
+        }
+    }
+}
+
+fn reading(segment: &Segment, progress: &Progress) -> Option<Reading> {
+    jemalloc::is_global().then(|| Reading {
+        from: segment.from.after,
+        label: segment.label,
+        allocated: progress.segment.allocated,
+        freed: progress.segment.freed,
+        peak: progress.segment_peak.max(0) as u64,
+        held: progress.call.net(),
+    })
+}
+
+#[cold]
+fn write_exit(
+    site: &'static Site,
+    ticket: &Ticket,
+    segment: &'static Segment,
+    progress: &Progress,
+    outcome: Outcome,
+) {
+    let _quiet = Quiet::begin();
+    let peak_segment = ticket.peak_segment.unwrap_or(segment);
+    let whole = Whole {
+        outcome: outcome.name(),
+        duration: ticket.started.elapsed(),
+        peak: progress.call_peak.max(0) as u64,
+        peak_from: peak_segment.from.after,
+        peak_label: peak_segment.label,
+        allocated: progress.call.allocated,
+        freed: progress.call.freed,
+        cold: ticket.cold,
+    };
+    let ends = (segment.from.after, segment.label);
+    event::exit(site.exit, ticket.who, ends, reading(segment, progress).as_ref(), &whole);
+}
+
+// --- a sync call --------------------------------------------------------------------------
+
+pin_project_lite::pin_project! {
+    /// The call of a sync function, on its stack.
+    pub struct Frame {
+        unwinding: Cell<bool>,
+        #[pin]
+        frame: meter::Frame,
+    }
+
+    impl PinnedDrop for Frame {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.as_ref().project_ref();
+            if let Some(progress) = this.frame.leave() {
+                // Also true in an ordinary call that a destructor makes during unwinding.
+                let panicked = panicking() && !this.unwinding.get();
+                let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
+                this.frame.open_call.finish(&progress, outcome);
+            }
+        }
+    }
+}
+
+impl Frame {
+    /// A frame that is not entered yet.
+    #[inline]
+    pub fn new(site: &'static Site) -> Frame {
+        let frame = meter::Frame::new(Open::new(site.start(), None));
+        Frame { unwinding: Cell::new(false), frame }
+    }
+
+    /// Starts the call; its end is the drop of the frame.
+    #[inline]
+    pub fn enter(self: Pin<&Frame>) {
+        let this = self.project_ref();
+        if this.frame.enter(&Progress::START) {
+            this.unwinding.set(panicking());
+            this.frame.get_ref().open_call.start();
+        }
+    }
+}
+
+// --- a probe ------------------------------------------------------------------------------
+
+/// The static of a `probe!`.
+pub struct ProbePoint {
+    point: Point,
+    callsite: &'static Callsite,
+    /// The path of the function that the probe stands in, by an item in it.
+    path: fn() -> &'static str,
+    rate: Rate,
+}
+
+impl ProbePoint {
+    #[doc(hidden)]
+    pub const fn new(
+        label: &'static str,
+        path: fn() -> &'static str,
+        callsite: &'static Callsite,
+    ) -> ProbePoint {
+        ProbePoint { point: Point::new(label), callsite, path, rate: Rate::new(10) }
+    }
+}
+
+/// A probe whose event is going to be written.
+pub struct Pending {
+    callsite: &'static Callsite,
+    found: Found,
+}
+
+/// Ends a segment, or takes a snapshot outside any call.
+#[inline]
+pub fn probe(point: &'static ProbePoint) {
+    if let Some(event) = reach(point) {
+        event.write(&[]);
+    }
+}
+
+/// The same for a probe with fields, whose values are asked for only if there is an event.
+#[inline]
+pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
+    reach(point)
+}
+
+#[inline]
+fn reach(point: &'static ProbePoint) -> Option<Pending> {
+    if meter::is_quiet() {
+        return None;
+    }
+    meter::innermost(|frame| match frame {
+        None => snapshot(point),
+        Some(frame) => {
+            let progress = frame.cut();
+            let call = &frame.open_call;
+            let segment = call.end_segment(&point.point, &progress);
+            let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
+            pending(point, |skipped| Found {
+                function: who.function,
+                label: segment.label,
+                who: Some(who),
+                reading: reading(segment, &progress),
+                from: Some(segment.from.after),
+                last_rss,
+                skipped,
+            })
+        }
+    })
+}
+
+#[cold]
+fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
+    event::warn_without_jemalloc();
+    pending(point, |skipped| Found {
+        function: path_of((point.path)()),
+        label: point.point.label(),
+        who: None,
+        reading: None,
+        from: None,
+        last_rss: None,
+        skipped,
+    })
+}
+
+fn pending(point: &'static ProbePoint, found: impl FnOnce(u64) -> Found) -> Option<Pending> {
+    if !point.callsite.is_wanted() {
+        return None;
+    }
+    let skipped = point.rate.take(event::clock())?;
+    Some(Pending { callsite: point.callsite, found: found(skipped) })
+}
+
+impl Pending {
+    /// Writes the event with the values of the user's fields.
+    #[cold]
+    pub fn write(&self, values: &[Option<&dyn Value>]) {
+        let _quiet = Quiet::begin();
+        let rss = event::probe(self.callsite, &self.found, values);
+        let ours = self.found.who.map(|who| who.call_id);
+        meter::find_open(|open| {
+            let shown = open.with_ticket(|ticket| {
+                let ours = Some(ticket.who.call_id) == ours;
+                if ours {
+                    ticket.last_rss = rss;
+                }
+                ours
+            });
+            shown.filter(|&ours| ours)
+        });
+    }
+}

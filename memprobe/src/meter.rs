@@ -1,0 +1,372 @@
+//! Exact bytes of one thread, nested: the logical counters, the one peak slot that jemalloc
+//! has for each thread, and the chain of frames that share it.
+//!
+//! All state of a thread is plain `Cell`s without a destructor, so that it can be used from
+//! inside the allocator and from late thread-local destructors.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::ptr;
+
+use crate::call::Open;
+use crate::jemalloc::{Bytes, Counters, Peak};
+
+struct Thread {
+    counters: Cell<Option<Counters>>,
+    peak: Cell<Option<&'static Peak>>,
+    /// The raw counters at the last reset of the peak slot.
+    base: Cell<Bytes>,
+    /// What memprobe and the subscriber spent on this thread.
+    spent: Cell<Bytes>,
+    /// The innermost open frame.
+    innermost: Cell<*const Frame>,
+    /// memprobe itself is at work: nothing is measured.
+    quiet: Cell<bool>,
+}
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread {
+            counters: Cell::new(None),
+            peak: Cell::new(None),
+            base: Cell::new(Bytes::ZERO),
+            spent: Cell::new(Bytes::ZERO),
+            innermost: Cell::new(ptr::null()),
+            quiet: Cell::new(false),
+        }
+    };
+}
+
+impl Thread {
+    #[inline]
+    fn raw(&self) -> Bytes {
+        match self.counters.get() {
+            Some(counters) => counters.read(),
+            None => self.start(),
+        }
+    }
+
+    #[cold]
+    fn start(&self) -> Bytes {
+        let counters = Counters::of_this_thread();
+        self.counters.set(Some(counters));
+        self.peak.set(Peak::get());
+        self.rebase();
+        counters.read()
+    }
+
+    /// The logical counters: what the program did, without what memprobe spent.
+    #[inline]
+    fn logical(&self, raw: Bytes) -> Bytes {
+        raw.since(self.spent.get())
+    }
+
+    /// Starts a new interval of the peak slot.
+    fn rebase(&self) {
+        if let Some(peak) = self.peak.get() {
+            peak.reset();
+        }
+        if let Some(counters) = self.counters.get() {
+            self.base.set(counters.read());
+        }
+    }
+
+    /// Hands what the peak slot holds to the innermost frame, and starts a new interval.
+    /// Gives the logical counters.
+    #[inline]
+    fn fold(&self) -> Bytes {
+        let raw = self.raw();
+        let base = self.base.get();
+        if raw != base {
+            self.fold_moved(raw, base);
+        }
+        self.logical(raw)
+    }
+
+    fn fold_moved(&self, raw: Bytes, base: Bytes) {
+        if raw.allocated != base.allocated
+            && let Some(frame) = self.innermost()
+        {
+            let above = self.peak.get().map_or(0, Peak::read);
+            let now = self.logical(raw).net();
+            frame.raise(now.max(self.logical(base).net() + above as i64));
+        }
+        self.rebase();
+    }
+
+    fn innermost(&self) -> Option<&Frame> {
+        // SAFETY: a frame is entered pinned and leaves the chain when it is dropped, which
+        // pinning promises before its memory goes; it cannot leave its thread. So what the
+        // chain points to is alive. The reference does not outlive a call of this module.
+        unsafe { self.innermost.get().as_ref() }
+    }
+}
+
+/// The place of one open call, or of one poll of one, in the chain of its thread.
+///
+/// Positions are logical counters of the thread. A poll starts with the positions at which
+/// the call would have started, had all of it run on this thread.
+pub(crate) struct Frame {
+    /// What the layer above keeps of the call; the meter does not look at it.
+    pub open_call: Open,
+    caller: Cell<*const Frame>,
+    /// In the chain.
+    open: Cell<bool>,
+    entered: Cell<Bytes>,
+    call: Cell<Bytes>,
+    segment: Cell<Bytes>,
+    /// What nested calls did in this segment.
+    nested: Cell<Bytes>,
+    /// Highest net of the thread seen since the frame was entered, in this segment of it and
+    /// in all.
+    segment_max: Cell<i64>,
+    call_max: Cell<i64>,
+    /// The peaks of earlier polls. Apart, because they are no business of today's caller.
+    earlier_segment_peak: Cell<i64>,
+    earlier_call_peak: Cell<i64>,
+    pinned: PhantomPinned,
+}
+
+/// What a call has done so far, independent of the thread: what a future keeps between polls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub call: Bytes,
+    /// Highest net of the call above its start.
+    pub call_peak: i64,
+    pub segment: Bytes,
+    pub nested: Bytes,
+    /// Highest net of the segment above its start.
+    pub segment_peak: i64,
+}
+
+impl Progress {
+    pub const START: Progress = Progress {
+        call: Bytes::ZERO,
+        call_peak: 0,
+        segment: Bytes::ZERO,
+        nested: Bytes::ZERO,
+        segment_peak: 0,
+    };
+
+    /// Net of the call at the start of its segment.
+    pub fn held_before(&self) -> i64 {
+        self.call.net() - self.segment.net()
+    }
+
+    /// A new segment starts here.
+    pub fn cut(&mut self) {
+        self.segment = Bytes::ZERO;
+        self.nested = Bytes::ZERO;
+        self.segment_peak = 0;
+    }
+}
+
+/// How far a net of the thread lies above the one at `start`.
+fn above(max: i64, start: Bytes) -> i64 {
+    max.wrapping_sub(start.net())
+}
+
+impl Frame {
+    pub const fn new(open_call: Open) -> Frame {
+        Frame {
+            open_call,
+            caller: Cell::new(ptr::null()),
+            open: Cell::new(false),
+            entered: Cell::new(Bytes::ZERO),
+            call: Cell::new(Bytes::ZERO),
+            segment: Cell::new(Bytes::ZERO),
+            nested: Cell::new(Bytes::ZERO),
+            segment_max: Cell::new(0),
+            call_max: Cell::new(0),
+            earlier_segment_peak: Cell::new(0),
+            earlier_call_peak: Cell::new(0),
+            pinned: PhantomPinned,
+        }
+    }
+
+    /// Opens the frame at the given progress; `false`, and nothing is opened, while memprobe
+    /// itself is at work.
+    #[inline]
+    pub fn enter(self: Pin<&Frame>, progress: &Progress) -> bool {
+        THREAD.with(|thread| {
+            if thread.quiet.get() || self.open.get() {
+                return false;
+            }
+            let now = thread.fold();
+            self.entered.set(now);
+            self.call.set(now.since(progress.call));
+            self.segment.set(now.since(progress.segment));
+            self.nested.set(progress.nested);
+            self.call_max.set(now.net());
+            self.segment_max.set(now.net());
+            self.earlier_call_peak.set(progress.call_peak);
+            self.earlier_segment_peak.set(progress.segment_peak);
+            self.caller.set(thread.innermost.replace(ptr::from_ref(self.get_ref())));
+            self.open.set(true);
+            true
+        })
+    }
+
+    /// Reads the frame, which is the innermost.
+    #[inline]
+    pub fn read(&self) -> Progress {
+        THREAD.with(|thread| {
+            let now = thread.fold();
+            self.progress(now)
+        })
+    }
+
+    fn progress(&self, now: Bytes) -> Progress {
+        let (call, segment) = (self.call.get(), self.segment.get());
+        Progress {
+            call: now.since(call),
+            call_peak: above(self.call_max.get(), call).max(self.earlier_call_peak.get()),
+            segment: now.since(segment),
+            nested: self.nested.get(),
+            segment_peak: above(self.segment_max.get(), segment)
+                .max(self.earlier_segment_peak.get()),
+        }
+    }
+
+    /// Ends the segment of the frame, which is the innermost: reads it and starts the next.
+    #[inline]
+    pub fn cut(&self) -> Progress {
+        THREAD.with(|thread| {
+            let now = thread.fold();
+            let progress = self.progress(now);
+            self.segment.set(now);
+            self.nested.set(Bytes::ZERO);
+            self.segment_max.set(now.net());
+            self.earlier_segment_peak.set(0);
+            progress
+        })
+    }
+
+    /// Closes the frame and credits its caller. `None` if it was not open.
+    #[inline]
+    pub fn leave(&self) -> Option<Progress> {
+        if !self.open.replace(false) {
+            return None;
+        }
+        THREAD.with(|thread| {
+            let now = thread.fold();
+            self.unlink(thread);
+            if let Some(caller) = self.caller_in(thread) {
+                caller.raise(self.call_max.get());
+                caller.nested.set(caller.nested.get().plus(now.since(self.entered.get())));
+            }
+            Some(self.progress(now))
+        })
+    }
+
+    fn caller_in<'a>(&self, _thread: &'a Thread) -> Option<&'a Frame> {
+        // SAFETY: as for `Thread::innermost`: callers are entered before and left after.
+        unsafe { self.caller.get().as_ref() }
+    }
+
+    /// Takes the frame out of the chain, wherever in it it stands: frames that are not
+    /// dropped in order must not leave a dangling link.
+    fn unlink(&self, thread: &Thread) {
+        if ptr::eq(thread.innermost.get(), self) {
+            thread.innermost.set(self.caller.get());
+            return;
+        }
+        let mut inner = thread.innermost();
+        while let Some(frame) = inner {
+            if ptr::eq(frame.caller.get(), self) {
+                frame.caller.set(self.caller.get());
+                return;
+            }
+            inner = frame.caller_in(thread);
+        }
+    }
+
+    #[inline]
+    fn raise(&self, net: i64) {
+        self.segment_max.set(self.segment_max.get().max(net));
+        self.call_max.set(self.call_max.get().max(net));
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// While it lives, nothing that this thread allocates or frees is in any figure.
+pub(crate) struct Quiet {
+    raw: Bytes,
+    outermost: bool,
+}
+
+impl Quiet {
+    pub fn begin() -> Quiet {
+        THREAD.with(|thread| {
+            thread.fold();
+            Quiet { raw: thread.raw(), outermost: !thread.quiet.replace(true) }
+        })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if !self.outermost {
+            return;
+        }
+        THREAD.with(|thread| {
+            let spent = thread.raw().since(self.raw);
+            thread.spent.set(thread.spent.get().plus(spent));
+            thread.rebase();
+            thread.quiet.set(false);
+        });
+    }
+}
+
+/// Whether memprobe itself is at work on this thread.
+pub(crate) fn is_quiet() -> bool {
+    THREAD.with(|thread| thread.quiet.get())
+}
+
+/// Shows the innermost open frame of this thread.
+#[inline]
+pub(crate) fn innermost<T>(look: impl FnOnce(Option<&Frame>) -> T) -> T {
+    THREAD.with(|thread| look(thread.innermost()))
+}
+
+/// Looks from the innermost open call of this thread outwards.
+pub(crate) fn find_open<T>(mut look: impl FnMut(&Open) -> Option<T>) -> Option<T> {
+    THREAD.with(|thread| {
+        let mut at = thread.innermost();
+        while let Some(frame) = at {
+            if let found @ Some(_) = look(&frame.open_call) {
+                return found;
+            }
+            at = frame.caller_in(thread);
+        }
+        None
+    })
+}
+
+/// A `realloc` that jemalloc may do in place, exactly: jemalloc adds the new size before it
+/// takes off the old one, also where the block does not move and both never live at once.
+#[cfg(feature = "jemalloc")]
+#[inline]
+pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) -> *mut u8 {
+    THREAD.with(|thread| {
+        let Some(frame) = thread.innermost().filter(|_| !thread.quiet.get()) else {
+            return realloc();
+        };
+        let before = thread.fold();
+        let new = realloc();
+        if new.is_null() {
+            return new;
+        }
+        let after = thread.logical(thread.raw());
+        let both = if new == old { 0 } else { after.since(before).freed as i64 };
+        frame.raise(after.net().wrapping_add(both));
+        thread.rebase();
+        new
+    })
+}
