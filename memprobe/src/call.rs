@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tracing::field::Value;
 
-use crate::event::{self, Callsite, Found, Rate, Reading, Who, Whole};
+use crate::event::{self, Bucket, Callsite, Found, Reading, Who, Whole};
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
 use crate::site::{Hit, Outcome, Point, Segment, Site, Stage, path_of};
@@ -63,7 +63,7 @@ impl Open {
 
     #[cold]
     fn admit(&self, site: &'static Site, cold: bool) {
-        let Some(skipped) = site.rate.take(event::clock()) else { return };
+        let Some(skipped) = site.bucket.take(event::clock(), site.rate) else { return };
         let _quiet = Quiet::begin();
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let who = Who {
@@ -218,7 +218,7 @@ pub struct ProbePoint {
     callsite: &'static Callsite,
     /// The path of the function that the probe stands in, by an item in it.
     path: fn() -> &'static str,
-    rate: Rate,
+    bucket: Bucket,
 }
 
 impl ProbePoint {
@@ -228,7 +228,7 @@ impl ProbePoint {
         path: fn() -> &'static str,
         callsite: &'static Callsite,
     ) -> ProbePoint {
-        ProbePoint { point: Point::new(label), callsite, path, rate: Rate::new(10) }
+        ProbePoint { point: Point::new(label), callsite, path, bucket: Bucket::new() }
     }
 }
 
@@ -264,7 +264,8 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
             let call = &frame.open_call;
             let segment = call.end_segment(&point.point, &progress);
             let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
-            pending(point, |skipped| Found {
+            // A probe in a loop is passed over by the measure of its function's own rate.
+            pending(point, segment.from.site.rate, |skipped| Found {
                 function: who.function,
                 label: segment.label,
                 who: Some(who),
@@ -277,10 +278,13 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     })
 }
 
+/// Snapshots of one probe outside any call that are written, a second.
+const SNAPSHOTS: u32 = 10;
+
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     event::warn_without_jemalloc();
-    pending(point, |skipped| Found {
+    pending(point, SNAPSHOTS, |skipped| Found {
         function: path_of((point.path)()),
         label: point.point.label(),
         who: None,
@@ -291,11 +295,15 @@ fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     })
 }
 
-fn pending(point: &'static ProbePoint, found: impl FnOnce(u64) -> Found) -> Option<Pending> {
+fn pending(
+    point: &'static ProbePoint,
+    rate: u32,
+    found: impl FnOnce(u64) -> Found,
+) -> Option<Pending> {
     if !point.callsite.is_wanted() {
         return None;
     }
-    let skipped = point.rate.take(event::clock())?;
+    let skipped = point.bucket.take(event::clock(), rate)?;
     Some(Pending { callsite: point.callsite, found: found(skipped) })
 }
 

@@ -91,27 +91,26 @@ fn is_bridged(level: Level) -> bool {
 
 // --- how often ---------------------------------------------------------------------------
 
-/// How many events a second, with a burst of twice that (the generic cell rate algorithm:
-/// one word, the time at which the bucket is full again).
-pub(crate) struct Rate {
-    per_second: u32,
+/// Which events are written: so many a second, with a burst of twice that (the generic cell
+/// rate algorithm: one word, the time at which the bucket is full again).
+pub(crate) struct Bucket {
     full_at: AtomicU64,
     skipped: AtomicU64,
 }
 
-impl Rate {
-    pub const fn new(per_second: u32) -> Rate {
-        Rate { per_second, full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
+impl Bucket {
+    pub const fn new() -> Bucket {
+        Bucket { full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
     }
 
-    /// Takes one event from the bucket. Gives how many were passed over before it, or `None`
-    /// if this one is.
-    pub fn take(&self, now: u64) -> Option<u64> {
-        if self.per_second == 0 {
+    /// Takes one event of `rate` a second (0 for no limit). Gives how many were passed over
+    /// before it, or `None` if this one is.
+    pub fn take(&self, now: u64, rate: u32) -> Option<u64> {
+        if rate == 0 {
             return Some(0);
         }
-        let each = 1_000_000_000 / u64::from(self.per_second);
-        let burst = each * u64::from(self.per_second) * 2;
+        let each = 1_000_000_000 / u64::from(rate);
+        let burst = each * u64::from(rate) * 2;
         let take = |full_at: u64| {
             let next = full_at.max(now) + each;
             (next <= now + burst).then_some(next)

@@ -11,7 +11,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
 };
 
-use crate::event::{Callsite, Rate};
+use crate::event::{Bucket, Callsite};
 use crate::jemalloc::Bytes;
 use crate::meter::Quiet;
 
@@ -36,7 +36,9 @@ pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
     path: fn() -> &'static str,
-    pub(crate) rate: Rate,
+    /// Calls written a second; 0 is no limit.
+    pub(crate) rate: u32,
+    pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
     start: OnceLock<Stage>,
@@ -59,7 +61,8 @@ impl Site {
         Site {
             name,
             path,
-            rate: Rate::new(rate),
+            rate,
+            bucket: Bucket::new(),
             entry,
             exit,
             start: OnceLock::new(),

@@ -1,1 +1,5 @@
-//! What the scenarios in `tests/` share.
+//! What the scenarios in `tests/` share: an exact counter that knows nothing of memprobe's
+//! ways, and a subscriber that keeps what it sees.
+
+pub mod exact;
+pub mod record;

@@ -1,0 +1,20 @@
+//! Random nested scopes against the independent counter, under `global_allocator!()`'s
+//! allocator: everything equal to the byte, peaks at most 64 KiB under and never over.
+
+mod random_scopes;
+
+#[global_allocator]
+static ALLOCATOR: memprobe_tests::exact::Exact<memprobe::Allocator> =
+    memprobe_tests::exact::Exact(memprobe::Allocator);
+
+#[test]
+fn figures_are_exact() {
+    random_scopes::run(|ours, exact, smallest| {
+        assert!(ours <= exact.peak, "peak {ours} is over {exact:?}");
+        if smallest >= 64 << 10 {
+            assert_eq!(ours, exact.peak, "peaks of large blocks are exact: {exact:?}");
+        } else {
+            assert!(exact.peak - ours <= 64 << 10, "peak {ours} is far under {exact:?}");
+        }
+    });
+}
