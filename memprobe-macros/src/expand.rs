@@ -10,7 +10,7 @@ use crate::parse::Function;
 
 /// The only exit: a mistake gives its error beside the untouched item, so that nothing that
 /// uses the item errs as well.
-pub fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = syn::parse2::<Args>(args);
     let function = syn::parse2::<Function>(item.clone());
     let error = match (args, function) {
@@ -133,10 +133,8 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     let follow = |future: &[TokenTree]| {
         let (head, body) = future.split_at(future.len() - 1);
         let body = &body[0];
-        let inner = match &hint {
-            Some(hint) => quote!({ #hint match () { () => #body } }),
-            None => quote!(#body),
-        };
+        let inner =
+            hint.as_ref().map_or(quote!(#body), |hint| quote!({ #hint match () { () => #body } }));
         quote!(#krate::__private::follow(&__MEMPROBE, #(#head)* #inner))
     };
     if let Some(start) = async_block(&tokens).filter(|&start| starts_statement(&tokens, start)) {

@@ -18,7 +18,7 @@ use proc_macro::TokenStream;
 #[cfg(feature = "enabled")]
 #[proc_macro_attribute]
 pub fn memprobe(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(args.into(), item.into()).into()
+    expand::expand(args.into(), &item.into()).into()
 }
 
 /// Reads what an annotated function allocates; compiled out, it returns the item untouched.

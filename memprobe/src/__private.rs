@@ -4,7 +4,7 @@ pub use memprobe_macros::__probe;
 pub use tracing;
 
 pub use crate::call::{Frame, ProbePoint, probe, probe_with};
-pub use crate::event::Callsite;
+pub use crate::callsite::Callsite;
 pub use crate::follow::follow;
 pub use crate::site::Site;
 pub use crate::{__fields as fields, __probe_point as probe_point, __site as site};
@@ -57,23 +57,12 @@ macro_rules! __probe_point {
 #[macro_export]
 macro_rules! __callsite {
     ($callsite:ident, $level:ident, $target:expr, $fields:expr) => {
-        static $callsite: $crate::__private::Callsite = {
-            static METADATA: $crate::__private::tracing::Metadata<'static> =
-                $crate::__private::tracing::Metadata::new(
-                    "memprobe",
-                    $target,
-                    $crate::__private::tracing::Level::$level,
-                    ::core::option::Option::Some(::core::file!()),
-                    ::core::option::Option::Some(::core::line!()),
-                    ::core::option::Option::Some(::core::module_path!()),
-                    $crate::__private::tracing::field::FieldSet::new(
-                        $fields,
-                        $callsite.identifier(),
-                    ),
-                    $crate::__private::tracing::metadata::Kind::EVENT,
-                );
-            $crate::__private::Callsite::new(&METADATA)
-        };
+        static $callsite: $crate::__private::Callsite = $crate::__private::Callsite::new(
+            $target,
+            $crate::__private::tracing::Level::$level,
+            (::core::file!(), ::core::line!(), ::core::module_path!()),
+            $fields,
+        );
     };
 }
 

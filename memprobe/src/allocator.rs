@@ -3,6 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
+#[cfg(target_env = "msvc")]
+use std::alloc::System as Jemalloc;
+#[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 
 /// jemalloc as the global allocator, with exact peaks where blocks are resized.

@@ -9,10 +9,13 @@ use std::time::Instant;
 
 use tracing::field::Value;
 
-use crate::event::{self, Bucket, Callsite, Found, Reading, Who, Whole};
+use crate::bytes::Bytes;
+use crate::callsite::{Bucket, Callsite, clock};
+use crate::event::{self, Found, Reading, Who, Whole};
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
-use crate::site::{Hit, Outcome, Point, Segment, Site, Stage, path_of};
+use crate::site::{Outcome, Point, Segment, Site, Stage, path_of};
+use crate::totals::Hit;
 
 /// What a call carries beside its figures.
 pub(crate) struct Open {
@@ -34,10 +37,6 @@ pub(crate) struct Ticket {
 impl Open {
     pub fn new(stage: &'static Stage, ticket: Option<Box<Ticket>>) -> Open {
         Open { stage: Cell::new(stage), ticket: Cell::new(ticket) }
-    }
-
-    pub fn into_parts(self) -> (&'static Stage, Option<Box<Ticket>>) {
-        (self.stage.get(), self.ticket.take())
     }
 
     pub fn stage(&self) -> &'static Stage {
@@ -63,7 +62,7 @@ impl Open {
 
     #[cold]
     fn admit(&self, site: &'static Site, cold: bool) {
-        let Some(skipped) = site.bucket.take(event::clock(), site.rate) else { return };
+        let Some(skipped) = site.bucket.take(clock(), site.rate) else { return };
         let _quiet = Quiet::begin();
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let who = Who {
@@ -93,7 +92,7 @@ impl Open {
     fn end_segment(&self, point: &'static Point, progress: &Progress) -> &'static Segment {
         let segment = point.segment(self.stage.get());
         let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
-        segment.hit(&Hit {
+        segment.totals.add(&Hit {
             bytes: progress.segment,
             own: progress.segment.since(progress.nested),
             peak: progress.segment_peak.max(0) as u64,
@@ -117,9 +116,9 @@ impl Open {
         let segment = self.end_segment(site.end(outcome), progress);
         if !direct {
             let call_peak = progress.call_peak.max(0) as u64;
-            site.whole(outcome).segment(site.start()).hit(&Hit {
+            site.whole(outcome).segment(site.start()).totals.add(&Hit {
                 bytes: progress.call,
-                own: jemalloc::Bytes::ZERO,
+                own: Bytes::ZERO,
                 peak: call_peak,
                 level: call_peak,
             });
@@ -133,10 +132,8 @@ impl Open {
     }
 }
 
-fn reading(segment: &Segment, progress: &Progress) -> Option<Reading> {
+fn reading(progress: &Progress) -> Option<Reading> {
     jemalloc::is_global().then(|| Reading {
-        from: segment.from.after,
-        label: segment.label,
         allocated: progress.segment.allocated,
         freed: progress.segment.freed,
         peak: progress.segment_peak.max(0) as u64,
@@ -165,7 +162,7 @@ fn write_exit(
         cold: ticket.cold,
     };
     let ends = (segment.from.after, segment.label);
-    event::exit(site.exit, ticket.who, ends, reading(segment, progress).as_ref(), &whole);
+    event::exit(site.exit, ticket.who, ends, reading(progress).as_ref(), &whole);
 }
 
 // --- a sync call --------------------------------------------------------------------------
@@ -269,7 +266,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
                 function: who.function,
                 label: segment.label,
                 who: Some(who),
-                reading: reading(segment, &progress),
+                reading: reading(&progress),
                 from: Some(segment.from.after),
                 last_rss,
                 skipped,
@@ -303,7 +300,7 @@ fn pending(
     if !point.callsite.is_wanted() {
         return None;
     }
-    let skipped = point.bucket.take(event::clock(), rate)?;
+    let skipped = point.bucket.take(clock(), rate)?;
     Some(Pending { callsite: point.callsite, found: found(skipped) })
 }
 

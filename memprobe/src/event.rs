@@ -1,133 +1,19 @@
-//! One `tracing` event at each point: what is written, and how often.
+//! One `tracing` event at each point: what is written.
 
-use std::fmt::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use tracing::callsite::{Callsite as _, DefaultCallsite};
+use tracing::Level;
 use tracing::field::Value;
-use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::{Level, Metadata};
 
-use crate::jemalloc::{self, Heap};
+use crate::callsite::{Callsite, clock};
+use crate::jemalloc;
+use crate::line::{Line, short};
 use crate::meter::Quiet;
-use crate::process;
-
-/// A place in the program that writes events, in a static.
-pub struct Callsite {
-    inner: DefaultCallsite,
-    known: AtomicBool,
-}
-
-impl Callsite {
-    #[doc(hidden)]
-    pub const fn new(metadata: &'static Metadata<'static>) -> Callsite {
-        Callsite { inner: DefaultCallsite::new(metadata), known: AtomicBool::new(false) }
-    }
-
-    /// What a subscriber knows this place by.
-    #[doc(hidden)]
-    pub const fn identifier(&'static self) -> tracing::callsite::Identifier {
-        tracing::callsite::Identifier(&self.inner)
-    }
-
-    /// Whether anybody may want the event: by the cached interest only, because `enabled`
-    /// may not be asked without dispatching.
-    #[inline]
-    pub(crate) fn is_wanted(&'static self) -> bool {
-        let level = *self.inner.metadata().level();
-        level <= STATIC_MAX_LEVEL
-            && ((level <= LevelFilter::current() && self.has_interest()) || is_bridged(level))
-    }
-
-    fn has_interest(&'static self) -> bool {
-        if !self.known.load(Relaxed) {
-            // The first question registers the callsite, which allocates.
-            let _quiet = Quiet::begin();
-            self.known.store(true, Relaxed);
-            return !self.inner.interest().is_never();
-        }
-        !self.inner.interest().is_never()
-    }
-
-    /// Writes one event; `values` are those of the callsite's fields, in order. A subscriber
-    /// that panics must not take down the function that is measured, least of all while the
-    /// program unwinds.
-    fn dispatch(&'static self, values: &[Option<&dyn Value>]) {
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            let metadata = self.inner.metadata();
-            let level = *metadata.level();
-            let values = metadata.fields().value_set_all(values);
-            let interest = self.inner.interest();
-            let enabled = level <= LevelFilter::current()
-                && !interest.is_never()
-                && (interest.is_always()
-                    || tracing::dispatcher::get_default(|current| current.enabled(metadata)));
-            if enabled {
-                tracing::Event::dispatch(metadata, &values);
-            }
-            tracing::__tracing_log!(level, self.inner, &values);
-        }));
-    }
-}
-
-impl fmt::Debug for Callsite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.metadata().fmt(f)
-    }
-}
-
-/// Whether `tracing` hands its events to `log` and `log` takes this level.
-#[allow(unused_variables)]
-fn is_bridged(level: Level) -> bool {
-    tracing::if_log_enabled! {
-        level,
-        { tracing::level_to_log!(level) <= tracing::log::max_level() }
-        else { false }
-    }
-}
-
-// --- how often ---------------------------------------------------------------------------
-
-/// Which events are written: so many a second, with a burst of twice that (the generic cell
-/// rate algorithm: one word, the time at which the bucket is full again).
-pub(crate) struct Bucket {
-    full_at: AtomicU64,
-    skipped: AtomicU64,
-}
-
-impl Bucket {
-    pub const fn new() -> Bucket {
-        Bucket { full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
-    }
-
-    /// Takes one event of `rate` a second (0 for no limit). Gives how many were passed over
-    /// before it, or `None` if this one is.
-    pub fn take(&self, now: u64, rate: u32) -> Option<u64> {
-        if rate == 0 {
-            return Some(0);
-        }
-        let each = 1_000_000_000 / u64::from(rate);
-        let burst = each * u64::from(rate) * 2;
-        let take = |full_at: u64| {
-            let next = full_at.max(now) + each;
-            (next <= now + burst).then_some(next)
-        };
-        if self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok() {
-            return Some(self.skipped.swap(0, Relaxed));
-        }
-        self.skipped.fetch_add(1, Relaxed);
-        None
-    }
-}
-
-/// Nanoseconds since memprobe first looked at the clock.
-pub(crate) fn clock() -> u64 {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(Instant::now).elapsed().as_nanos() as u64
-}
+use crate::process::Heap;
+use crate::system;
+use crate::units::{Scaled, Signed, Took};
 
 /// jemalloc's figures within the budget: refreshing them may take 5 % of wall time, with a
 /// burst of 5 ms.
@@ -147,8 +33,6 @@ fn heap_within_budget() -> Option<Heap> {
     BUSY.store(false, Relaxed);
     heap
 }
-
-// --- what is written ---------------------------------------------------------------------
 
 /// Names of the fields, in order; the user's own stand right after `label`.
 #[doc(hidden)]
@@ -191,8 +75,6 @@ pub(crate) struct Who {
 /// What one segment did, as it is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
-    pub from: &'static str,
-    pub label: &'static str,
     pub allocated: u64,
     pub freed: u64,
     pub peak: u64,
@@ -218,19 +100,19 @@ pub(crate) struct Whole {
 }
 
 /// The figures of the process that every event carries.
-struct Surroundings {
+pub(crate) struct Surroundings {
     uptime_us: u64,
-    rss: Option<u64>,
-    limit: Option<u64>,
+    pub rss: Option<u64>,
+    pub limit: Option<u64>,
     heap: Option<Heap>,
 }
 
 impl Surroundings {
     fn look() -> Surroundings {
         Surroundings {
-            uptime_us: process::uptime_us(Instant::now()),
-            rss: process::rss(),
-            limit: process::limit(),
+            uptime_us: system::uptime_us(Instant::now()),
+            rss: system::rss(),
+            limit: system::limit(),
             heap: heap_within_budget(),
         }
     }
@@ -355,7 +237,7 @@ pub(crate) fn exit(
     whole: &Whole,
 ) {
     let around = Surroundings::look();
-    let rss_max = process::rss_max();
+    let rss_max = system::rss_max();
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     let _ =
@@ -422,17 +304,12 @@ pub(crate) fn exit(
 /// Says once, to the first subscriber that wants it, that there are no heap figures.
 pub(crate) fn warn_without_jemalloc() {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    static METADATA: Metadata<'static> = Metadata::new(
-        "memprobe",
+    static CALLSITE: Callsite = Callsite::new(
         "memprobe",
         Level::WARN,
-        Some(file!()),
-        Some(line!()),
-        Some(module_path!()),
-        tracing::field::FieldSet::new(&["message", "memprobe"], CALLSITE.identifier()),
-        tracing::metadata::Kind::EVENT,
+        (file!(), line!(), module_path!()),
+        &["message", "memprobe"],
     );
-    static CALLSITE: Callsite = Callsite::new(&METADATA);
     if TOLD.load(Relaxed) || jemalloc::is_global() || !CALLSITE.is_wanted() {
         return;
     }
@@ -441,146 +318,5 @@ pub(crate) fn warn_without_jemalloc() {
         let message = "jemalloc is not the global allocator, so memprobe has no heap figures: \
                        add `memprobe::global_allocator!();` to the crate with `main`";
         CALLSITE.dispatch(&[value(&message), value(&"warning")]);
-    }
-}
-
-// --- text for people ----------------------------------------------------------------------
-
-/// One line of at most 140 ASCII characters.
-struct Line {
-    bytes: [u8; 140],
-    len: usize,
-}
-
-impl Line {
-    fn new() -> Line {
-        Line { bytes: [0; 140], len: 0 }
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
-    }
-
-    fn rss(&mut self, around: &Surroundings, last: Option<u64>) {
-        let Some(rss) = around.rss else { return };
-        let _ = write!(self, "; rss {}", Scaled(rss));
-        if let Some(last) = last {
-            let _ = write!(self, " ({})", Signed(rss.wrapping_sub(last) as i64));
-        }
-        if let Some(limit) = around.limit {
-            let _ = write!(self, " of {}", Scaled(limit));
-        }
-        self.percent(rss, around.limit);
-    }
-
-    fn percent(&mut self, part: u64, limit: Option<u64>) {
-        if let Some(limit) = limit.filter(|&limit| limit > 0) {
-            let _ = write!(self, " ({}%)", u128::from(part) * 100 / u128::from(limit));
-        }
-    }
-
-    fn holds(&mut self, held: i64) {
-        let sign = if held < 0 { "-" } else { "" };
-        let _ = write!(self, "{sign}{}", Scaled(held.unsigned_abs()));
-    }
-
-    fn segment(&mut self, from: &str, label: &str) {
-        self.label(from);
-        let _ = self.write_str(" -> ");
-        self.label(label);
-    }
-
-    /// The field has the label whole; here it must leave room for the figures.
-    fn label(&mut self, label: &str) {
-        self.clipped(label, 18);
-    }
-
-    fn clipped(&mut self, text: &str, most: usize) {
-        if text.chars().count() <= most {
-            let _ = self.write_str(text);
-            return;
-        }
-        let kept: usize = text.chars().take(most - 2).map(char::len_utf8).sum();
-        let _ = self.write_str(&text[..kept]);
-        let _ = self.write_str("..");
-    }
-}
-
-impl fmt::Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for char in text.chars() {
-            let Some(place) = self.bytes.get_mut(self.len) else { return Err(fmt::Error) };
-            *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };
-            self.len += 1;
-        }
-        Ok(())
-    }
-}
-
-/// The last part of a function's path, with its type for a method.
-fn short(path: &str) -> Short<'_> {
-    Short(path)
-}
-
-struct Short<'a>(&'a str);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 28;
-        let mut parts = self.0.rsplit("::");
-        let name = parts.next().unwrap_or(self.0);
-        let of = parts.next().filter(|of| {
-            let is_type = of.trim_start_matches('<').starts_with(|c: char| c.is_uppercase());
-            is_type && of.len() + name.len() + 2 <= MOST
-        });
-        if let Some(of) = of {
-            write!(f, "{}::", of.trim_matches(['<', '>']))?;
-        }
-        let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
-        f.write_str(&name[..end])
-    }
-}
-
-/// Bytes in the unit that people read.
-pub(crate) struct Scaled(pub u64);
-
-impl fmt::Display for Scaled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0;
-        if bytes < 1 << 10 {
-            return write!(f, "{bytes} B");
-        }
-        // The next unit where rounding would reach it.
-        if bytes < (1 << 20) - (1 << 9) {
-            return write!(f, "{:.0} KiB", bytes as f64 / 1024.0);
-        }
-        if bytes < (1 << 30) - (1 << 19) / 10 {
-            return write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-        }
-        write!(f, "{:.2} GiB", bytes as f64 / f64::from(1 << 30))
-    }
-}
-
-/// Bytes with a sign.
-pub(crate) struct Signed(pub i64);
-
-impl fmt::Display for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { '-' } else { '+' };
-        write!(f, "{sign}{}", Scaled(self.0.unsigned_abs()))
-    }
-}
-
-/// A duration in the unit that people read.
-struct Took(Duration);
-
-impl fmt::Display for Took {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let us = self.0.as_micros();
-        match us {
-            0..10_000 => write!(f, "{us} us"),
-            10_000..10_000_000 => write!(f, "{} ms", us / 1000),
-            _ => write!(f, "{} s", us / 1_000_000),
-        }
     }
 }

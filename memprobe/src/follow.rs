@@ -97,7 +97,9 @@ impl Suspended {
                 self.progress = UNPOLLED;
             }
             self.ticket = frame.open_call.take_ticket();
-            part();
+            if part().is_some() {
+                self.stage = None;
+            }
             return;
         }
         if first {

@@ -9,35 +9,8 @@ use std::sync::OnceLock;
 use tikv_jemalloc_ctl::{epoch, stats};
 use tikv_jemalloc_sys::{mallctl, mallctlbymib, mallctlnametomib};
 
-/// Bytes a thread has ever allocated and freed, as usable (size-class) bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bytes {
-    pub allocated: u64,
-    pub freed: u64,
-}
-
-impl Bytes {
-    pub const ZERO: Bytes = Bytes { allocated: 0, freed: 0 };
-
-    /// `allocated − freed`; exact also when the counters of a call started below zero.
-    pub fn net(self) -> i64 {
-        self.allocated.wrapping_sub(self.freed) as i64
-    }
-
-    pub fn since(self, start: Bytes) -> Bytes {
-        Bytes {
-            allocated: self.allocated.wrapping_sub(start.allocated),
-            freed: self.freed.wrapping_sub(start.freed),
-        }
-    }
-
-    pub fn plus(self, more: Bytes) -> Bytes {
-        Bytes {
-            allocated: self.allocated.wrapping_add(more.allocated),
-            freed: self.freed.wrapping_add(more.freed),
-        }
-    }
-}
+use crate::bytes::Bytes;
+use crate::process::Heap;
 
 /// The two counters of one thread, where jemalloc itself keeps them.
 #[derive(Clone, Copy)]
@@ -132,24 +105,6 @@ impl Peak {
             );
         }
     }
-}
-
-/// jemalloc's figures for the whole process, in bytes, under jemalloc's own names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Heap {
-    /// Bytes allocated by the program (memory in thread caches counts as allocated).
-    pub allocated: u64,
-    /// Bytes in pages that hold at least one allocation.
-    pub active: u64,
-    /// Bytes jemalloc uses for its own bookkeeping.
-    pub metadata: u64,
-    /// Bytes in physically resident pages that jemalloc maps; not the process's RSS.
-    pub resident: u64,
-    /// Bytes in extents that jemalloc has mapped.
-    pub mapped: u64,
-    /// Bytes in mappings that jemalloc keeps for later use.
-    pub retained: u64,
 }
 
 /// Refreshes jemalloc's `epoch` and reads the process's figures: 8 to 130 µs, and it takes

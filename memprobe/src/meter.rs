@@ -9,8 +9,9 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::ptr;
 
+use crate::bytes::Bytes;
 use crate::call::Open;
-use crate::jemalloc::{Bytes, Counters, Peak};
+use crate::jemalloc::{Counters, Peak};
 
 struct Thread {
     counters: Cell<Option<Counters>>,
@@ -23,6 +24,8 @@ struct Thread {
     innermost: Cell<*const Frame>,
     /// memprobe itself is at work: nothing is measured.
     quiet: Cell<bool>,
+    /// A `realloc` came through memprobe's allocator while memprobe was at work.
+    realloc_seen: Cell<bool>,
 }
 
 thread_local! {
@@ -34,6 +37,7 @@ thread_local! {
             spent: Cell::new(Bytes::ZERO),
             innermost: Cell::new(ptr::null()),
             quiet: Cell::new(false),
+            realloc_seen: Cell::new(false),
         }
     };
 }
@@ -85,9 +89,7 @@ impl Thread {
     }
 
     fn fold_moved(&self, raw: Bytes, base: Bytes) {
-        if raw.allocated != base.allocated
-            && let Some(frame) = self.innermost()
-        {
+        if let Some(frame) = self.innermost().filter(|_| raw.allocated != base.allocated) {
             let above = self.peak.get().map_or(0, Peak::read);
             let now = self.logical(raw).net();
             frame.raise(now.max(self.logical(base).net() + above as i64));
@@ -125,7 +127,7 @@ pub(crate) struct Frame {
     /// The peaks of earlier polls. Apart, because they are no business of today's caller.
     earlier_segment_peak: Cell<i64>,
     earlier_call_peak: Cell<i64>,
-    pinned: PhantomPinned,
+    _pinned: PhantomPinned,
 }
 
 /// What a call has done so far, independent of the thread: what a future keeps between polls.
@@ -153,13 +155,6 @@ impl Progress {
     pub fn held_before(&self) -> i64 {
         self.call.net() - self.segment.net()
     }
-
-    /// A new segment starts here.
-    pub fn cut(&mut self) {
-        self.segment = Bytes::ZERO;
-        self.nested = Bytes::ZERO;
-        self.segment_peak = 0;
-    }
 }
 
 /// How far a net of the thread lies above the one at `start`.
@@ -181,7 +176,7 @@ impl Frame {
             call_max: Cell::new(0),
             earlier_segment_peak: Cell::new(0),
             earlier_call_peak: Cell::new(0),
-            pinned: PhantomPinned,
+            _pinned: PhantomPinned,
         }
     }
 
@@ -205,15 +200,6 @@ impl Frame {
             self.caller.set(thread.innermost.replace(ptr::from_ref(self.get_ref())));
             self.open.set(true);
             true
-        })
-    }
-
-    /// Reads the frame, which is the innermost.
-    #[inline]
-    pub fn read(&self) -> Progress {
-        THREAD.with(|thread| {
-            let now = thread.fold();
-            self.progress(now)
         })
     }
 
@@ -349,15 +335,26 @@ pub(crate) fn find_open<T>(mut look: impl FnMut(&Open) -> Option<T>) -> Option<T
     })
 }
 
+/// Whether the global allocator is memprobe's own, which sends its reallocs here.
+pub(crate) fn is_realloc_seen() -> bool {
+    let _quiet = Quiet::begin();
+    let mut block = std::hint::black_box(Vec::<u8>::with_capacity(64 << 10));
+    block.reserve_exact(128 << 10);
+    drop(std::hint::black_box(block));
+    THREAD.with(|thread| thread.realloc_seen.get())
+}
+
 /// A `realloc` that jemalloc may do in place, exactly: jemalloc adds the new size before it
 /// takes off the old one, also where the block does not move and both never live at once.
 #[cfg(feature = "jemalloc")]
 #[inline]
 pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) -> *mut u8 {
     THREAD.with(|thread| {
-        let Some(frame) = thread.innermost().filter(|_| !thread.quiet.get()) else {
+        if thread.quiet.get() {
+            thread.realloc_seen.set(true);
             return realloc();
-        };
+        }
+        let Some(frame) = thread.innermost() else { return realloc() };
         let before = thread.fold();
         let new = realloc();
         if new.is_null() {

@@ -1,12 +1,25 @@
-//! What the operating system says of the process: RSS, its highest, and the limit.
+//! Figures of the whole process, as values.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::path::PathBuf;
 
-pub use crate::jemalloc::Heap;
+/// jemalloc's figures for the whole process, in bytes, under jemalloc's own names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Heap {
+    /// Bytes allocated by the program (memory in thread caches counts as allocated).
+    pub allocated: u64,
+    /// Bytes in pages that hold at least one allocation.
+    pub active: u64,
+    /// Bytes jemalloc uses for its own bookkeeping.
+    pub metadata: u64,
+    /// Bytes in physically resident pages that jemalloc maps; not the process's RSS.
+    pub resident: u64,
+    /// Bytes in extents that jemalloc has mapped.
+    pub mapped: u64,
+    /// Bytes in mappings that jemalloc keeps for later use.
+    pub retained: u64,
+}
 
 /// Figures of the whole process. A figure that cannot be had is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,267 +77,5 @@ impl fmt::Display for LimitSource {
             LimitSource::Lambda => f.write_str("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
             LimitSource::Cgroup(file) => file.display().fmt(f),
         }
-    }
-}
-
-/// Reads the figures of the process now. Takes 8 to 130 µs, most of it for jemalloc's epoch.
-///
-/// ```
-/// let process = memprobe::process();
-/// if let (Some(used), Some(limit)) = (process.used(), &process.limit) {
-///     println!("{used} of {} bytes, by {}", limit.bytes, limit.source);
-/// }
-/// ```
-pub fn process() -> Process {
-    let _quiet = crate::meter::Quiet::begin();
-    Process { heap: crate::jemalloc::heap(), ..System::at(Path::new("/")).read() }
-}
-
-/// The limit, looked up once: neither Lambda nor a container changes it under a process.
-pub(crate) fn limit() -> Option<u64> {
-    static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
-    *LIMIT.get_or_init(|| System::at(Path::new("/")).limit().map(|limit| limit.bytes))
-}
-
-/// RSS by one `pread` of a descriptor that is kept; 0.7 µs.
-pub(crate) fn rss() -> Option<u64> {
-    /// Pages and pid are told apart from the descriptor of a parent before `fork`.
-    static STATM: OnceLock<Option<(u32, File)>> = OnceLock::new();
-    static PAGE: OnceLock<u64> = OnceLock::new();
-    let page = *PAGE.get_or_init(page_size);
-    let kept = STATM
-        .get_or_init(|| Some((std::process::id(), File::open("/proc/self/statm").ok()?)))
-        .as_ref();
-    let mut buffer = [0; 96];
-    let len = match kept {
-        Some((pid, file)) if *pid == std::process::id() => read_at_start(file, &mut buffer)?,
-        // A kept descriptor goes on reading the process that opened it.
-        _ => read_at_start(&File::open("/proc/self/statm").ok()?, &mut buffer)?,
-    };
-    statm_rss(std::str::from_utf8(&buffer[..len]).ok()?, page)
-}
-
-#[cfg(unix)]
-fn read_at_start(file: &File, buffer: &mut [u8]) -> Option<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, 0).ok()
-}
-
-#[cfg(not(unix))]
-fn read_at_start(_file: &File, _buffer: &mut [u8]) -> Option<usize> {
-    None
-}
-
-fn statm_rss(statm: &str, page: u64) -> Option<u64> {
-    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    pages.checked_mul(page)
-}
-
-/// `AT_PAGESZ` of the auxiliary vector: 16 bytes a pair on every 64-bit Linux.
-fn page_size() -> u64 {
-    const AT_PAGESZ: u64 = 6;
-    let auxv = fs::read("/proc/self/auxv").unwrap_or_default();
-    auxv.chunks_exact(16)
-        .map(|pair| {
-            let (key, value) = pair.split_at(8);
-            let number = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).unwrap_or(0);
-            (number(key), number(value))
-        })
-        .find(|(key, _)| *key == AT_PAGESZ)
-        .map_or(4096, |(_, size)| size)
-}
-
-/// `VmHWM`, bytes.
-pub(crate) fn rss_max() -> Option<u64> {
-    kib_field(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
-}
-
-/// Time since this was first asked: shown beside events because not every subscriber prints
-/// a time.
-pub(crate) fn uptime_us(now: std::time::Instant) -> u64 {
-    static FIRST: OnceLock<std::time::Instant> = OnceLock::new();
-    static BEFORE: AtomicU64 = AtomicU64::new(0);
-    let first = *FIRST.get_or_init(|| {
-        BEFORE.store(since_start_us().unwrap_or(0), Relaxed);
-        now
-    });
-    BEFORE.load(Relaxed) + now.saturating_duration_since(first).as_micros() as u64
-}
-
-/// Age of the process, from field 22 of `/proc/self/stat`, in clock ticks of 10 ms.
-fn since_start_us() -> Option<u64> {
-    const TICK_US: u64 = 10_000;
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let uptime: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let start: u64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
-    ((uptime * 1e6) as u64).checked_sub(start * TICK_US)
-}
-
-/// The value of a line `Name:   123 kB`, in bytes.
-fn kib_field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-    kib.checked_mul(1024)
-}
-
-/// The files of a system, under a root that tests can choose.
-pub(crate) struct System<'a> {
-    root: &'a Path,
-    lambda: Option<String>,
-}
-
-impl<'a> System<'a> {
-    pub fn at(root: &'a Path) -> System<'a> {
-        System { root, lambda: std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok() }
-    }
-
-    fn text(&self, path: impl AsRef<Path>) -> Option<String> {
-        let path = path.as_ref();
-        fs::read_to_string(self.root.join(path.strip_prefix("/").unwrap_or(path))).ok()
-    }
-
-    pub fn read(&self) -> Process {
-        let status = self.text("/proc/self/status").unwrap_or_default();
-        let groups = self.groups();
-        Process {
-            heap: None,
-            rss: if self.root == Path::new("/") { rss() } else { kib_field(&status, "VmRSS:") },
-            rss_max: kib_field(&status, "VmHWM:"),
-            cgroup_usage: self.usage(&groups),
-            limit: self.limit(),
-            address_space_limit: self.address_space_limit(),
-            physical: self.text("/proc/meminfo").and_then(|text| kib_field(&text, "MemTotal:")),
-        }
-    }
-
-    /// Lambda's memory size, else the smallest limit of the process's cgroup and of all
-    /// above it.
-    pub fn limit(&self) -> Option<Limit> {
-        let lambda = self.lambda.as_deref().and_then(|mib| mib.trim().parse::<u64>().ok());
-        if let Some(bytes) = lambda.and_then(|mib| mib.checked_mul(1 << 20)).filter(|&b| b > 0) {
-            return Some(Limit { bytes, source: LimitSource::Lambda });
-        }
-        self.groups()
-            .iter()
-            .filter_map(|group| {
-                let file = group.dir.join(group.version.limit_file());
-                let bytes: u64 = self.text(&file)?.trim().parse().ok()?;
-                // Version 1 says "unlimited" by the largest page-aligned i64.
-                (bytes < 1 << 62).then_some(Limit { bytes, source: LimitSource::Cgroup(file) })
-            })
-            .min_by_key(|limit| limit.bytes)
-    }
-
-    /// Usage of the group whose limit is the smallest, or of the process's own.
-    fn usage(&self, groups: &[Group]) -> Option<u64> {
-        let tightest = match self.limit().map(|limit| limit.source) {
-            Some(LimitSource::Cgroup(file)) => groups.iter().find(|g| file.starts_with(&g.dir)),
-            _ => groups.first(),
-        };
-        let group = tightest?;
-        let usage: u64 =
-            self.text(group.dir.join(group.version.usage_file()))?.trim().parse().ok()?;
-        let stat = self.text(group.dir.join("memory.stat"))?;
-        let reclaimable = stat.lines().find_map(|line| {
-            line.strip_prefix(group.version.inactive_file())?.trim().parse::<u64>().ok()
-        })?;
-        Some(usage.saturating_sub(reclaimable))
-    }
-
-    /// The process's memory cgroup and those above it, innermost first.
-    fn groups(&self) -> Vec<Group> {
-        let lines = self.text("/proc/self/cgroup").unwrap_or_default();
-        let mounts = self.text("/proc/self/mountinfo").unwrap_or_default();
-        let mut entries = lines.lines().filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.split_once(':')
-        });
-        // In a hybrid set-up the memory controller is in version 1 if it is named there.
-        let (version, path) =
-            match entries.clone().find(|(names, _)| names.split(',').any(|n| n == "memory")) {
-                Some((_, path)) => (Version::V1, path),
-                None => match entries.find(|(names, _)| names.is_empty()) {
-                    Some((_, path)) => (Version::V2, path),
-                    None => return Vec::new(),
-                },
-            };
-        let Some(mount) = mounts.lines().find_map(|line| Mount::parse(line, version)) else {
-            return Vec::new();
-        };
-        let mut groups = Vec::new();
-        // Inside a container the mount shows a part of the tree: what stands above it is
-        // out of reach. Where the path leads out of the mount, its top is the group itself.
-        let inside = Path::new(path).strip_prefix(&mount.shows).unwrap_or(Path::new(""));
-        let outside = inside.components().any(|part| part.as_os_str() == "..");
-        let inside = if outside { Path::new("") } else { inside };
-        for above in inside.ancestors() {
-            groups.push(Group { dir: mount.at.join(above), version });
-        }
-        groups
-    }
-
-    fn address_space_limit(&self) -> Option<u64> {
-        let limits = self.text("/proc/self/limits")?;
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-        line.split_ascii_whitespace().next()?.parse().ok()
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
-    V1,
-    V2,
-}
-
-impl Version {
-    fn limit_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.limit_in_bytes",
-            Version::V2 => "memory.max",
-        }
-    }
-
-    fn usage_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.usage_in_bytes",
-            Version::V2 => "memory.current",
-        }
-    }
-
-    /// Page cache that the kernel takes back before it kills.
-    fn inactive_file(self) -> &'static str {
-        match self {
-            Version::V1 => "total_inactive_file ",
-            Version::V2 => "inactive_file ",
-        }
-    }
-}
-
-struct Group {
-    dir: PathBuf,
-    version: Version,
-}
-
-/// One cgroup mount of `/proc/self/mountinfo`.
-struct Mount {
-    /// The part of the group tree that it shows.
-    shows: PathBuf,
-    at: PathBuf,
-}
-
-impl Mount {
-    fn parse(line: &str, version: Version) -> Option<Mount> {
-        let (place, kind) = line.split_once(" - ")?;
-        let mut kind = kind.split(' ');
-        let is_ours = match version {
-            Version::V1 => {
-                kind.next() == Some("cgroup")
-                    && kind.nth(1)?.split(',').any(|name| name == "memory")
-            }
-            Version::V2 => kind.next() == Some("cgroup2"),
-        };
-        let mut place = place.split(' ').skip(3);
-        let (shows, at) = (place.next()?, place.next()?);
-        is_ours.then(|| Mount { shows: shows.into(), at: at.into() })
     }
 }

@@ -1,0 +1,100 @@
+//! How often which value was seen, in log-linear buckets.
+
+/// Four buckets for each power of two, so the middle of a bucket is at most 12.5 % off.
+/// Values up to 2^48 bytes; higher ones count in the last bucket.
+pub(crate) const BUCKETS: usize = 4 + 46 * 4;
+
+/// The bucket of a value.
+#[cfg(feature = "enabled")]
+pub(crate) fn bucket(value: u64) -> usize {
+    if value < 4 {
+        return value as usize;
+    }
+    let power = value.ilog2();
+    let quarter = (value >> (power - 2)) & 3;
+    ((power as usize - 1) * 4 + quarter as usize).min(BUCKETS - 1)
+}
+
+/// The middle of a bucket.
+fn middle(bucket: usize) -> u64 {
+    if bucket < 4 {
+        return bucket as u64;
+    }
+    let power = bucket / 4 + 1;
+    let width = 1_u64 << (power - 2);
+    (4 + bucket as u64 % 4) * width + width / 2
+}
+
+/// How often which value was seen. A value is known to within 12.5 %.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    total: u64,
+    counts: Box<[u64; BUCKETS]>,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Distribution { total: 0, counts: Box::new([0; BUCKETS]) }
+    }
+}
+
+impl Distribution {
+    /// Values that are 0 may be in the total only, and not in the buckets.
+    #[cfg(feature = "enabled")]
+    pub(crate) fn add(&mut self, total: u64, counts: &[u64; BUCKETS]) {
+        self.total += total;
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+
+    /// The value that `q` (0 to 1) of all values do not exceed, in bytes, at most 12.5 % off;
+    /// `None` if there was no value.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        if self.total == 0 {
+            return None;
+        }
+        let rank = ((q.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
+        let counted: u64 = self.counts.iter().sum();
+        let mut seen = self.total.saturating_sub(counted);
+        if seen >= rank {
+            return Some(0);
+        }
+        for (bucket, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return Some(middle(bucket));
+            }
+        }
+        self.counts.iter().rposition(|&count| count > 0).map(middle)
+    }
+}
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_a_bucket_is_at_most_an_eighth_off() {
+        let mut value = 1_u64;
+        while value < 1 << 47 {
+            for value in [value - 1, value, value + value / 3] {
+                let error = middle(bucket(value)).abs_diff(value);
+                assert!(error * 8 <= value, "{value} counts as {}", middle(bucket(value)));
+            }
+            value += value / 7 + 1;
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn quantiles_count_the_zeros_that_no_bucket_holds() {
+        let mut some = Distribution::default();
+        assert_eq!(some.quantile(0.5), None);
+        let mut counts = [0; BUCKETS];
+        counts[bucket(1 << 20)] = 40;
+        some.add(100, &counts);
+        assert_eq!(some.quantile(0.5), Some(0));
+        assert!(some.quantile(0.99).is_some_and(|bytes| bytes.abs_diff(1 << 20) <= 1 << 17));
+    }
+}

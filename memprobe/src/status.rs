@@ -1,0 +1,182 @@
+//! Whether memprobe can do its work here, and what to add where it cannot.
+
+use std::fmt;
+
+use crate::process::Limit;
+use crate::units::Scaled;
+
+/// What memprobe has to work with, asked by [`status`](crate::status()).
+///
+/// `Display` prints a line for each, with what to add for each "no".
+///
+/// ```
+/// eprintln!("{}", memprobe::status());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether memprobe is compiled in (its feature `enabled`).
+    pub compiled_in: bool,
+    /// Where Rust's allocations go.
+    pub allocator: GlobalAllocator,
+    /// jemalloc's version, where jemalloc is linked.
+    pub jemalloc: Option<&'static str>,
+    /// The readings, and which of them can be had.
+    pub readings: Vec<Reading>,
+    /// What the process is killed at.
+    pub limit: Option<Limit>,
+    /// Whether anybody listens.
+    pub events: Events,
+}
+
+/// Where Rust's allocations go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GlobalAllocator {
+    /// Not to jemalloc: there are no heap figures.
+    #[default]
+    Other,
+    /// To jemalloc, through another wrapper than memprobe's: where large blocks are resized,
+    /// a peak is an upper bound.
+    Jemalloc,
+    /// To jemalloc through `memprobe::global_allocator!()`: all figures are exact.
+    Memprobe,
+}
+
+/// One of the readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// What is read, by the name of jemalloc or of the system's file.
+    pub name: &'static str,
+    /// Whether it can be had.
+    pub available: bool,
+}
+
+/// Whether anybody listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Events {
+    /// There is no `tracing` subscriber.
+    #[default]
+    NoSubscriber,
+    /// There is one, but it wants no event of memprobe's at INFO, nor any of those reached.
+    Unwanted,
+    /// A subscriber wants them.
+    Wanted {
+        /// Places that write events, of those that were reached so far.
+        wanted: usize,
+        /// Places that were reached so far; two for each function, one for each probe.
+        reached: usize,
+    },
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.compiled_in {
+            return f.write_str(
+                "memprobe is compiled out: build with its feature `enabled`, \
+                 as in `memprobe = { …, features = [\"enabled\"] }`\n",
+            );
+        }
+        writeln!(f, "memprobe {} is compiled in", env!("CARGO_PKG_VERSION"))?;
+        f.write_str("allocator: ")?;
+        f.write_str(match self.allocator {
+            GlobalAllocator::Memprobe => "jemalloc, by memprobe::global_allocator!()",
+            GlobalAllocator::Jemalloc => {
+                "jemalloc, by another wrapper: peaks are upper bounds where large blocks are \
+                 resized; for exact ones replace your #[global_allocator] by \
+                 `memprobe::global_allocator!();`"
+            }
+            GlobalAllocator::Other => {
+                "not jemalloc, so there are no heap figures: add \
+                 `memprobe::global_allocator!();` to the crate with `main`, in place of a \
+                 #[global_allocator] of its own"
+            }
+        })?;
+        match self.jemalloc {
+            Some(version) => writeln!(f, "\njemalloc: {version}")?,
+            None => f.write_str("\njemalloc: not linked\n")?,
+        }
+        f.write_str("readings:")?;
+        for Reading { name, available } in &self.readings {
+            write!(f, " {name}{}", if *available { "" } else { " (cannot be had)" })?;
+        }
+        match &self.limit {
+            Some(limit) => {
+                writeln!(f, "\nlimit: {}, from {}", Scaled(limit.bytes), limit.source)?;
+            }
+            None => f.write_str(
+                "\nlimit: none; neither AWS_LAMBDA_FUNCTION_MEMORY_SIZE nor a memory cgroup \
+                 sets one\n",
+            )?,
+        }
+        match self.events {
+            Events::NoSubscriber => f.write_str(
+                "events: nobody listens; install a subscriber in `main`, as in \
+                 `tracing_subscriber::fmt::init();`\n",
+            ),
+            Events::Unwanted => f.write_str(
+                "events: the subscriber does not want them; add `memprobe=info` to its filter, \
+                 as in `RUST_LOG=warn,memprobe=info`\n",
+            ),
+            Events::Wanted { wanted, reached } => {
+                writeln!(f, "events: wanted at {wanted} of the {reached} places reached so far")
+            }
+        }
+    }
+}
+
+/// Says whether memprobe can do its work in this program.
+#[cfg(feature = "enabled")]
+pub fn status() -> Status {
+    use crate::{jemalloc, meter, system};
+
+    let global = jemalloc::is_global();
+    let allocator = match (global, meter::is_realloc_seen()) {
+        (false, _) => GlobalAllocator::Other,
+        (true, false) => GlobalAllocator::Jemalloc,
+        (true, true) => GlobalAllocator::Memprobe,
+    };
+    let process = system::process();
+    let readings = [
+        ("thread.allocated", global),
+        ("thread.deallocated", global),
+        ("thread.peak", global && jemalloc::Peak::get().is_some()),
+        ("stats", process.heap.is_some()),
+        ("rss", process.rss.is_some()),
+        ("VmHWM", process.rss_max.is_some()),
+    ]
+    .map(|(name, available)| Reading { name, available });
+    Status {
+        compiled_in: true,
+        allocator,
+        jemalloc: jemalloc::version(),
+        readings: readings.into(),
+        limit: process.limit,
+        events: events(),
+    }
+}
+
+#[cfg(feature = "enabled")]
+fn events() -> Events {
+    use crate::callsite::{Callsite, reached_and_wanted};
+
+    // Stands for all points of the default level, also before any was reached.
+    static SAMPLE: Callsite = Callsite::new(
+        "memprobe::status",
+        tracing::Level::INFO,
+        (file!(), line!(), module_path!()),
+        &["message"],
+    );
+    let sample = SAMPLE.is_wanted();
+    let (reached, wanted) = reached_and_wanted();
+    let (reached, wanted) = (reached.saturating_sub(1), wanted.saturating_sub(sample.into()));
+    if sample || wanted > 0 {
+        Events::Wanted { wanted, reached }
+    } else if tracing::dispatcher::has_been_set() {
+        Events::Unwanted
+    } else {
+        Events::NoSubscriber
+    }
+}
