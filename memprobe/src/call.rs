@@ -62,9 +62,9 @@ impl Open {
 
     #[cold]
     fn admit(&self, site: &'static Site, cold: bool) {
+        static CALLS: AtomicU64 = AtomicU64::new(1);
         let Some(skipped) = site.bucket.take(clock(), site.rate) else { return };
         let _quiet = Quiet::begin();
-        static CALLS: AtomicU64 = AtomicU64::new(1);
         let who = Who {
             function: site.name(),
             call_id: CALLS.fetch_add(1, Relaxed),

@@ -29,20 +29,23 @@ fn middle(bucket: usize) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Distribution {
     total: u64,
+    /// No value is higher.
+    most: u64,
     counts: Box<[u64; BUCKETS]>,
 }
 
 impl Default for Distribution {
     fn default() -> Self {
-        Distribution { total: 0, counts: Box::new([0; BUCKETS]) }
+        Distribution { total: 0, most: 0, counts: Box::new([0; BUCKETS]) }
     }
 }
 
 impl Distribution {
     /// Values that are 0 may be in the total only, and not in the buckets.
     #[cfg(feature = "enabled")]
-    pub(crate) fn add(&mut self, total: u64, counts: &[u64; BUCKETS]) {
+    pub(crate) fn add(&mut self, total: u64, most: u64, counts: &[u64; BUCKETS]) {
         self.total += total;
+        self.most = self.most.max(most);
         for (sum, count) in self.counts.iter_mut().zip(counts) {
             *sum += count;
         }
@@ -63,10 +66,10 @@ impl Distribution {
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;
             if seen >= rank {
-                return Some(middle(bucket));
+                return Some(middle(bucket).min(self.most));
             }
         }
-        self.counts.iter().rposition(|&count| count > 0).map(middle)
+        self.counts.iter().rposition(|&count| count > 0).map(|_| self.most)
     }
 }
 
@@ -93,8 +96,8 @@ mod tests {
         assert_eq!(some.quantile(0.5), None);
         let mut counts = [0; BUCKETS];
         counts[bucket(1 << 20)] = 40;
-        some.add(100, &counts);
+        some.add(100, 1 << 20, &counts);
         assert_eq!(some.quantile(0.5), Some(0));
-        assert!(some.quantile(0.99).is_some_and(|bytes| bytes.abs_diff(1 << 20) <= 1 << 17));
+        assert_eq!(some.quantile(0.99), Some(1 << 20), "not above the highest");
     }
 }

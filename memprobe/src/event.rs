@@ -128,14 +128,6 @@ impl Surroundings {
     }
 }
 
-fn value<T: Value>(value: &T) -> Option<&dyn Value> {
-    Some(value)
-}
-
-fn maybe<T: Value>(value: &Option<T>) -> Option<&dyn Value> {
-    value.as_ref().map(|value| value as &dyn Value)
-}
-
 /// Writes the entry of a call; gives the RSS it showed.
 pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Option<u64> {
     let around = Surroundings::look();
@@ -145,19 +137,19 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
     let heap = around.heap();
     let skipped = (skipped > 0).then_some(skipped);
     callsite.dispatch(&[
-        value(&line.text()),
-        value(&"entry"),
-        value(&who.function),
-        value(&who.call_id),
-        maybe(&who.parent_id),
-        value(&around.uptime_us),
-        maybe(&around.rss),
-        maybe(&around.limit),
-        maybe(&heap[0]),
-        maybe(&heap[1]),
-        maybe(&heap[2]),
-        maybe(&heap[3]),
-        maybe(&skipped),
+        Some(&line.text()),
+        Some(&"entry"),
+        Some(&who.function),
+        Some(&who.call_id),
+        Some(&who.parent_id),
+        Some(&around.uptime_us),
+        Some(&around.rss),
+        Some(&around.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&skipped),
     ]);
     around.rss
 }
@@ -204,27 +196,26 @@ pub(crate) fn probe(
     let skipped = (found.skipped > 0).then_some(found.skipped);
     let kind = if found.who.is_some() { "probe" } else { "snapshot" };
     let text = line.text();
-    let mut values: Vec<Option<&dyn Value>> =
-        vec![value(&text), value(&kind), value(&function), maybe(&found.from), value(&found.label)];
-    values.extend_from_slice(user);
-    values.extend([
-        maybe(&call_id),
-        maybe(&parent_id),
-        value(&around.uptime_us),
-        maybe(&peak),
-        maybe(&net),
-        maybe(&held),
-        maybe(&allocated),
-        maybe(&freed),
-        maybe(&around.rss),
-        maybe(&around.limit),
-        maybe(&heap[0]),
-        maybe(&heap[1]),
-        maybe(&heap[2]),
-        maybe(&heap[3]),
-        maybe(&skipped),
-    ]);
-    callsite.dispatch(&values);
+    let before: [Option<&dyn Value>; 5] =
+        [Some(&text), Some(&kind), Some(&function), Some(&found.from), Some(&found.label)];
+    let after: [Option<&dyn Value>; 15] = [
+        Some(&call_id),
+        Some(&parent_id),
+        Some(&around.uptime_us),
+        Some(&peak),
+        Some(&net),
+        Some(&held),
+        Some(&allocated),
+        Some(&freed),
+        Some(&around.rss),
+        Some(&around.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&skipped),
+    ];
+    callsite.dispatch(&[&before[..], user, &after].concat());
     around.rss
 }
 
@@ -237,7 +228,8 @@ pub(crate) fn exit(
     whole: &Whole,
 ) {
     let around = Surroundings::look();
-    let rss_max = system::rss_max();
+    // The kernel adds up its counters now and then, so its highest may lag behind.
+    let rss_max = system::rss_max().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     let _ =
@@ -269,35 +261,35 @@ pub(crate) fn exit(
         (reached.map(|_| whole.peak_from), reached.map(|_| whole.peak_label));
     let cold = whole.cold.then_some(true);
     callsite.dispatch(&[
-        value(&line.text()),
-        value(&"exit"),
-        value(&who.function),
-        value(&from),
-        value(&label),
-        value(&who.call_id),
-        maybe(&who.parent_id),
-        value(&around.uptime_us),
-        maybe(&peak),
-        maybe(&net),
-        maybe(&held),
-        maybe(&allocated),
-        maybe(&freed),
-        maybe(&around.rss),
-        maybe(&around.limit),
-        maybe(&heap[0]),
-        maybe(&heap[1]),
-        maybe(&heap[2]),
-        maybe(&heap[3]),
-        value(&whole.outcome),
-        value(&duration_us),
-        maybe(&call_peak),
-        maybe(&peak_from),
-        maybe(&peak_label),
-        maybe(&call_net),
-        maybe(&call_allocated),
-        maybe(&call_freed),
-        maybe(&rss_max),
-        maybe(&cold),
+        Some(&line.text()),
+        Some(&"exit"),
+        Some(&who.function),
+        Some(&from),
+        Some(&label),
+        Some(&who.call_id),
+        Some(&who.parent_id),
+        Some(&around.uptime_us),
+        Some(&peak),
+        Some(&net),
+        Some(&held),
+        Some(&allocated),
+        Some(&freed),
+        Some(&around.rss),
+        Some(&around.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&whole.outcome),
+        Some(&duration_us),
+        Some(&call_peak),
+        Some(&peak_from),
+        Some(&peak_label),
+        Some(&call_net),
+        Some(&call_allocated),
+        Some(&call_freed),
+        Some(&rss_max),
+        Some(&cold),
     ]);
 }
 
@@ -317,6 +309,6 @@ pub(crate) fn warn_without_jemalloc() {
         let _quiet = Quiet::begin();
         let message = "jemalloc is not the global allocator, so memprobe has no heap figures: \
                        add `memprobe::global_allocator!();` to the crate with `main`";
-        CALLSITE.dispatch(&[value(&message), value(&"warning")]);
+        CALLSITE.dispatch(&[Some(&message), Some(&"warning")]);
     }
 }

@@ -96,7 +96,11 @@ impl Figures {
         self.self_freed = self.self_freed.wrapping_add(sums.own.freed);
         self.peak = self.peak.max(sums.peak);
         self.level = self.level.max(sums.level);
-        self.peaks.add(sums.hits, &segment.totals.distribution(|both| &both.peak));
-        self.allocations.add(sums.hits, &segment.totals.distribution(|both| &both.allocated));
+        self.peaks.add(sums.hits, sums.peak, &segment.totals.distribution(|both| &both.peak));
+        self.allocations.add(
+            sums.hits,
+            sums.bytes.allocated,
+            &segment.totals.distribution(|both| &both.allocated),
+        );
     }
 }

@@ -65,7 +65,7 @@ fn page_size() -> u64 {
     auxv.chunks_exact(16)
         .map(|pair| {
             let (key, value) = pair.split_at(8);
-            let number = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).unwrap_or(0);
+            let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
             (number(key), number(value))
         })
         .find(|(key, _)| *key == AT_PAGESZ)

@@ -2,4 +2,5 @@
 //! ways, and a subscriber that keeps what it sees.
 
 pub mod exact;
+pub mod output;
 pub mod record;
