@@ -26,7 +26,7 @@ pub fn path_of_val<T: ?Sized>(item: &T) -> &'static str {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    ($site:ident, $kind:ident, $level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr)?) => {
+    ($site:ident, $kind:ident, $level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {
         static $site: $crate::__private::Site = {
             fn here() -> &'static str {
                 $crate::__private::path_of_val(&here)
