@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use memprobe::{memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
+use memprobe_tests::yield_now;
 
 memprobe::global_allocator!();
 
@@ -23,20 +23,6 @@ fn block(size: usize) -> Vec<u8> {
 
 fn classes(n: u64) -> (usize, usize) {
     ((64 << 10) * (1 + n as usize % 4), (1 << 20) * (1 + n as usize % 4))
-}
-
-/// Lets other tasks run. tokio's own `yield_now` keeps a list, whose growth would rightly be
-/// in the figures.
-async fn yield_now() {
-    let mut yielded = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Awaits in ways that let other tasks in and let the runtime move it.
