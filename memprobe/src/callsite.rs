@@ -27,7 +27,7 @@ pub struct Callsite {
     module_path: &'static str,
     fields: &'static [&'static str],
     /// Filled before it is registered: a field set names the callsite it belongs to.
-    metadata: OnceLock<Metadata<'static>>,
+    described: OnceLock<Metadata<'static>>,
     interest: AtomicU8,
 }
 
@@ -60,13 +60,13 @@ impl Callsite {
             line,
             module_path,
             fields,
-            metadata: OnceLock::new(),
+            described: OnceLock::new(),
             interest: AtomicU8::new(UNREGISTERED),
         }
     }
 
-    fn describe(&'static self) -> &'static Metadata<'static> {
-        self.metadata.get_or_init(|| {
+    fn metadata(&'static self) -> &'static Metadata<'static> {
+        self.described.get_or_init(|| {
             Metadata::new(
                 "memprobe",
                 self.target,
@@ -100,7 +100,7 @@ impl Callsite {
     #[cold]
     fn register(&'static self) -> u8 {
         let _quiet = Quiet::begin();
-        self.describe();
+        self.metadata();
         let first = self.interest.compare_exchange(UNREGISTERED, REGISTERING, Relaxed, Relaxed);
         if first.is_ok() {
             let _ = catch_unwind(AssertUnwindSafe(|| callsite::register(self)));
@@ -113,7 +113,7 @@ impl Callsite {
     /// program unwinds.
     pub(crate) fn dispatch(&'static self, values: &[Option<&dyn Value>]) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            let metadata = self.describe();
+            let metadata = self.metadata();
             let values = metadata.fields().value_set_all(values);
             let interest = self.interest();
             let enabled = self.level <= LevelFilter::current()
@@ -151,7 +151,7 @@ impl callsite::Callsite for Callsite {
     fn metadata(&self) -> &Metadata<'_> {
         static UNKNOWN: Callsite = Callsite::new("memprobe", Level::INFO, ("", 0, ""), &[]);
         // Registered callsites are described; nobody else can ask.
-        self.metadata.get().unwrap_or_else(|| UNKNOWN.describe())
+        self.described.get().unwrap_or_else(|| UNKNOWN.metadata())
     }
 }
 

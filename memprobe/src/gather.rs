@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::ptr;
 
+use crate::jemalloc;
 use crate::report::{Figures, Function, Outcomes, Report, SegmentTotals};
 use crate::site::{self, Outcome, Segment, Site};
 use crate::totals::{self, Sums};
@@ -29,10 +30,11 @@ pub fn report() -> Report {
     }
     let mut functions: Vec<Function> =
         functions.into_iter().map(|(_, function)| function).collect();
+    let level = |figures: &Option<Figures>| Reverse(figures.as_ref().map(|figures| figures.level));
     for function in &mut functions {
-        function.segments.sort_by_key(|segment| Reverse(segment.figures.level));
+        function.segments.sort_by_key(|segment| level(&segment.figures));
     }
-    functions.sort_by_key(|function| Reverse(function.calls.level));
+    functions.sort_by_key(|function| level(&function.figures));
     Report { functions }
 }
 
@@ -41,66 +43,77 @@ pub fn reset() {
     totals::reset();
 }
 
+fn figures() -> Option<Figures> {
+    jemalloc::is_global().then(Figures::default)
+}
+
 impl Function {
     fn new(name: &'static str) -> Function {
-        Function {
-            name,
-            outcomes: Outcomes::default(),
-            calls: Figures::default(),
-            segments: Vec::new(),
-        }
+        let outcomes = Outcomes::default();
+        Function { name, outcomes, figures: figures(), segments: Vec::new() }
     }
 
     fn add(&mut self, site: &'static Site, segment: &'static Segment, sums: &Sums) {
-        let is_call = segment.whole || ptr::eq(segment.from, site.start());
-        for (outcome, count) in [
+        let outcomes = [
             (Outcome::Returned, &mut self.outcomes.returned),
             (Outcome::Panicked, &mut self.outcomes.panicked),
             (Outcome::Cancelled, &mut self.outcomes.cancelled),
-        ] {
-            let ends = segment.ends(site.end(outcome)) || segment.ends(site.whole(outcome));
-            if is_call && ends {
-                *count += sums.hits;
-                self.calls.add(segment, sums);
+        ];
+        let starts = segment.whole || ptr::eq(segment.from, site.start());
+        let ended = outcomes.into_iter().find(|(outcome, _)| {
+            starts && (segment.ends(site.end(*outcome)) || segment.ends(site.whole(*outcome)))
+        });
+        let is_call = ended.is_some();
+        if let Some((_, count)) = ended {
+            *count += sums.hits;
+        }
+        if let Some(figures) = &mut self.figures {
+            if is_call {
+                figures.add(segment, sums);
+            }
+            if !segment.whole {
+                figures.self_allocated += sums.own.allocated;
+                figures.self_freed += sums.own.freed;
             }
         }
-        if segment.whole {
-            return;
+        if !segment.whole {
+            self.segment(segment).add(segment, sums);
         }
-        let is_direct = is_call && Outcome::ALL.iter().any(|&o| segment.ends(site.end(o)));
-        if !is_direct {
-            self.calls.self_allocated += sums.own.allocated;
-            self.calls.self_freed += sums.own.freed;
-        }
-        let same = |other: &SegmentTotals| {
-            (other.from, other.label) == (segment.from.after, segment.label)
-        };
+    }
+
+    /// The row of a segment: those of several places with the same labels share one.
+    fn segment(&mut self, segment: &Segment) -> &mut SegmentTotals {
+        let (from, label) = (segment.from.after, segment.label);
+        let same = |other: &SegmentTotals| (other.from, other.label) == (from, label);
         let at = self.segments.iter().position(same).unwrap_or_else(|| {
-            self.segments.push(SegmentTotals {
-                from: segment.from.after,
-                label: segment.label,
-                figures: Figures::default(),
-            });
+            self.segments.push(SegmentTotals { from, label, count: 0, figures: figures() });
             self.segments.len() - 1
         });
-        self.segments[at].figures.add(segment, sums);
+        &mut self.segments[at]
+    }
+}
+
+impl SegmentTotals {
+    fn add(&mut self, segment: &Segment, sums: &Sums) {
+        self.count += sums.hits;
+        if let Some(figures) = &mut self.figures {
+            figures.add(segment, sums);
+            figures.self_allocated += sums.own.allocated;
+            figures.self_freed += sums.own.freed;
+        }
     }
 }
 
 impl Figures {
+    /// All but `self`: whole calls do not know it, their segments do.
     fn add(&mut self, segment: &Segment, sums: &Sums) {
-        self.count += sums.hits;
         self.allocated = self.allocated.wrapping_add(sums.bytes.allocated);
         self.freed = self.freed.wrapping_add(sums.bytes.freed);
-        self.self_allocated = self.self_allocated.wrapping_add(sums.own.allocated);
-        self.self_freed = self.self_freed.wrapping_add(sums.own.freed);
         self.peak = self.peak.max(sums.peak);
         self.level = self.level.max(sums.level);
-        self.peaks.add(sums.hits, sums.peak, &segment.totals.distribution(|both| &both.peak));
-        self.allocations.add(
-            sums.hits,
-            sums.bytes.allocated,
-            &segment.totals.distribution(|both| &both.allocated),
-        );
+        let totals = &segment.totals;
+        self.peaks.add(sums.hits, sums.peak, &totals.distribution(|both| &both.peak));
+        let allocated = totals.distribution(|both| &both.allocated);
+        self.allocations.add(sums.hits, sums.bytes.allocated, &allocated);
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn heap() -> Option<Heap> {
 
 /// jemalloc's version, as "5.3.1-…".
 pub(crate) fn version() -> Option<&'static str> {
-    tikv_jemalloc_ctl::version::read().ok()
+    tikv_jemalloc_ctl::version::read().ok().map(|version| version.trim_end_matches('\0'))
 }
 
 /// A value that jemalloc fills in whole; any bits are valid for it.

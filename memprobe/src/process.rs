@@ -45,9 +45,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// What stands against the limit: the larger of RSS and the cgroup's usage, bytes.
+    /// What stands against the limit, bytes: RSS, and where a cgroup sets the limit the
+    /// larger of RSS and the cgroup's usage.
     pub fn used(&self) -> Option<u64> {
-        self.rss.max(self.cgroup_usage)
+        match &self.limit {
+            Some(Limit { source: LimitSource::Cgroup(_), .. }) => self.rss.max(self.cgroup_usage),
+            _ => self.rss,
+        }
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Function {
     pub name: &'static str,
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
-    /// The figures of whole calls.
-    pub calls: Figures,
+    /// The figures of whole calls; `None` where jemalloc is not the global allocator.
+    pub figures: Option<Figures>,
     /// From point to point, the one that reached the highest level first.
     pub segments: Vec<SegmentTotals>,
 }
@@ -37,8 +37,10 @@ pub struct SegmentTotals {
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
-    /// Its figures.
-    pub figures: Figures,
+    /// How often it was passed.
+    pub count: u64,
+    /// Its figures; `None` where jemalloc is not the global allocator.
+    pub figures: Option<Figures>,
 }
 
 /// How calls ended.
@@ -53,12 +55,17 @@ pub struct Outcomes {
     pub cancelled: u64,
 }
 
+impl Outcomes {
+    /// Calls that ended, in whichever way.
+    pub fn calls(&self) -> u64 {
+        self.returned + self.panicked + self.cancelled
+    }
+}
+
 /// Sums over all calls, in bytes; with nested calls unless it says `self`.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Figures {
-    /// How many there were.
-    pub count: u64,
     /// Bytes allocated, all that was asked for.
     pub allocated: u64,
     /// Bytes freed.
@@ -104,34 +111,54 @@ impl fmt::Display for Report {
         }
         writeln!(f)?;
         for function in &self.functions {
-            row(f, function.name, &function.calls)?;
-            let only = matches!(&function.segments[..], [one] if one.from == "entry" && one.label == "return");
-            for segment in function.segments.iter().filter(|_| !only) {
-                let name = format!("  {} -> {}", segment.from, segment.label);
-                row(f, &name, &segment.figures)?;
+            row(f, function.name, function.outcomes.calls(), function.figures.as_ref())?;
+            // A single segment is the call itself.
+            if function.segments.len() > 1 {
+                for segment in &function.segments {
+                    let name = format!("  {} -> {}", segment.from, segment.label);
+                    row(f, &name, segment.count, segment.figures.as_ref())?;
+                }
             }
+        }
+        if self.functions.iter().any(|function| function.figures.is_none()) {
+            f.write_str(
+                "no bytes: jemalloc is not the global allocator; add \
+                 `memprobe::global_allocator!();` to the crate with `main`\n",
+            )?;
         }
         Ok(())
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, name: &str, figures: &Figures) -> fmt::Result {
-    let sign = if figures.net() < 0 { "-" } else { "" };
-    let kept = format!("{sign}{}", Scaled(figures.net().unsigned_abs()));
-    let quantile = |q| figures.peaks.quantile(q).map_or(String::new(), |v| Scaled(v).to_string());
+fn row(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    count: u64,
+    figures: Option<&Figures>,
+) -> fmt::Result {
     if name.chars().count() > 40 {
         writeln!(f, "{name}")?;
         write!(f, "{:40}", "")?;
     } else {
         write!(f, "{name:40}")?;
     }
-    let peak = Scaled(figures.level).to_string();
-    let allocated = Scaled(figures.allocated).to_string();
-    writeln!(
-        f,
-        "{:>11}{peak:>11}{kept:>11}{allocated:>11}{:>11}{:>11}",
-        figures.count,
-        quantile(0.5),
-        quantile(0.99),
-    )
+    write!(f, "{count:>11}")?;
+    if let Some(figures) = figures {
+        let sign = if figures.net() < 0 { "-" } else { "" };
+        let quantile = |q| figures.peaks.quantile(q).map_or(String::new(), scaled);
+        for figure in [
+            scaled(figures.level),
+            format!("{sign}{}", scaled(figures.net().unsigned_abs())),
+            scaled(figures.allocated),
+            quantile(0.5),
+            quantile(0.99),
+        ] {
+            write!(f, "{figure:>11}")?;
+        }
+    }
+    writeln!(f)
+}
+
+fn scaled(bytes: u64) -> String {
+    Scaled(bytes).to_string()
 }

@@ -18,8 +18,6 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 3] = [Outcome::Returned, Outcome::Panicked, Outcome::Cancelled];
-
     pub fn name(self) -> &'static str {
         ["returned", "panicked", "cancelled"][self as usize]
     }

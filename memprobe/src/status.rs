@@ -82,7 +82,9 @@ impl fmt::Display for Status {
         writeln!(f, "memprobe {} is compiled in", env!("CARGO_PKG_VERSION"))?;
         f.write_str("allocator: ")?;
         f.write_str(match self.allocator {
-            GlobalAllocator::Memprobe => "jemalloc, by memprobe::global_allocator!()",
+            GlobalAllocator::Memprobe => {
+                "jemalloc, by memprobe::global_allocator!(), so figures are exact"
+            }
             GlobalAllocator::Jemalloc => {
                 "jemalloc, by another wrapper: peaks are upper bounds where large blocks are \
                  resized; for exact ones replace your #[global_allocator] by \

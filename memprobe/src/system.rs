@@ -125,10 +125,12 @@ impl<'a> System<'a> {
     pub fn read(&self) -> Process {
         let status = self.text("/proc/self/status").unwrap_or_default();
         let groups = self.groups();
+        let rss = if self.root == Path::new("/") { rss() } else { kib_field(&status, "VmRSS:") };
         Process {
             heap: None,
-            rss: if self.root == Path::new("/") { rss() } else { kib_field(&status, "VmRSS:") },
-            rss_max: kib_field(&status, "VmHWM:"),
+            rss,
+            // The kernel adds up its counters now and then, so its highest may lag behind.
+            rss_max: kib_field(&status, "VmHWM:").max(rss),
             cgroup_usage: self.usage(&groups),
             limit: self.limit(),
             address_space_limit: self.address_space_limit(),
@@ -265,5 +267,205 @@ impl Mount {
         let mut place = place.split(' ').skip(3);
         let (shows, at) = (place.next()?, place.next()?);
         is_ours.then(|| Mount { shows: shows.into(), at: at.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// A file tree under a root of its own, removed when it is dropped.
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str, files: &[(&str, &str)]) -> Tree {
+            let root = std::env::temp_dir().join(format!("memprobe-{name}-{}", std::process::id()));
+            for (path, text) in files {
+                let path = root.join(path);
+                fs::create_dir_all(path.parent().expect("in the root")).expect("a directory");
+                fs::write(path, text).expect("a file");
+            }
+            Tree(root)
+        }
+
+        fn read(&self) -> Process {
+            System { root: &self.0, lambda: None }.read()
+        }
+
+        fn read_in_lambda(&self, mib: &str) -> Process {
+            System { root: &self.0, lambda: Some(mib.to_owned()) }.read()
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn cgroup(bytes: u64, file: &str) -> Option<Limit> {
+        Some(Limit { bytes, source: LimitSource::Cgroup(file.into()) })
+    }
+
+    const V2_MOUNT: &str = "\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec shared:4 - cgroup2 cgroup2 rw,nsdelegate
+";
+
+    #[test]
+    fn v2_takes_the_smallest_limit_of_all_ancestors() {
+        let tree = Tree::new(
+            "v2-nested",
+            &[
+                ("proc/self/cgroup", "0::/app.slice/app.service\n"),
+                ("proc/self/mountinfo", V2_MOUNT),
+                ("proc/self/status", "Name:\tapp\nVmHWM:\t    4096 kB\nVmRSS:\t    2048 kB\n"),
+                (
+                    "proc/self/limits",
+                    "Limit   Soft   Hard   Units\nMax address space         1073741824           unlimited            bytes     \n",
+                ),
+                ("proc/meminfo", "MemTotal:       16384 kB\n"),
+                ("sys/fs/cgroup/app.slice/memory.max", "268435456\n"),
+                ("sys/fs/cgroup/app.slice/memory.current", "104857600\n"),
+                ("sys/fs/cgroup/app.slice/memory.stat", "anon 1\nfile 9\ninactive_file 10485760\n"),
+                ("sys/fs/cgroup/app.slice/app.service/memory.max", "536870912\n"),
+                ("sys/fs/cgroup/app.slice/app.service/memory.current", "1048576\n"),
+                ("sys/fs/cgroup/app.slice/app.service/memory.stat", "inactive_file 0\n"),
+            ],
+        );
+        let process = tree.read();
+        assert_eq!(process.limit, cgroup(256 * MIB, "/sys/fs/cgroup/app.slice/memory.max"));
+        assert_eq!(process.cgroup_usage, Some(90 * MIB), "of the group with the limit");
+        assert_eq!(process.used(), Some(90 * MIB), "more than RSS");
+        assert_eq!((process.rss, process.rss_max), (Some(2 * MIB), Some(4 * MIB)));
+        assert_eq!(process.address_space_limit, Some(1 << 30));
+        assert_eq!(process.physical, Some(16 * MIB));
+
+        let process = tree.read_in_lambda("128");
+        let limit = Limit { bytes: 128 * MIB, source: LimitSource::Lambda };
+        assert_eq!(process.limit, Some(limit), "Lambda's goes first");
+        assert_eq!(process.used(), Some(2 * MIB), "the cgroup is not what Lambda counts");
+        assert_eq!(tree.read_in_lambda("a lot").limit, tree.read().limit);
+    }
+
+    #[test]
+    fn v2_in_a_namespaced_container() {
+        let tree = Tree::new(
+            "v2-namespaced",
+            &[
+                ("proc/self/cgroup", "0::/\n"),
+                ("proc/self/mountinfo", V2_MOUNT),
+                ("sys/fs/cgroup/memory.max", "134217728\n"),
+                ("sys/fs/cgroup/memory.current", "1048576\n"),
+                ("sys/fs/cgroup/memory.stat", "inactive_file 2097152\n"),
+            ],
+        );
+        let process = tree.read();
+        assert_eq!(process.limit, cgroup(128 * MIB, "/sys/fs/cgroup/memory.max"));
+        assert_eq!(process.cgroup_usage, Some(0), "never below 0");
+    }
+
+    #[test]
+    fn v2_without_a_limit() {
+        let files = [
+            ("proc/self/cgroup", "0::/app\n"),
+            ("proc/self/mountinfo", V2_MOUNT),
+            ("sys/fs/cgroup/app/memory.max", "max\n"),
+            ("sys/fs/cgroup/app/memory.current", "7\n"),
+            ("sys/fs/cgroup/app/memory.stat", "inactive_file 0\n"),
+        ];
+        let process = Tree::new("v2-unlimited", &files).read();
+        assert_eq!((process.limit, process.cgroup_usage), (None, Some(7)));
+    }
+
+    const V1_CGROUP: &str = "\
+11:cpu,cpuacct:/docker/0123abcd
+5:memory:/docker/0123abcd
+1:name=systemd:/docker/0123abcd
+";
+
+    #[test]
+    fn v1_in_docker() {
+        let tree = Tree::new(
+            "v1-docker",
+            &[
+                ("proc/self/cgroup", V1_CGROUP),
+                (
+                    "proc/self/mountinfo",
+                    "40 39 0:30 /docker/0123abcd /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n\
+                     41 39 0:31 /docker/0123abcd /sys/fs/cgroup/memory ro,nosuid master:9 - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n"),
+                ("sys/fs/cgroup/memory/memory.usage_in_bytes", "33554432\n"),
+                (
+                    "sys/fs/cgroup/memory/memory.stat",
+                    "inactive_file 1\ntotal_inactive_file 1048576\n",
+                ),
+            ],
+        );
+        let process = tree.read();
+        assert_eq!(process.limit, cgroup(64 * MIB, "/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+        assert_eq!(process.cgroup_usage, Some(31 * MIB));
+    }
+
+    #[test]
+    fn v1_unlimited() {
+        let tree = Tree::new(
+            "v1-unlimited",
+            &[
+                ("proc/self/cgroup", "5:memory:/\n"),
+                (
+                    "proc/self/mountinfo",
+                    "41 39 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ],
+        );
+        assert_eq!(tree.read(), Process::default());
+    }
+
+    #[test]
+    fn hybrid_has_the_memory_controller_in_v1() {
+        let tree = Tree::new(
+            "hybrid",
+            &[
+                ("proc/self/cgroup", "3:memory:/app\n1:name=systemd:/app\n0::/app\n"),
+                (
+                    "proc/self/mountinfo",
+                    "30 22 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+                     31 22 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/app/memory.limit_in_bytes", "1048576\n"),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+                ("sys/fs/cgroup/unified/app/memory.max", "4096\n"),
+            ],
+        );
+        let file = "/sys/fs/cgroup/memory/app/memory.limit_in_bytes";
+        assert_eq!(tree.read().limit, cgroup(MIB, file));
+    }
+
+    #[test]
+    fn what_is_malformed_or_missing_is_absent() {
+        assert_eq!(Tree::new("empty", &[("proc/empty", "")]).read(), Process::default());
+        let tree = Tree::new(
+            "malformed",
+            &[
+                ("proc/self/cgroup", "nonsense\n0:\n0::/app\n"),
+                (
+                    "proc/self/mountinfo",
+                    "1 2 3\n - cgroup2\n30 22 0:26 / /sys/fs/cgroup rw - cgroup2 x rw\n",
+                ),
+                ("proc/self/status", "VmRSS:\nVmHWM: many kB\n"),
+                ("proc/self/limits", "Max address space\n"),
+                ("proc/meminfo", "MemTotal: 99999999999999999999 kB\n"),
+                ("sys/fs/cgroup/app/memory.max", "-1\n"),
+                ("sys/fs/cgroup/app/memory.current", "\n"),
+            ],
+        );
+        assert_eq!(tree.read(), Process::default());
+        assert_eq!(statm_rss("12", 4096), None);
+        assert_eq!(statm_rss("12 34 5", 4096), Some(34 * 4096));
     }
 }

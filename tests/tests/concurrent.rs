@@ -142,8 +142,15 @@ fn each_call_is_exact_across_threads() {
     let outer = &report.functions[0];
     assert_eq!((outer.name, outer.outcomes.returned), ("concurrent::outer", TASKS));
     let sum = |of: fn((usize, usize)) -> usize| (0..TASKS).map(classes).map(of).sum::<usize>();
-    assert_eq!(outer.calls.allocated, sum(|(small, large)| 2 * (small + large)) as u64);
-    assert_eq!(outer.calls.self_allocated, sum(|(_, large)| 2 * large) as u64, "without inner");
-    assert_eq!(outer.calls.net(), sum(|(small, _)| small) as i64);
-    assert_eq!(outer.calls.self_net(), 0);
+    assert_eq!(
+        outer.figures.as_ref().expect("jemalloc").allocated,
+        sum(|(small, large)| 2 * (small + large)) as u64
+    );
+    assert_eq!(
+        outer.figures.as_ref().expect("jemalloc").self_allocated,
+        sum(|(_, large)| 2 * large) as u64,
+        "without inner"
+    );
+    assert_eq!(outer.figures.as_ref().expect("jemalloc").net(), sum(|(small, _)| small) as i64);
+    assert_eq!(outer.figures.as_ref().expect("jemalloc").self_net(), 0);
 }

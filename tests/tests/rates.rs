@@ -80,5 +80,5 @@ fn events_keep_to_their_rates() {
     let calls = |name: &str| of(name).expect(name).outcomes.returned;
     assert_eq!((calls("rates::often"), calls("rates::always")), (1000, 1000));
     let rounds = &of("rates::loops").expect("loops").segments;
-    assert_eq!(rounds.iter().map(|segment| segment.figures.count).sum::<u64>(), 100_001);
+    assert_eq!(rounds.iter().map(|segment| segment.count).sum::<u64>(), 100_001);
 }

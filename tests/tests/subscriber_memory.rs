@@ -93,8 +93,11 @@ fn what_the_subscriber_takes_is_in_no_figure() {
             }
         }
         let report = memprobe::report();
-        assert_eq!(report.functions[0].calls.allocated, 20 * 196_608);
-        assert_eq!(report.functions[0].calls.self_allocated, 20 * 131_072);
+        assert_eq!(report.functions[0].figures.as_ref().expect("jemalloc").allocated, 20 * 196_608);
+        assert_eq!(
+            report.functions[0].figures.as_ref().expect("jemalloc").self_allocated,
+            20 * 131_072
+        );
     }
     assert_eq!(KEPT.lock().expect("no panic").len(), 2 + 20 * 4);
 }

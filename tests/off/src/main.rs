@@ -1,0 +1,59 @@
+//! One program, the same with memprobe and without: every public name is used.
+
+#![deny(warnings)]
+#![deny(clippy::all, clippy::pedantic)]
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use memprobe::{memprobe, probe};
+
+memprobe::global_allocator!();
+
+struct Shown;
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("shown")
+    }
+}
+
+#[memprobe(name = "load", level = "debug", rate = 0, target = "app")]
+fn load(rows: usize) -> Vec<u64> {
+    // Used by a probe alone.
+    let shown = Shown;
+    let values: Vec<u64> = (0..rows as u64).collect();
+    probe!("loaded", rows = values.len(), first = ?values.first(), shown = %shown, type = 1);
+    values
+}
+
+#[memprobe]
+async fn sum(rows: usize) -> Result<u64, std::num::TryFromIntError> {
+    let values = load(rows);
+    probe!("values",);
+    let sum: u64 = values.iter().sum();
+    u32::try_from(sum).map(u64::from)
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+fn main() {
+    assert_eq!(block_on(sum(100)), Ok(4950));
+    assert_eq!(memprobe::scope("scope", || 1), 1);
+    assert_eq!(block_on(memprobe::scope_future("future", async { 2 })), 2);
+    let process: memprobe::Process = memprobe::process();
+    println!("used: {:?}", process.used());
+    print!("{}", memprobe::report());
+    print!("{}", memprobe::status());
+    memprobe::reset();
+}

@@ -1,0 +1,52 @@
+//! Compiled out: nothing is left but the two crates themselves, and no figure is a lie.
+
+use std::process::Command;
+
+use memprobe::{memprobe, probe};
+
+memprobe::global_allocator!();
+
+#[memprobe]
+fn works() -> Vec<u8> {
+    probe!("never evaluated", panics = panics());
+    vec![1; 1000]
+}
+
+fn panics() -> u8 {
+    panic!("a probe's fields are not evaluated")
+}
+
+#[test]
+fn compiled_out() {
+    let status = memprobe::status();
+    assert!(
+        !status.compiled_in,
+        "built with the whole workspace: run `cargo test -p memprobe-off`"
+    );
+    assert!(status.to_string().contains("compiled out"), "{status}");
+    assert_eq!(works().len(), 1000);
+    assert_eq!(memprobe::scope("scope", || works().len()), 1000);
+    assert_eq!(memprobe::process(), memprobe::Process::default(), "absent, not 0");
+    let report = memprobe::report();
+    assert!(report.functions.is_empty());
+    assert!(report.to_string().contains("compiled out"), "{report}");
+}
+
+#[test]
+fn the_tree_is_memprobe_and_its_macros() {
+    let tree = |more: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--prefix=none", "--edges=normal,build", "--package=memprobe-off"]);
+        let output = cargo.args(more).output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("text");
+        let mut names: Vec<String> =
+            text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    assert_eq!(tree(&[]), ["memprobe", "memprobe-macros", "memprobe-off"]);
+    let on = tree(&["--features=memprobe"]);
+    assert!(on.iter().any(|name| name == "tikv-jemallocator"), "one flag switches it: {on:?}");
+}
