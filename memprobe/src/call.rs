@@ -10,10 +10,11 @@ use std::time::Instant;
 use tracing::field::Value;
 
 use crate::bytes::Bytes;
-use crate::callsite::{Bucket, Callsite, clock};
+use crate::callsite::Callsite;
 use crate::event::{self, Found, Reading, Who, Whole};
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
+use crate::rate::{Bucket, clock};
 use crate::site::{Outcome, Point, Segment, Site, Stage, path_of};
 use crate::totals::Hit;
 

@@ -1,10 +1,9 @@
-//! Places in the program that write events: who wants them, and how often.
+//! Places in the program that write events: what they are, and who wants them.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use tracing::callsite::{self, Identifier};
 use tracing::field::{FieldSet, Value};
@@ -168,60 +167,5 @@ fn is_bridged(level: Level) -> bool {
         level,
         { tracing::level_to_log!(level) <= tracing::log::max_level() }
         else { false }
-    }
-}
-
-/// Which events are written: so many a second, with a burst of twice that (the generic cell
-/// rate algorithm: one word, the time at which the bucket is full again).
-pub(crate) struct Bucket {
-    full_at: AtomicU64,
-    skipped: AtomicU64,
-}
-
-impl Bucket {
-    pub const fn new() -> Bucket {
-        Bucket { full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
-    }
-
-    /// Takes one event of `rate` a second (0 for no limit). Gives how many were passed over
-    /// before it, or `None` if this one is.
-    pub fn take(&self, now: u64, rate: u32) -> Option<u64> {
-        const SECOND: u64 = 1_000_000_000;
-        if rate == 0 {
-            return Some(0);
-        }
-        let each = SECOND / u64::from(rate);
-        let burst = 2 * SECOND;
-        let take = |full_at: u64| {
-            let next = full_at.max(now) + each;
-            (next <= now + burst).then_some(next)
-        };
-        if self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok() {
-            return Some(self.skipped.swap(0, Relaxed));
-        }
-        self.skipped.fetch_add(1, Relaxed);
-        None
-    }
-}
-
-/// Nanoseconds since memprobe first looked at the clock.
-pub(crate) fn clock() -> u64 {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(Instant::now).elapsed().as_nanos() as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_gives_a_burst_of_twice_its_rate_and_then_its_rate() {
-        let bucket = Bucket::new();
-        let taken = (0..100).filter(|_| bucket.take(0, 10).is_some()).count();
-        assert_eq!(taken, 20);
-        assert_eq!(bucket.take(99_999_999, 10), None);
-        assert_eq!(bucket.take(100_000_000, 10), Some(81), "tells what it passed over");
-        assert_eq!(bucket.take(100_000_000, 10), None);
-        assert!((0..1000).all(|_| bucket.take(0, 0) == Some(0)), "0 is no limit");
     }
 }

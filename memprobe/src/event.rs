@@ -1,38 +1,23 @@
 //! One `tracing` event at each point: what is written.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tracing::Level;
 use tracing::field::Value;
 
-use crate::callsite::{Callsite, clock};
+use crate::callsite::Callsite;
 use crate::jemalloc;
 use crate::line::{Line, short};
 use crate::meter::Quiet;
 use crate::process::Heap;
+use crate::rate::{Budget, clock};
 use crate::system;
 use crate::units::{Scaled, Signed, Took};
 
-/// jemalloc's figures within the budget: refreshing them may take 5 % of wall time, with a
-/// burst of 5 ms.
-fn heap_within_budget() -> Option<Heap> {
-    static BUSY: AtomicBool = AtomicBool::new(false);
-    static PAID_UNTIL: AtomicU64 = AtomicU64::new(0);
-    const SHARE: u64 = 20;
-    const BURST: u64 = 5_000_000;
-    let start = clock();
-    let paid_until = PAID_UNTIL.load(Relaxed);
-    if paid_until > start + BURST * SHARE || BUSY.swap(true, Relaxed) {
-        return None;
-    }
-    let heap = jemalloc::heap();
-    let cost = clock() - start;
-    PAID_UNTIL.store(paid_until.max(start) + cost * SHARE, Relaxed);
-    BUSY.store(false, Relaxed);
-    heap
-}
+/// Refreshing jemalloc's figures takes nearly every lock of the allocator.
+static EPOCH: Budget = Budget::new();
 
 /// Names of the fields, in order; the user's own stand right after `label`.
 #[doc(hidden)]
@@ -113,7 +98,7 @@ impl Surroundings {
             uptime_us: system::uptime_us(Instant::now()),
             rss: system::rss(),
             limit: system::limit(),
-            heap: heap_within_budget(),
+            heap: EPOCH.spend(clock, jemalloc::heap).flatten(),
         }
     }
 

@@ -1,4 +1,114 @@
 //! Which part of a handler took the memory.
+//!
+//! Put [`#[memprobe]`](macro@memprobe) on a function, async or sync, drop
+//! [`probe!("label")`](probe!) where its work changes phase, and read in the log which phase
+//! allocated, freed, kept and peaked at how many bytes, and how near the process is to its
+//! limit.
+//!
+//! ```
+//! use memprobe::{memprobe, probe};
+//!
+//! memprobe::global_allocator!();
+//!
+//! #[memprobe]
+//! async fn handler(page: &str) -> Result<usize, std::num::ParseIntError> {
+//!     let rows: Vec<usize> = page.lines().map(str::parse).collect::<Result<_, _>>()?;
+//!     probe!("parsed", rows = rows.len());
+//!     let sums: Vec<usize> = rows.iter().map(|row| row * 2).collect();
+//!     probe!("doubled");
+//!     Ok(sums.iter().sum())
+//! }
+//! ```
+//!
+//! # What is read
+//!
+//! A *call* is one execution of an annotated function. A *point* is a place where a reading
+//! is taken: the entry, a probe, the exit. A *segment* goes from one point of a call to its
+//! next and is named by both: `entry -> parsed`, `parsed -> doubled`, `doubled -> return`
+//! (or `-> panic`, or `-> cancel` for a future that was dropped before it was done).
+//!
+//! For each segment and each call, in bytes as the allocator hands them out (size classes):
+//!
+//! | | |
+//! |---|---|
+//! | *allocated*, *freed* | all that was asked for and given back: the churn |
+//! | *net* | allocated less freed: what it kept; can be negative |
+//! | *peak* | the highest net above its start |
+//! | *held* | the call's net so far |
+//!
+//! They are what the call's own thread did while it ran: nested calls count for their
+//! callers too (*inclusive*; *self* is without them), other tasks and threads do not. For an
+//! async function the readings are taken around each `poll`, on whatever thread polls, so
+//! that what runs between the polls is not in them. A free counts where it happens: a call
+//! that frees what another has allocated has a negative net.
+//!
+//! *allocated*, *freed*, *net* are exact to the byte. *peak* is never over, at most 64 KiB
+//! under, and exact where all blocks are 64 KiB or larger; with another wrapper than
+//! [`global_allocator!`] it is an upper bound where blocks are resized, because jemalloc
+//! counts the new size before it takes off the old one. A `realloc` is an allocation of the
+//! new size and a free of the old one. What memprobe and the subscriber allocate while they
+//! write an event is in no figure; what a subscriber frees *later* counts where that happens.
+//!
+//! A figure that cannot be had is left out, and never shown as 0.
+//!
+//! # Events
+//!
+//! Each point is one `tracing` event, in the user's own span, with a line for people and
+//! flat fields in bytes for programs. The target is `memprobe::<module path>`, so one
+//! directive rules them all (`memprobe=off`, `memprobe::app::handlers=debug`). Fields, in
+//! order:
+//!
+//! | field | |
+//! |---|---|
+//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call |
+//! | `function` | path of the function, or the name given to it |
+//! | `from`, `label` | where the segment begins and ends |
+//! | *your own* | those of `probe!("label", rows = n)` |
+//! | `call_id`, `parent_id` | this call, and the annotated call around it |
+//! | `uptime_us` | age of the process in µs |
+//! | `peak`, `net`, `held`, `allocated`, `freed` | the segment's |
+//! | `rss`, `limit` | the process's resident set, and what it is killed at |
+//! | `jemalloc_allocated`, `_active`, `_resident`, `_metadata` | jemalloc's `stats.*`; left out when refreshing them would take more than 5 % of wall time |
+//! | `skipped` | how many calls, or passes of this probe, were not written since the last |
+//! | `outcome` | `returned`, `panicked`, `cancelled` |
+//! | `duration_us` | of the call, with its awaits |
+//! | `call_peak`, `call_peak_from`, `call_peak_label` | the call's peak and the segment that reached it |
+//! | `call_net`, `call_allocated`, `call_freed` | of the whole call |
+//! | `rss_max` | highest resident set so far (`VmHWM`) |
+//! | `cold` | `true` in the first call of the function |
+//!
+//! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
+//! call is written whole, from its entry to its exit. [`report()`] counts all of them.
+//!
+//! # Libraries and applications
+//!
+//! A library depends on memprobe with `default-features = false`: the attribute then returns
+//! the function untouched, `probe!` is `()`, and nothing of memprobe is in the binary or in
+//! the dependency tree. The application switches it on, best by a feature of its own:
+//!
+//! ```toml
+//! [features]
+//! memprobe = ["memprobe/enabled", "memprobe/jemalloc"]
+//! ```
+//!
+//! # Features
+//!
+//! - `enabled` (default): readings, totals and events.
+//! - `jemalloc` (default): [`global_allocator!`] installs jemalloc, also where `enabled` is
+//!   off; without both it leaves the program's allocator alone.
+//!
+//! # What it cannot see
+//!
+//! - Memory outside jemalloc: C libraries that call `malloc`, `mmap`, thread stacks. It is in
+//!   `rss`, which is why that stands in every event.
+//! - What other threads do on behalf of a call: a `spawn_blocking` closure is not in the
+//!   figures of the function that awaits it. Annotate it, or wrap it in [`scope`].
+//! - Functions without an attribute: they count for the annotated function that calls them.
+//! - On MSVC jemalloc does not build, and without `/proc` there is no RSS: those figures are
+//!   absent there. On aarch64 Linux jemalloc 5.3.1 is built for pages of 64 KiB, so that
+//!   `jemalloc_active` and `jemalloc_resident` come in larger steps.
+//!
+//! [`status()`] says what can be had in a program, and what to add.
 
 #![warn(missing_docs)]
 
@@ -32,6 +142,8 @@ mod line;
 #[cfg(feature = "enabled")]
 mod meter;
 #[cfg(feature = "enabled")]
+mod rate;
+#[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]
 mod site;
@@ -50,7 +162,6 @@ pub mod __private;
 #[cfg(feature = "jemalloc")]
 pub use allocator::Allocator;
 pub use distribution::Distribution;
-pub use memprobe_macros::memprobe;
 pub use process::{Heap, Limit, LimitSource, Process};
 pub use report::{Figures, Function, Outcomes, Report, SegmentTotals};
 pub use status::{Events, GlobalAllocator, Reading, Status};
@@ -65,7 +176,63 @@ pub use {
     system::process,
 };
 
-/// Ends the segment of the innermost call.
+/// Reads what each call of a function allocates, frees, keeps and peaks at.
+///
+/// Goes on any function with a body that runs at run time: sync or async, free or a method
+/// with any receiver, in a trait or an `impl`, generic, `unsafe`, `extern`. An async call is
+/// read around each of its polls. A function that *returns* a future is read like an async
+/// one if its last expression is `async { … }` or `Box::pin(async { … })`, which is also what
+/// `#[async_trait]` makes; with any other it is a sync function that builds a future.
+///
+/// Arguments, all optional:
+///
+/// | | |
+/// |---|---|
+/// | `name = "…"` | the name in events and reports; by default the function's path |
+/// | `level = "debug"` | the level of its entry and exit: `trace`, `debug`, `info` (default), `warn`, `error`; probes are written at `info` |
+/// | `target = "…"` | the target of its entry and exit; by default `memprobe::<module path>` |
+/// | `rate = 100` | calls written a second (default 10), with a burst of twice that; 0 is no limit |
+/// | `crate = path` | where memprobe is found, for a crate that re-exports it |
+///
+/// ```
+/// use memprobe::memprobe;
+///
+/// struct Store(Vec<Vec<u8>>);
+///
+/// impl Store {
+///     #[memprobe(name = "store.put", rate = 100)]
+///     async fn put(&mut self, page: &[u8]) {
+///         self.0.push(page.to_vec());
+///     }
+/// }
+/// ```
+///
+/// A function that is a `const fn` or has no body cannot be read; a block, a closure or a
+/// future of another crate goes into [`scope`] or [`scope_future`].
+pub use memprobe_macros::memprobe;
+
+/// Ends the segment of the innermost call of this thread, and starts the next.
+///
+/// Works anywhere: in loops, closures and other macros, and in a function without an
+/// attribute that an annotated one calls. Outside any call, as on another thread, it is a
+/// snapshot: an event with the figures of the process.
+///
+/// A label says where the call *was*. After it come fields for the event: as values, by
+/// `Debug` (`?`) or by `Display` (`%`). They are evaluated only if the event is written.
+///
+/// ```
+/// use memprobe::probe;
+/// # #[memprobe::memprobe]
+/// # fn load() {
+/// # let (rows, path) = (vec![1, 2, 3], std::path::Path::new("page"));
+/// probe!("loaded");
+/// probe!("parsed", rows = rows.len(), first = ?rows.first(), path = %path.display());
+/// # }
+/// # load();
+/// ```
+///
+/// In a loop, or in a function called often, only some passes are written, at the rate of
+/// the call's function; the next one tells how many were `skipped`. The totals have all.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! probe {
@@ -74,7 +241,13 @@ macro_rules! probe {
     };
 }
 
-/// Installs jemalloc as the global allocator.
+/// Installs jemalloc as the global allocator, in a wrapper that makes peaks exact where
+/// blocks are resized. Goes once into the crate with `main`.
+///
+/// ```
+/// memprobe::global_allocator!();
+/// # fn main() {}
+/// ```
 #[cfg(feature = "jemalloc")]
 #[macro_export]
 macro_rules! global_allocator {

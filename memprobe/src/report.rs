@@ -5,7 +5,7 @@ use std::fmt;
 use crate::distribution::Distribution;
 use crate::units::Scaled;
 
-/// What every annotated function has done since the start or the last [`reset`].
+/// What every annotated function has done since the start or the last [`reset`](crate::reset()).
 ///
 /// `Display` prints a table, the functions with the highest peak first.
 #[derive(Clone, Debug, Default)]

@@ -5,8 +5,9 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use crate::callsite::{Bucket, Callsite};
+use crate::callsite::Callsite;
 use crate::meter::Quiet;
+use crate::rate::Bucket;
 use crate::totals::Totals;
 
 /// How a call ended.

@@ -305,8 +305,8 @@ mod tests {
         }
     }
 
-    fn cgroup(bytes: u64, file: &str) -> Option<Limit> {
-        Some(Limit { bytes, source: LimitSource::Cgroup(file.into()) })
+    fn cgroup(bytes: u64, file: &str) -> Limit {
+        Limit { bytes, source: LimitSource::Cgroup(file.into()) }
     }
 
     const V2_MOUNT: &str = "\
@@ -336,7 +336,7 @@ mod tests {
             ],
         );
         let process = tree.read();
-        assert_eq!(process.limit, cgroup(256 * MIB, "/sys/fs/cgroup/app.slice/memory.max"));
+        assert_eq!(process.limit, Some(cgroup(256 * MIB, "/sys/fs/cgroup/app.slice/memory.max")));
         assert_eq!(process.cgroup_usage, Some(90 * MIB), "of the group with the limit");
         assert_eq!(process.used(), Some(90 * MIB), "more than RSS");
         assert_eq!((process.rss, process.rss_max), (Some(2 * MIB), Some(4 * MIB)));
@@ -363,7 +363,7 @@ mod tests {
             ],
         );
         let process = tree.read();
-        assert_eq!(process.limit, cgroup(128 * MIB, "/sys/fs/cgroup/memory.max"));
+        assert_eq!(process.limit, Some(cgroup(128 * MIB, "/sys/fs/cgroup/memory.max")));
         assert_eq!(process.cgroup_usage, Some(0), "never below 0");
     }
 
@@ -406,7 +406,10 @@ mod tests {
             ],
         );
         let process = tree.read();
-        assert_eq!(process.limit, cgroup(64 * MIB, "/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+        assert_eq!(
+            process.limit,
+            Some(cgroup(64 * MIB, "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+        );
         assert_eq!(process.cgroup_usage, Some(31 * MIB));
     }
 
@@ -443,7 +446,7 @@ mod tests {
             ],
         );
         let file = "/sys/fs/cgroup/memory/app/memory.limit_in_bytes";
-        assert_eq!(tree.read().limit, cgroup(MIB, file));
+        assert_eq!(tree.read().limit, Some(cgroup(MIB, file)));
     }
 
     #[test]
