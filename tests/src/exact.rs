@@ -150,6 +150,10 @@ impl Scope {
     }
 
     /// What has happened since the begin.
+    ///
+    /// # Panics
+    ///
+    /// If a scope that began later is still open.
     pub fn end(self) -> Figures {
         THREAD.with(|thread| {
             assert_eq!(thread.open.get(), self.depth + 1, "scopes end in reverse order");
