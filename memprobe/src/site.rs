@@ -38,7 +38,7 @@ pub struct Site {
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
-    /// A call has finished.
+    /// A call has started.
     pub(crate) warm: AtomicBool,
 }
 
