@@ -2,11 +2,18 @@
 
 use std::cmp::Reverse;
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use crate::distribution::Distribution;
 use crate::jemalloc;
-use crate::report::{Figures, Function, Outcomes, Report, SegmentTotals};
+use crate::report::{Figures, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals};
 use crate::site::{self, Outcome, Segment, Site};
+use crate::system;
 use crate::totals::{self, Sums};
+
+/// Age of the process at the last reset, µs.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 
 /// The totals up to now. Calls that still run are in the segments that they have finished.
 ///
@@ -35,11 +42,21 @@ pub fn report() -> Report {
         function.segments.sort_by_key(|segment| level(&segment.figures));
     }
     functions.sort_by_key(|function| level(&function.figures));
-    Report { functions }
+    let tree = functions.iter().map(Node::root).collect();
+    let elapsed = system::uptime_us(Instant::now()).saturating_sub(STARTED.load(Relaxed));
+    Report {
+        functions,
+        tree,
+        folded_calls: 0,
+        process: system::process(),
+        timeline: Vec::new(),
+        elapsed: Duration::from_micros(elapsed),
+    }
 }
 
 /// Starts all totals anew. A call that is running then counts from its next point on.
 pub fn reset() {
+    STARTED.store(system::uptime_us(Instant::now()), Relaxed);
     totals::reset();
 }
 
@@ -49,8 +66,16 @@ fn figures() -> Option<Figures> {
 
 impl Function {
     fn new(name: &'static str) -> Function {
-        let outcomes = Outcomes::default();
-        Function { name, outcomes, figures: figures(), segments: Vec::new() }
+        Function {
+            name,
+            outcomes: Outcomes::default(),
+            most_at_once: None,
+            figures: figures(),
+            cold: None,
+            peaks: Distribution::default(),
+            allocations: Distribution::default(),
+            segments: Vec::new(),
+        }
     }
 
     fn add(&mut self, site: &'static Site, segment: &'static Segment, sums: &Sums) {
@@ -69,7 +94,8 @@ impl Function {
         }
         if let Some(figures) = &mut self.figures {
             if is_call {
-                figures.add(segment, sums);
+                figures.add(sums);
+                distribute(&mut self.peaks, &mut self.allocations, segment, sums);
             }
             if !segment.whole {
                 figures.self_allocated += sums.own.allocated;
@@ -86,7 +112,14 @@ impl Function {
         let (from, label) = (segment.from.after, segment.label);
         let same = |other: &SegmentTotals| (other.from, other.label) == (from, label);
         let at = self.segments.iter().position(same).unwrap_or_else(|| {
-            self.segments.push(SegmentTotals { from, label, count: 0, figures: figures() });
+            self.segments.push(SegmentTotals {
+                from,
+                label,
+                count: 0,
+                figures: figures(),
+                peaks: Distribution::default(),
+                allocations: Distribution::default(),
+            });
             self.segments.len() - 1
         });
         &mut self.segments[at]
@@ -97,23 +130,51 @@ impl SegmentTotals {
     fn add(&mut self, segment: &Segment, sums: &Sums) {
         self.count += sums.hits;
         if let Some(figures) = &mut self.figures {
-            figures.add(segment, sums);
+            figures.add(sums);
             figures.self_allocated += sums.own.allocated;
             figures.self_freed += sums.own.freed;
+            distribute(&mut self.peaks, &mut self.allocations, segment, sums);
+        }
+    }
+}
+
+impl Node {
+    /// A function, as if all its calls had come from outside.
+    fn root(function: &Function) -> Node {
+        let segment = |segment: &SegmentTotals| NodeSegment {
+            from: segment.from,
+            label: segment.label,
+            count: segment.count,
+            figures: segment.figures,
+        };
+        Node {
+            function: function.name,
+            outcomes: function.outcomes,
+            figures: function.figures,
+            segments: function.segments.iter().map(segment).collect(),
+            children: Vec::new(),
         }
     }
 }
 
 impl Figures {
     /// All but `self`: whole calls do not know it, their segments do.
-    fn add(&mut self, segment: &Segment, sums: &Sums) {
+    fn add(&mut self, sums: &Sums) {
         self.allocated = self.allocated.wrapping_add(sums.bytes.allocated);
         self.freed = self.freed.wrapping_add(sums.bytes.freed);
         self.peak = self.peak.max(sums.peak);
         self.level = self.level.max(sums.level);
-        let totals = &segment.totals;
-        self.peaks.add(sums.hits, sums.peak, &totals.distribution(|both| &both.peak));
-        let allocated = totals.distribution(|both| &both.allocated);
-        self.allocations.add(sums.hits, sums.bytes.allocated, &allocated);
     }
+}
+
+fn distribute(
+    peaks: &mut Distribution,
+    allocations: &mut Distribution,
+    segment: &Segment,
+    sums: &Sums,
+) {
+    let totals = &segment.totals;
+    peaks.add(sums.hits, sums.peak, &totals.distribution(|both| &both.peak));
+    let allocated = totals.distribution(|both| &both.allocated);
+    allocations.add(sums.hits, sums.bytes.allocated, &allocated);
 }

@@ -115,13 +115,20 @@
 extern crate self as memprobe;
 
 mod distribution;
+mod folded;
+mod name;
 mod process;
 mod report;
 mod status;
+mod style;
+mod text;
 mod units;
+mod verdict;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
+#[cfg(all(test, feature = "enabled"))]
+mod by_hand;
 #[cfg(feature = "enabled")]
 mod bytes;
 #[cfg(feature = "enabled")]
@@ -137,10 +144,14 @@ mod gather;
 #[cfg(feature = "enabled")]
 #[cfg_attr(target_env = "msvc", path = "jemalloc_absent.rs")]
 mod jemalloc;
+#[cfg(feature = "serde")]
+mod json;
 #[cfg(feature = "enabled")]
 mod line;
 #[cfg(feature = "enabled")]
 mod meter;
+#[cfg(feature = "enabled")]
+mod on_exit;
 #[cfg(feature = "enabled")]
 mod rate;
 #[cfg(feature = "enabled")]
@@ -163,14 +174,20 @@ pub mod __private;
 pub use allocator::Allocator;
 pub use distribution::Distribution;
 pub use process::{Heap, Limit, LimitSource, Process};
-pub use report::{Figures, Function, Outcomes, Report, SegmentTotals};
+pub use report::{
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+};
 pub use status::{Events, GlobalAllocator, Reading, Status};
+pub use verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 
 #[cfg(not(feature = "enabled"))]
-pub use disabled::{process, report, reset, scope, scope_future, status};
+pub use disabled::{
+    ReportOnExit, process, report, report_on_exit, reset, scope, scope_future, status,
+};
 #[cfg(feature = "enabled")]
 pub use {
     gather::{report, reset},
+    on_exit::{ReportOnExit, report_on_exit},
     scope::{scope, scope_future},
     status::status,
     system::process,
