@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(growing["steady"]["per_call"], json!(64 * KIB));
         assert_eq!(verdicts["churn"]["found"]["path"][1], json!("app::parse"));
         assert_eq!(value["process"]["limit"]["bytes"], json!(512 * MIB));
-        assert_eq!(value["timeline"][3]["label"], json!("decoded"));
+        assert_eq!(value["timeline"][4]["label"], json!("decoded"));
         assert_eq!(value["elapsed_us"], json!(10_000_000));
         let nothing = self::value(&report(&[calls("idle", 10, 0, 0, 0)]));
         assert_eq!(nothing["verdicts"]["churn"], json!({}));

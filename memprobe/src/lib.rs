@@ -141,6 +141,8 @@ mod event;
 mod follow;
 #[cfg(feature = "enabled")]
 mod gather;
+#[cfg(feature = "html")]
+mod html;
 #[cfg(feature = "enabled")]
 #[cfg_attr(target_env = "msvc", path = "jemalloc_absent.rs")]
 mod jemalloc;

@@ -82,7 +82,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> Option<u128> {
     (u128::from(part) * 100).checked_div(whole.into())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "enabled"))]
 mod tests {
     use super::*;
 

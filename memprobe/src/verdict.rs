@@ -1,9 +1,10 @@
 //! What a report says: where memory presses, grows and churns, and who is to be asked.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::name::short;
-use crate::process::Heap;
 use crate::report::{Figures, Function, Node, Report, Sample, Steady};
 use crate::units::{Scaled, Signed};
 
@@ -71,8 +72,9 @@ pub struct Pressure {
 ///
 /// It is no growth if
 /// - other such functions free as much: together they kept less than half of it;
-/// - the process did not grow with it: the slope of its `allocated` over the timeline says
-///   less than half of it, or, without a timeline, the process has less allocated than that.
+/// - the process did not grow with it: by the slope of its `allocated` over the timeline, at
+///   the points of these calls, it is less than half of it, or, without a timeline, the
+///   process has less allocated than that.
 ///
 /// Then the call to be asked is looked for. From the function that grows it goes on to the
 /// nested call whose own growth is nearest to its caller's, if no more than half of that away
@@ -114,8 +116,10 @@ pub struct Churn {
 const ENOUGH_CALLS: u64 = 4;
 /// Bytes a call, below which a growth is none: a small block of jemalloc's.
 const SMALL_BLOCK: i64 = 16;
-/// Samples below which a slope says nothing.
-const ENOUGH_SAMPLES: usize = 8;
+/// Slopes between two samples, below which their median says nothing.
+const ENOUGH_SLOPES: usize = 8;
+/// Samples that are looked at, each with each.
+const MOST_SAMPLES: usize = 500;
 /// How far beyond the need churn begins.
 const CHURN: u64 = 4;
 /// How far a peak may be under.
@@ -192,20 +196,14 @@ impl Report {
             );
         }
         let together: i64 = steady.iter().map(|(_, steady)| steady.net).sum();
-        let slope = slope(&self.timeline);
-        let process = match slope {
-            Some(slope) => slope.half,
-            None => self.process.heap.map_or(i64::MAX, |Heap { allocated, .. }| {
-                i64::try_from(allocated).unwrap_or(i64::MAX)
-            }),
-        };
-        let grows = |steady: &Steady| {
-            steady.per_call() >= SMALL_BLOCK
-                && together >= steady.net / 2
-                && process >= if slope.is_some() { steady.net / 2 } else { steady.net }
-        };
-        let root = steady.into_iter().filter(|(_, steady)| grows(steady));
-        let Some((root, _)) = root.rev_max_by_key(|(_, steady)| steady.net) else {
+        let mut roots: Vec<(&Node, Steady)> = steady
+            .into_iter()
+            .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
+            .collect();
+        roots.sort_by_key(|(_, steady)| Reverse(steady.net));
+        let Some((root, slope)) =
+            roots.iter().find_map(|(root, steady)| Some((*root, self.confirm(root, steady.net)?)))
+        else {
             return Verdict::Nothing;
         };
         let mut path = vec![root];
@@ -217,8 +215,21 @@ impl Report {
         Verdict::Found(Growing {
             path: names(&path, root.function),
             steady: steady_or_all(at),
-            slope: slope.map(|slope| slope.per_second),
+            slope,
         })
+    }
+
+    /// The slope of the process's `allocated` at the points of a root and of what it calls,
+    /// or the inner `None` without a timeline; the outer if the process did not grow with it.
+    #[expect(clippy::option_option, reason = "the one is a refutation, the other a figure")]
+    fn confirm(&self, root: &Node, net: i64) -> Option<Option<i64>> {
+        let functions = functions(root);
+        let samples = self.timeline.iter().filter(|one| functions.contains(one.function));
+        if let Some(slope) = slope(samples.collect()) {
+            return (slope.half >= net / 2).then_some(Some(slope.per_second));
+        }
+        let allocated = self.process.heap.map_or(u64::MAX, |heap| heap.allocated);
+        (allocated >= net.unsigned_abs()).then_some(None)
     }
 
     fn churn(&self, contexts: &[Vec<&Node>]) -> Option<Churn> {
@@ -279,6 +290,12 @@ fn steady(node: &Node) -> Option<Steady> {
     node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
 }
 
+/// A node's function and all that it calls.
+fn functions(node: &Node) -> HashSet<&'static str> {
+    let nested = node.children.iter().flat_map(functions);
+    nested.chain([node.function]).collect()
+}
+
 /// Growth of a node: the latter half of its calls, or all where there are few.
 fn steady_or_all(node: &Node) -> Steady {
     steady(node).unwrap_or_else(|| Steady {
@@ -309,29 +326,35 @@ struct Slope {
     half: i64,
 }
 
-/// How the process's `allocated` grows: the median of the slopes between samples far apart,
-/// so that what calls hold at some of them does not count.
-fn slope(timeline: &[Sample]) -> Option<Slope> {
-    let samples: Vec<(i128, i128)> = timeline
-        .iter()
-        .filter_map(|sample| Some((sample.uptime_us.into(), sample.allocated?.into())))
+/// How the process's `allocated` grows: the median of the slopes between samples at the same
+/// point, so that what calls hold there does not count, and a quarter of the time apart.
+fn slope(samples: Vec<&Sample>) -> Option<Slope> {
+    let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
+    let samples: Vec<(&Sample, i128)> = samples
+        .into_iter()
+        .step_by(step)
+        .filter_map(|sample| Some((sample, sample.allocated?.into())))
         .collect();
-    if samples.len() < ENOUGH_SAMPLES {
+    let (first, last) = (samples.first()?.0, samples.last()?.0);
+    let span = last.uptime_us.saturating_sub(first.uptime_us);
+    let mut slopes = Vec::new();
+    for (at, (early, before)) in samples.iter().enumerate() {
+        for (late, after) in &samples[at + 1..] {
+            let apart = late.uptime_us.saturating_sub(early.uptime_us);
+            let same = (early.function, early.label) == (late.function, late.label);
+            if same && apart > span / 4 {
+                slopes.push((after - before) * 1_000_000 / i128::from(apart));
+            }
+        }
+    }
+    if slopes.len() < ENOUGH_SLOPES {
         return None;
     }
-    let span = samples.last()?.0 - samples.first()?.0;
-    let apart = samples.len() / 2;
-    let mut slopes: Vec<i128> = samples
-        .iter()
-        .zip(&samples[apart..])
-        .filter(|(early, late)| late.0 > early.0)
-        .map(|(early, late)| (late.1 - early.1) * 1_000_000 / (late.0 - early.0))
-        .collect();
     slopes.sort_unstable();
-    let per_second = *slopes.get(slopes.len() / 2)?;
+    let per_second = slopes[slopes.len() / 2];
     Some(Slope {
         per_second: i64::try_from(per_second).ok()?,
-        half: i64::try_from(per_second * span / 2_000_000).ok()?,
+        half: i64::try_from(per_second * i128::from(span) / 2_000_000).ok()?,
     })
 }
 
