@@ -100,7 +100,7 @@ impl Report {
 /// The verdicts on whose paths a calling context stands, as words for those who look.
 fn tags<'a>(verdicts: &Verdicts, is_at: impl Fn(&[&'static str]) -> bool) -> impl RenderOnce + 'a {
     let found = [
-        ("tag-p", "highest peak", verdicts.pressure.found().map(|found| &found.path)),
+        ("tag-p", "highest peak × at once", verdicts.pressure.found().map(|found| &found.path)),
         ("tag-g", "grows", verdicts.growing.found().map(|found| &found.path)),
         ("tag-c", "churns", verdicts.churn.found().map(|found| &found.path)),
     ];
@@ -151,16 +151,6 @@ mod tests {
         for word in ["http:", "https:", "src=", "@import", "url(", "<link"] {
             assert!(!page.contains(word), "{word}");
         }
-    }
-
-    #[test]
-    fn zz_temp() {
-        std::fs::write("/tmp/page.html", hot_spots().to_html()).unwrap();
-        let mut r = hot_spots();
-        r.process.limit = None;
-        r.timeline.clear();
-        std::fs::write("/tmp/page2.html", r.to_html()).unwrap();
-        std::fs::write("/tmp/page3.html", Report::default().to_html()).unwrap();
     }
 
     #[test]

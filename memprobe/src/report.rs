@@ -177,6 +177,14 @@ pub struct Steady {
     pub net: i64,
 }
 
+impl Function {
+    /// The highest peak times the most calls at once, bytes: what all of them would need
+    /// together if they peaked at the same time.
+    pub fn pressure(&self) -> Option<u64> {
+        Some(self.figures?.peak.saturating_mul(self.most_at_once?))
+    }
+}
+
 impl Figures {
     /// `allocated − freed`: what was kept.
     pub fn net(&self) -> i64 {

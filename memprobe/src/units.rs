@@ -70,8 +70,8 @@ impl fmt::Display for Took {
         match us {
             0..10_000 => write!(f, "{us} us"),
             10_000..10_000_000 => write!(f, "{} ms", us / 1000),
-            10_000_000..6_000_000_000 => write!(f, "{} s", us / 1_000_000),
-            6_000_000_000..360_000_000_000 => write!(f, "{} min", us / 60_000_000),
+            10_000_000..600_000_000 => write!(f, "{} s", us / 1_000_000),
+            600_000_000..36_000_000_000 => write!(f, "{} min", us / 60_000_000),
             _ => write!(f, "{} h", us / 3_600_000_000),
         }
     }
@@ -106,8 +106,9 @@ mod tests {
         assert_eq!(Net(i64::MIN).to_string(), "-8388608.00 TiB");
         assert_eq!(Count(9_999_999).to_string(), "9999999");
         assert_eq!(Count(10_000_000).to_string(), "10.0 M");
-        assert_eq!(Took(Duration::from_secs(5400)).to_string(), "5400 s");
-        assert_eq!(Took(Duration::from_secs(6000)).to_string(), "100 min");
+        assert_eq!(Took(Duration::from_secs(599)).to_string(), "599 s");
+        assert_eq!(Took(Duration::from_secs(600)).to_string(), "10 min");
+        assert_eq!(Took(Duration::from_secs(36_000)).to_string(), "10 h");
         assert_eq!(percent(1, 0), None);
         assert_eq!(percent(u64::MAX, u64::MAX), Some(100));
     }

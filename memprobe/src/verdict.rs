@@ -158,8 +158,7 @@ impl Report {
         let (function, peak, bytes) = self
             .with_figures()
             .map(|(function, figures)| {
-                let at_once = function.most_at_once.unwrap_or(1);
-                (function, figures.peak, figures.peak.saturating_mul(at_once))
+                (function, figures.peak, function.pressure().unwrap_or(figures.peak))
             })
             .filter(|&(_, peak, _)| peak > 0)
             // Of equal ones the first, which has the higher peak.

@@ -1,6 +1,7 @@
 //! What the scenarios in `tests/` share: an exact counter that knows nothing of memprobe's
 //! ways, and subscribers that keep what they see.
 
+pub mod browser;
 pub mod exact;
 pub mod output;
 pub mod record;

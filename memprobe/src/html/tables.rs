@@ -1,5 +1,6 @@
 //! The figures, ranked: functions, segments, calling contexts.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use horrorshow::prelude::*;
@@ -208,6 +209,7 @@ const FUNCTIONS: &[Column] = &[
     Column("all", "Calls"),
     Column("at once", "Calls"),
     Column("highest", "Peak of a call"),
+    Column("× at once", "Peak of a call"),
     Column("p50", "Peak of a call"),
     Column("p95", "Peak of a call"),
     Column("p99", "Peak of a call"),
@@ -225,7 +227,12 @@ const FUNCTIONS: &[Column] = &[
 pub(super) fn functions(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
     let all = report.functions.iter().filter_map(|function| function.figures.as_ref());
     let scales = Scales::of(all);
-    let rows = report.functions.iter().enumerate().map(|(at, function)| Row {
+    let mut ranked: Vec<(usize, &Function)> = report.functions.iter().enumerate().collect();
+    ranked.sort_by_key(|(_, function)| {
+        let peak = function.figures.map(|figures| figures.peak);
+        Reverse((function.pressure().or(peak), peak))
+    });
+    let rows = ranked.into_iter().map(|(at, function)| Row {
         id: Some(format!("f{at}")),
         head: head(function.name, &function.outcomes, verdicts, |path| {
             path.last() == Some(&function.name)
@@ -235,12 +242,12 @@ pub(super) fn functions(report: &Report, verdicts: &Verdicts) -> impl RenderOnce
     });
     let table = Table {
         id: "functions",
-        caption: "Bytes; with the calls inside unless it says by itself. Ranked by the highest \
-                  peak."
+        caption: "Bytes; with the calls inside unless it says by itself. Ranked by what the calls \
+                  at once would need if all peaked together."
             .to_owned(),
         head: "Function",
         columns: FUNCTIONS,
-        ranked: Some(2),
+        ranked: Some(3),
         rows: rows.collect(),
     };
     section("Functions", table)
@@ -254,6 +261,7 @@ fn function_cells(function: &Function, scales: &Scales) -> Vec<Cell> {
         Cell::Count(function.outcomes.calls()),
         function.most_at_once.map_or(Cell::Absent, Cell::Count),
         scales.peak(figures),
+        Cell::bytes(function.pressure()),
         p50,
         p95,
         p99,
@@ -304,7 +312,7 @@ pub(super) fn segments(report: &Report) -> Box<dyn RenderBox> {
             let ends = format!("{} → {}", segment.from, segment.label);
             let sort = format!("{name} {ends}");
             let head = box_html! {
-                : breakable(name);
+                : name;
                 div : ends;
             };
             rows.push(Row { id: None, head, sort, cells });
@@ -388,23 +396,10 @@ fn head(
 ) -> Box<dyn RenderBox> {
     let (name, tags, ends) = (name.to_owned(), tags(verdicts, is_at), ends(outcomes));
     box_html! {
-        : breakable(&name);
+        : name;
         : tags;
         @ if !ends.is_empty() {
             div { small : ends; }
-        }
-    }
-}
-
-/// A path that may be broken between its parts.
-fn breakable(path: &str) -> impl RenderOnce + '_ {
-    owned_html! {
-        @ for (at, part) in path.split("::").enumerate() {
-            @ if at > 0 {
-                : "::";
-                wbr;
-            }
-            : part;
         }
     }
 }
