@@ -4,7 +4,9 @@ use std::future::Future;
 
 use crate::process::Process;
 use crate::report::Report;
+use crate::running::InFlight;
 use crate::status::Status;
+use crate::usage::{Unavailable, Usage};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {
@@ -18,6 +20,30 @@ pub fn report() -> Report {
 
 /// Compiled out: there is nothing to reset.
 pub fn reset() {}
+
+/// Compiled out: no call is known.
+pub fn in_flight() -> Vec<InFlight> {
+    Vec::new()
+}
+
+/// Compiled out: there are no figures, and `work` is not run.
+///
+/// # Errors
+///
+/// Always.
+pub fn measure<T>(_work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
+
+/// Compiled out: there are no figures, and the future is dropped.
+///
+/// # Errors
+///
+/// Always.
+#[expect(clippy::unused_async)]
+pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
 
 /// Compiled out: says so.
 pub fn status() -> Status {

@@ -8,11 +8,12 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
+use crate::clock;
 use crate::jemalloc;
 use crate::line::{Line, short};
 use crate::meter::Quiet;
 use crate::process::Heap;
-use crate::rate::{Budget, clock};
+use crate::rate::Budget;
 use crate::system;
 use crate::units::{Scaled, Signed, Took};
 
@@ -98,7 +99,7 @@ impl Surroundings {
             uptime_us: system::uptime_us(Instant::now()),
             rss: system::rss(),
             limit: system::limit(),
-            heap: EPOCH.spend(clock, jemalloc::heap).flatten(),
+            heap: EPOCH.spend(clock::fine, jemalloc::heap).flatten(),
         }
     }
 

@@ -117,8 +117,10 @@ extern crate self as memprobe;
 mod distribution;
 mod process;
 mod report;
+mod running;
 mod status;
 mod units;
+mod usage;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
@@ -129,16 +131,30 @@ mod call;
 #[cfg(feature = "enabled")]
 mod callsite;
 #[cfg(feature = "enabled")]
+mod clock;
+#[cfg(feature = "enabled")]
+mod crowd;
+#[cfg(feature = "enabled")]
 mod event;
+#[cfg(feature = "enabled")]
+mod flight;
 #[cfg(feature = "enabled")]
 mod follow;
 #[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
+mod histogram;
+#[cfg(feature = "enabled")]
+mod in_flight;
+#[cfg(feature = "enabled")]
 #[cfg_attr(target_env = "msvc", path = "jemalloc_absent.rs")]
 mod jemalloc;
 #[cfg(feature = "enabled")]
 mod line;
+#[cfg(feature = "enabled")]
+mod list;
+#[cfg(feature = "enabled")]
+mod measure;
 #[cfg(feature = "enabled")]
 mod meter;
 #[cfg(feature = "enabled")]
@@ -146,11 +162,19 @@ mod rate;
 #[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]
+mod segment;
+#[cfg(feature = "enabled")]
 mod site;
+#[cfg(feature = "enabled")]
+mod slot;
+#[cfg(feature = "enabled")]
+mod static_ref;
 #[cfg(feature = "enabled")]
 mod system;
 #[cfg(feature = "enabled")]
 mod totals;
+#[cfg(feature = "enabled")]
+mod tree;
 
 #[cfg(not(feature = "enabled"))]
 mod disabled;
@@ -164,13 +188,21 @@ pub use allocator::Allocator;
 pub use distribution::Distribution;
 pub use process::{Heap, Limit, LimitSource, Process};
 pub use report::{Figures, Function, Outcomes, Report, SegmentTotals};
+pub use running::InFlight;
 pub use status::{Events, GlobalAllocator, Reading, Status};
+#[doc(hidden)]
+pub use usage::__assert_peak;
+pub use usage::{Unavailable, Usage};
 
 #[cfg(not(feature = "enabled"))]
-pub use disabled::{process, report, reset, scope, scope_future, status};
+pub use disabled::{
+    in_flight, measure, measure_future, process, report, reset, scope, scope_future, status,
+};
 #[cfg(feature = "enabled")]
 pub use {
     gather::{report, reset},
+    in_flight::in_flight,
+    measure::{measure, measure_future},
     scope::{scope, scope_future},
     status::status,
     system::process,

@@ -25,10 +25,8 @@ impl fmt::Display for Scaled {
 }
 
 /// Bytes with a sign.
-#[cfg(feature = "enabled")]
 pub(crate) struct Signed(pub i64);
 
-#[cfg(feature = "enabled")]
 impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { '-' } else { '+' };
