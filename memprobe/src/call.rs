@@ -20,6 +20,7 @@ use crate::rate::Bucket;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
+use crate::timeline;
 use crate::totals::Hit;
 use crate::tree::Node;
 
@@ -122,6 +123,7 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     site.crowd.enter(slot());
     let open = &frame.open_call;
     open.stage.set(Some(stage));
+    timeline::pass(now, || site.name(), stage.after);
     let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
     if !jemalloc::is_global() {
         event::warn_without_jemalloc();
@@ -155,6 +157,7 @@ pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome
         open.end_segment(segment, progress);
         start.segment(site.whole(outcome)).add(slot, &whole);
     }
+    site.set_first(&whole);
     site.crowd.leave(slot);
     if let Some(record) = frame.record() {
         record.give();
@@ -196,6 +199,7 @@ fn write_exit(
         freed: progress.call.freed,
         cold: ticket.cold,
     };
+    timeline::pass(clock::coarse(), || ticket.who.function, segment.label);
     let ends = (segment.from.after, segment.label);
     event::exit(site.exit, ticket.who, ends, reading(progress).as_ref(), &whole);
 }
@@ -347,6 +351,7 @@ impl Pending {
     #[cold]
     pub fn write(&self, values: &[Option<&dyn Value>]) {
         let _quiet = Quiet::begin();
+        timeline::pass(clock::coarse(), || self.found.function, self.found.label);
         let rss = event::probe(self.callsite, &self.found, values);
         let ours = self.found.who.map(|who| who.call_id);
         meter::find_open(|open| {

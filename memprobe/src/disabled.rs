@@ -1,6 +1,7 @@
 //! The same public names with nothing behind them.
 
 use std::future::Future;
+use std::io::Write;
 
 use crate::process::Process;
 use crate::report::Report;
@@ -16,6 +17,31 @@ pub fn process() -> Process {
 /// Compiled out: the report is empty, and says why.
 pub fn report() -> Report {
     Report::default()
+}
+
+/// Compiled out: there is nothing to report. Says so if `MEMPROBE_REPORT` asks for a report.
+pub fn report_on_exit() -> ReportOnExit {
+    ReportOnExit(())
+}
+
+/// Compiled out: reports nothing.
+#[derive(Debug)]
+#[must_use = "it reports when it is dropped; keep it to the end of `main`: \
+              `let _report = memprobe::report_on_exit();`"]
+pub struct ReportOnExit(());
+
+impl Drop for ReportOnExit {
+    fn drop(&mut self) {
+        let asked = std::env::var_os("MEMPROBE_REPORT").unwrap_or_default();
+        if !asked.is_empty() && asked != "off" {
+            let _ = writeln!(
+                std::io::stderr(),
+                "memprobe: MEMPROBE_REPORT={} asks for a report, and memprobe is compiled out: \
+                 build with its feature `enabled`",
+                std::path::Path::new(&asked).display()
+            );
+        }
+    }
 }
 
 /// Compiled out: there is nothing to reset.

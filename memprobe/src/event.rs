@@ -99,7 +99,7 @@ impl Surroundings {
             uptime_us: system::uptime_us(Instant::now()),
             rss: system::rss(),
             limit: system::limit(),
-            heap: EPOCH.spend(clock::fine, jemalloc::heap).flatten(),
+            heap: heap_within_budget(),
         }
     }
 
@@ -112,6 +112,11 @@ impl Surroundings {
             figure(|h| h.metadata),
         ]
     }
+}
+
+/// jemalloc's figures, refreshed, if that keeps to the budget.
+pub(crate) fn heap_within_budget() -> Option<Heap> {
+    EPOCH.spend(clock::fine, jemalloc::heap).flatten()
 }
 
 /// Writes the entry of a call; gives the RSS it showed.

@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use crate::event::Surroundings;
 use crate::units::{Scaled, Signed};
 
+pub(crate) use crate::name::short;
+
 /// One line of at most 140 ASCII characters.
 pub(crate) struct Line {
     bytes: [u8; 140],
@@ -73,29 +75,5 @@ impl fmt::Write for Line {
             self.len += 1;
         }
         Ok(())
-    }
-}
-
-/// The last part of a function's path, with its type for a method.
-pub(crate) fn short(path: &str) -> Short<'_> {
-    Short(path)
-}
-
-pub(crate) struct Short<'a>(&'a str);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 28;
-        let mut parts = self.0.rsplit("::");
-        let name = parts.next().unwrap_or(self.0);
-        let of = parts.next().filter(|of| {
-            let is_type = of.trim_start_matches('<').starts_with(|c: char| c.is_uppercase());
-            is_type && of.len() + name.len() + 2 <= MOST
-        });
-        if let Some(of) = of {
-            write!(f, "{}::", of.trim_matches(['<', '>']))?;
-        }
-        let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
-        f.write_str(&name[..end])
     }
 }

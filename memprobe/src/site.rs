@@ -8,6 +8,7 @@ use crate::crowd::Crowd;
 use crate::list::List;
 use crate::rate::Bucket;
 use crate::segment::{Point, Stage};
+use crate::totals::{Hit, generation};
 use crate::tree::{self, Link, Node};
 
 /// How a call ended.
@@ -42,6 +43,9 @@ pub struct Site {
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
     pub(crate) crowd: Crowd,
+    /// The generation of the totals, the peak and the allocated bytes of the first call that
+    /// has ended.
+    first: OnceLock<(u32, u64, u64)>,
     /// A call has started.
     pub(crate) warm: AtomicBool,
 }
@@ -67,6 +71,7 @@ impl Site {
             ends: Point::ends(),
             wholes: Point::ends(),
             crowd: Crowd::new(),
+            first: OnceLock::new(),
             warm: AtomicBool::new(false),
         }
     }
@@ -87,6 +92,20 @@ impl Site {
     /// Whether calls, and not segments of them, end at this point.
     pub(crate) fn is_whole(&self, point: &Point) -> bool {
         self.wholes.iter().any(|whole| std::ptr::eq(whole, point))
+    }
+
+    /// Tells the figures of a call that has ended, until there was a first.
+    #[inline]
+    pub(crate) fn set_first(&self, call: &Hit) {
+        if self.first.get().is_none() {
+            let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
+        }
+    }
+
+    /// Peak and allocated bytes of the first call, unless it was before the last reset.
+    pub(crate) fn cold(&self) -> Option<(u64, u64)> {
+        let (since, peak, allocated) = *self.first.get()?;
+        (since == generation()).then_some((peak, allocated))
     }
 
     /// Where a call from `caller` starts.
