@@ -13,7 +13,7 @@ use crate::bytes::Bytes;
 use crate::callsite::Callsite;
 use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
-use crate::flight::Record;
+use crate::flight::{Carried, Record};
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
 use crate::rate::Bucket;
@@ -42,6 +42,13 @@ pub(crate) struct Ticket {
     peak_segment: Option<&'static Segment>,
 }
 
+impl Ticket {
+    /// For work elsewhere, whose events are those of the call.
+    pub fn carried(&self) -> Ticket {
+        Ticket { last_rss: None, peak: 0, peak_segment: None, cold: false, ..*self }
+    }
+}
+
 impl Open {
     /// Of a call that has not begun, or of no call.
     pub const fn new() -> Open {
@@ -58,6 +65,10 @@ impl Open {
         self.ticket.take()
     }
 
+    pub fn stage(&self) -> Option<&'static Stage> {
+        self.stage.get()
+    }
+
     fn node(&self) -> Option<&'static Node> {
         self.stage.get().map(|stage| stage.node)
     }
@@ -66,7 +77,7 @@ impl Open {
         self.with_ticket(|ticket| ticket.who.call_id)
     }
 
-    fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
+    pub fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
         let mut ticket = self.ticket.take()?;
         let seen = look(&mut ticket);
         self.ticket.set(Some(ticket));
@@ -91,7 +102,7 @@ impl Open {
 
     /// Counts a segment that has ended, and goes on behind it.
     #[inline]
-    fn end_segment(&self, segment: &'static Segment, progress: &Progress) {
+    pub fn end_segment(&self, segment: &'static Segment, progress: &Progress) {
         let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
         let hit = Hit {
             bytes: progress.segment,
@@ -132,6 +143,19 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
         open.admit(site, now, cold);
     }
     record
+}
+
+/// Counts what work elsewhere did for the call of a frame that is about to be left.
+#[inline]
+pub(crate) fn close(frame: &meter::Frame) {
+    credit(frame, frame.record().and_then(Record::close_carried));
+}
+
+#[inline]
+fn credit(frame: &meter::Frame, carried: Option<Carried>) {
+    if let Some(Carried { bytes, level }) = carried {
+        frame.credit(bytes, level);
+    }
 }
 
 /// Counts a call that has ended, and writes its exit if it was admitted.
@@ -218,6 +242,7 @@ pin_project_lite::pin_project! {
     impl PinnedDrop for Frame {
         fn drop(this: Pin<&mut Self>) {
             let this = this.as_ref().project_ref();
+            close(&this.frame);
             if let Some(progress) = this.frame.leave() {
                 // Also true in an ordinary call that a destructor makes during unwinding.
                 let panicked = panicking() && !this.unwinding.get();
@@ -296,6 +321,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     meter::innermost(|frame| {
         let call = frame.and_then(|frame| Some((frame, frame.open_call.stage.get()?)));
         let Some((frame, stage)) = call else { return snapshot(point) };
+        credit(frame, frame.record().and_then(Record::take_carried));
         let progress = frame.cut();
         let segment = stage.segment(&point.point);
         let call = &frame.open_call;

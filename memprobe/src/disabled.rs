@@ -47,6 +47,18 @@ impl Drop for ReportOnExit {
 /// Compiled out: there is nothing to reset.
 pub fn reset() {}
 
+/// Compiled out: the work as it is.
+#[inline]
+pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
+    work
+}
+
+/// Compiled out: the future as it is.
+#[inline]
+pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    future
+}
+
 /// Compiled out: no call is known.
 pub fn in_flight() -> Vec<InFlight> {
     Vec::new()

@@ -5,9 +5,10 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{
-    AtomicI64, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release, fence,
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire,
+    Ordering::Relaxed, Ordering::Release, fence,
 };
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bytes::Bytes;
 use crate::list::List;
@@ -35,7 +36,23 @@ pub(crate) struct Record {
     peak: AtomicI64,
     /// The next free record.
     next: StaticRef<Record>,
+    /// Work was carried out of the call.
+    carries: AtomicBool,
     saved: Saved,
+    /// What that work has done and the call does not count yet.
+    pending: Mutex<Carried>,
+}
+
+/// What work elsewhere has done for a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Carried {
+    pub bytes: Bytes,
+    /// The highest net of the call that it led to, as far as that can be told.
+    pub level: i64,
+}
+
+impl Carried {
+    const NOTHING: Carried = Carried { bytes: Bytes::ZERO, level: 0 };
 }
 
 /// What an async call has done, between two of its polls.
@@ -122,7 +139,9 @@ impl Record {
             shared: AtomicI64::new(0),
             peak: AtomicI64::new(0),
             next: StaticRef::none(),
+            carries: AtomicBool::new(false),
             saved: Saved::new(),
+            pending: Mutex::new(Carried::NOTHING),
         }
     }
 
@@ -192,6 +211,66 @@ impl Record {
     #[inline]
     pub fn show_peak(&self, peak: i64) {
         self.peak.store(peak, Relaxed);
+    }
+
+    /// Tells this call from others that the record is for.
+    #[inline]
+    pub fn serial(&self) -> u32 {
+        self.serial.load(Relaxed)
+    }
+
+    /// From now on work elsewhere may count for the call.
+    pub fn set_carries(&self) {
+        self.carries.store(true, Relaxed);
+    }
+
+    /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
+    /// itself; `false` if the call has ended.
+    pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
+        let mut pending = self.pending();
+        if self.serial.load(Relaxed) != serial || !self.carries.load(Relaxed) {
+            return false;
+        }
+        let before = self.held.load(Relaxed).wrapping_add(pending.bytes.net());
+        pending.level = pending.level.max(before.saturating_add(peak));
+        pending.bytes = pending.bytes.plus(bytes);
+        true
+    }
+
+    /// What work elsewhere did since this was last asked.
+    #[inline]
+    pub fn take_carried(&self) -> Option<Carried> {
+        self.carries.load(Relaxed).then(|| self.take_pending())
+    }
+
+    #[cold]
+    fn take_pending(&self) -> Carried {
+        std::mem::replace(&mut *self.pending(), Carried::NOTHING)
+    }
+
+    /// The same at the end of the call: what comes later finds nobody.
+    #[inline]
+    pub fn close_carried(&self) -> Option<Carried> {
+        self.carries.load(Relaxed).then(|| self.close_pending())
+    }
+
+    #[cold]
+    fn close_pending(&self) -> Carried {
+        let mut pending = self.pending();
+        self.carries.store(false, Relaxed);
+        std::mem::replace(&mut *pending, Carried::NOTHING)
+    }
+
+    /// Net of what is pending, if nobody is at it right now.
+    fn pending_net(&self) -> i64 {
+        if !self.carries.load(Relaxed) {
+            return 0;
+        }
+        self.pending.try_lock().map_or(0, |pending| pending.bytes.net())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Carried> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the progress of a call between two polls.
@@ -284,7 +363,7 @@ impl Record {
         let seen = Seen {
             stage,
             started: self.started.load(Relaxed),
-            held: self.held.load(Relaxed),
+            held: self.held.load(Relaxed).wrapping_add(self.pending_net()),
             peak: self.peak.load(Relaxed),
             record: self,
             // A caller that has ended holds nothing.

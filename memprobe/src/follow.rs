@@ -125,6 +125,9 @@ struct Running<'a> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
+        if self.outcome.is_some() {
+            call::close(&self.frame);
+        }
         let Some(progress) = self.frame.leave() else { return };
         match self.outcome {
             None => {

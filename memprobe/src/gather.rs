@@ -288,6 +288,9 @@ impl Figures {
         if !segment.whole {
             self.add_own(sums);
         }
+        if segment.ends(&segment.from.node.site.late) {
+            self.add_bytes(sums);
+        }
         if ended.is_none() {
             return;
         }

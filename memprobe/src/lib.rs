@@ -138,6 +138,8 @@ mod call;
 #[cfg(feature = "enabled")]
 mod callsite;
 #[cfg(feature = "enabled")]
+mod carry;
+#[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
 mod crowd;
@@ -212,11 +214,12 @@ pub use verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 
 #[cfg(not(feature = "enabled"))]
 pub use disabled::{
-    ReportOnExit, in_flight, measure, measure_future, process, report, report_on_exit, reset,
-    scope, scope_future, status,
+    ReportOnExit, carry, carry_future, in_flight, measure, measure_future, process, report,
+    report_on_exit, reset, scope, scope_future, status,
 };
 #[cfg(feature = "enabled")]
 pub use {
+    carry::{carry, carry_future},
     gather::{report, reset},
     in_flight::in_flight,
     measure::{measure, measure_future},

@@ -118,6 +118,10 @@ pub(crate) struct Frame {
     caller: Cell<*const Frame>,
     /// In the chain.
     open: Cell<bool>,
+    /// What it does is no business of its caller on this thread.
+    apart: Cell<bool>,
+    /// What work elsewhere did for the call since the frame was entered.
+    credited: Cell<Bytes>,
     entered: Cell<Bytes>,
     call: Cell<Bytes>,
     segment: Cell<Bytes>,
@@ -182,6 +186,8 @@ impl Frame {
             record: Cell::new(None),
             caller: Cell::new(ptr::null()),
             open: Cell::new(false),
+            apart: Cell::new(false),
+            credited: Cell::new(Bytes::ZERO),
             entered: Cell::new(Bytes::ZERO),
             call: Cell::new(Bytes::ZERO),
             segment: Cell::new(Bytes::ZERO),
@@ -267,15 +273,66 @@ impl Frame {
         THREAD.with(|thread| {
             let now = thread.fold();
             self.unlink(thread);
-            if let Some(caller) = self.caller_in(thread) {
+            if self.apart.get() {
+                // As if it had not been on this thread, for the frames around it.
+                let done = now.since(self.entered.get());
+                thread.spent.set(thread.spent.get().plus(done));
+            } else if let Some(caller) = self.caller_in(thread) {
                 let done = now.since(self.entered.get());
                 caller.raise(self.call_max.get());
                 caller.nested.set(caller.nested.get().plus(done));
                 caller.children_kept.set(caller.children_kept.get().wrapping_add(done.net()));
+                if self.credited.get() != Bytes::ZERO {
+                    self.pass_on(caller, now);
+                }
                 caller.show(now);
             }
             Some(self.progress(now))
         })
+    }
+
+    /// From now on what the frame does is no business of the frames around it.
+    pub fn set_apart(&self) {
+        self.apart.set(true);
+    }
+
+    /// What was done since the frame was entered, and the highest net above that.
+    pub fn since_entered(&self, progress: &Progress, before: &Progress) -> (Bytes, i64) {
+        let peak = self.call_max.get().wrapping_sub(self.entered.get().net());
+        (progress.call.since(before.call), peak)
+    }
+
+    /// Counts what work elsewhere did for the call, and which `level` above its start the
+    /// call reached with it.
+    #[cold]
+    pub fn credit(&self, bytes: Bytes, level: i64) {
+        THREAD.with(|thread| {
+            let now = thread.fold();
+            self.credit_at(now, bytes, level);
+        });
+    }
+
+    fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
+        let net = bytes.net();
+        // As if the call had begun that much earlier, and was as high as it was.
+        self.call.set(self.call.get().since(bytes));
+        self.segment.set(self.segment.get().since(bytes));
+        for max in [&self.segment_max, &self.call_max, &self.self_max] {
+            max.set(max.get().wrapping_sub(net));
+        }
+        self.nested.set(self.nested.get().plus(bytes));
+        self.children_kept.set(self.children_kept.get().wrapping_add(net));
+        self.credited.set(self.credited.get().plus(bytes));
+        self.raise(now.net());
+        self.raise(self.call.get().net().wrapping_add(level));
+    }
+
+    /// What was credited here counts for the callers too.
+    #[cold]
+    fn pass_on(&self, caller: &Frame, now: Bytes) {
+        let before = self.entered.get().since(caller.call.get()).net();
+        let peak = above(self.call_max.get(), self.call.get());
+        caller.credit_at(now, self.credited.get(), before.saturating_add(peak));
     }
 
     /// Shows other threads what the call holds.
@@ -388,6 +445,11 @@ pub(crate) fn innermost<T>(look: impl FnOnce(Option<&Frame>) -> T) -> T {
 /// Looks from the innermost open call of this thread outwards.
 pub(crate) fn find_open<T>(look: impl Fn(&Open) -> Option<T>) -> Option<T> {
     THREAD.with(|thread| find(thread, thread.innermost(), |frame| look(&frame.open_call)))
+}
+
+/// The same for frames.
+pub(crate) fn find_frame<T>(look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
+    THREAD.with(|thread| find(thread, thread.innermost(), look))
 }
 
 fn find<'a, T>(

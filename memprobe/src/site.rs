@@ -42,6 +42,10 @@ pub struct Site {
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
+    /// Where work ends that was carried out of a call, and where it is counted if the call
+    /// has ended by then.
+    pub(crate) done: Point,
+    pub(crate) late: Point,
     pub(crate) crowd: Crowd,
     /// The generation of the totals, the peak and the allocated bytes of the first call that
     /// has ended.
@@ -70,6 +74,8 @@ impl Site {
             folded: OnceLock::new(),
             ends: Point::ends(),
             wholes: Point::ends(),
+            done: Point::new("done"),
+            late: Point::new("late"),
             crowd: Crowd::new(),
             first: OnceLock::new(),
             warm: AtomicBool::new(false),
@@ -91,7 +97,8 @@ impl Site {
 
     /// Whether calls, and not segments of them, end at this point.
     pub(crate) fn is_whole(&self, point: &Point) -> bool {
-        self.wholes.iter().any(|whole| std::ptr::eq(whole, point))
+        let mut wholes = self.wholes.iter().chain([&self.late]);
+        wholes.any(|whole| std::ptr::eq(whole, point))
     }
 
     /// Tells the figures of a call that has ended, until there was a first.

@@ -15,6 +15,7 @@ pub(crate) struct Node {
     pub caller: Option<&'static Node>,
     pub kind: Kind,
     start: OnceLock<&'static Stage>,
+    carried: OnceLock<&'static Stage>,
 }
 
 #[derive(Clone, Copy)]
@@ -79,10 +80,23 @@ fn add(site: &'static Site, caller: Option<&'static Node>) -> &'static Stage {
 
 impl Node {
     fn leak(site: &'static Site, caller: Option<&'static Node>, kind: Kind) -> &'static Node {
-        let node: &'static Node =
-            Box::leak(Box::new(Node { site, caller, kind, start: OnceLock::new() }));
+        let node: &'static Node = Box::leak(Box::new(Node {
+            site,
+            caller,
+            kind,
+            start: OnceLock::new(),
+            carried: OnceLock::new(),
+        }));
         node.start();
         node
+    }
+
+    /// Where work starts that is carried out of a call.
+    pub fn carried(&'static self) -> &'static Stage {
+        self.carried.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Box::leak(Box::new(Stage::new(self, "carried")))
+        })
     }
 
     /// Where every call of this node starts.
