@@ -15,17 +15,19 @@
 //!
 //! # What the figures must be
 //!
-//! Of `dandelions.jpg`, 5312 × 2988 pixels, and its thumbnail, 640 × 360:
+//! Of `dandelions.jpg`, 5312 × 2988 pixels, and its thumbnail, 640 × 360, as jemalloc gives
+//! out large blocks: in whole pages of 4096 bytes.
 //!
-//! | phase | what it needs | bytes |
-//! |---|---|---|
-//! | `received -> decoded` | keeps the picture: 5312 × 2988 × 3 | 47,616,768 |
-//! | `decoded -> resized` | keeps the thumbnail: 640 × 360 × 3 | 691,200 |
-//! | | meanwhile columns already small, in RGBA of `f32`: 5312 × 360 × 16 | 30,597,120 |
+//! | phase | what it needs | bytes | in pages |
+//! |---|---|---|---|
+//! | `entry -> received` | the photograph, out of base64 | 932,833 | 933,888 |
+//! | `received -> decoded` | the picture: 5312 × 2988 × 3 | 47,616,768 | 47,620,096 |
+//! | `decoded -> resized` | the thumbnail: 640 × 360 × 3 | 691,200 | 692,224 |
+//! | | meanwhile its columns, RGBA of `f32`: 5312 × 360 × 16 | 30,597,120 | 30,597,120 |
+//! | the call's peak | all of these | 79,837,921 | 79,843,328 |
 //!
-//! jemalloc gives out large blocks in whole pages of 4096 bytes: 47,620,096, 692,224 and
-//! 30,597,120. So resizing peaks at 31,289,344 bytes, 29.8 MiB, on top of the picture and the
-//! photograph that the function holds.
+//! While it decodes, `image` holds up to 2 MiB more: a copy of the photograph and some rows.
+//! The call as a whole keeps less than nothing: it frees the request, which it was given.
 
 mod handler;
 mod local;
