@@ -26,7 +26,10 @@ pub async fn run(paths: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
     for (name, request) in names.zip(requests) {
         let answer = tokio::select! {
             answer = api.invoke(request) => answer?,
-            ended = lambda.wait() => return Err(format!("{name}: the Lambda has ended, {}", ended?).into()),
+            ended = lambda.wait() => {
+                let ended = ended?;
+                return Err(format!("{name}: the Lambda has ended, {ended}").into());
+            }
         };
         match size(answer) {
             Ok(bytes) => eprintln!("{name}: a thumbnail of {bytes} bytes\n"),
