@@ -229,8 +229,7 @@ pub(crate) fn exit(
     }
     line.rss(&around, None);
     if let Some(highest) = rss_max {
-        let _ = write!(line, ", highest {}", Scaled(highest));
-        line.percent(highest, around.limit);
+        line.highest_rss(highest, around.limit);
     }
     let heap = around.heap();
     let figure = |of: fn(&Reading) -> u64| reading.map(of);

@@ -22,20 +22,38 @@ impl Line {
 
     pub fn rss(&mut self, around: &Surroundings, last: Option<u64>) {
         let Some(rss) = around.rss else { return };
-        let _ = write!(self, "; rss {}", Scaled(rss));
+        if !self.whole(format_args!("; rss {}", Scaled(rss))) {
+            return;
+        }
         if let Some(last) = last {
-            let _ = write!(self, " ({})", Signed(rss.wrapping_sub(last) as i64));
+            self.whole(format_args!(" ({})", Signed(rss.wrapping_sub(last) as i64)));
         }
         if let Some(limit) = around.limit {
-            let _ = write!(self, " of {}", Scaled(limit));
+            self.whole(format_args!(" of {}", Scaled(limit)));
         }
         self.percent(rss, around.limit);
     }
 
-    pub fn percent(&mut self, part: u64, limit: Option<u64>) {
-        if let Some(limit) = limit.filter(|&limit| limit > 0) {
-            let _ = write!(self, " ({}%)", u128::from(part) * 100 / u128::from(limit));
+    pub fn highest_rss(&mut self, highest: u64, limit: Option<u64>) {
+        if self.whole(format_args!(", highest {}", Scaled(highest))) {
+            self.percent(highest, limit);
         }
+    }
+
+    fn percent(&mut self, part: u64, limit: Option<u64>) {
+        if let Some(limit) = limit.filter(|&limit| limit > 0) {
+            self.whole(format_args!(" ({}%)", u128::from(part) * 100 / u128::from(limit)));
+        }
+    }
+
+    /// Writes all of it or, without room for all, nothing: half a figure is a wrong one.
+    fn whole(&mut self, text: fmt::Arguments<'_>) -> bool {
+        let start = self.len;
+        let fits = self.write_fmt(text).is_ok();
+        if !fits {
+            self.len = start;
+        }
+        fits
     }
 
     pub fn holds(&mut self, held: i64) {
@@ -97,5 +115,25 @@ impl fmt::Display for Short<'_> {
         }
         let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
         f.write_str(&name[..end])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_without_room_is_left_out() {
+        for room in 0..40 {
+            let mut line = Line { bytes: [0; 140], len: 140 - room };
+            line.highest_rss(100 << 20, Some(512 << 20));
+            let text = &line.bytes[140 - room..line.len];
+            let expected = match room {
+                0..19 => "",
+                19..25 => ", highest 100.0 MiB",
+                _ => ", highest 100.0 MiB (19%)",
+            };
+            assert_eq!(std::str::from_utf8(text), Ok(expected));
+        }
     }
 }
