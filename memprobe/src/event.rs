@@ -233,11 +233,7 @@ pub(crate) fn exit(
         }
         let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));
     }
-    line.rss(&around, None);
-    if let Some(highest) = rss_max {
-        let _ = write!(line, ", highest {}", Scaled(highest));
-        line.percent(highest, around.limit);
-    }
+    line.rss_and_highest(&around, rss_max);
     let heap = around.heap();
     let figure = |of: fn(&Reading) -> u64| reading.map(of);
     let (peak, allocated, freed) =
