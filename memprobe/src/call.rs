@@ -236,18 +236,18 @@ pin_project_lite::pin_project! {
         site: &'static Site,
         unwinding: Cell<bool>,
         #[pin]
-        frame: meter::Frame,
+        inner: meter::Frame,
     }
 
     impl PinnedDrop for Frame {
         fn drop(this: Pin<&mut Self>) {
             let this = this.as_ref().project_ref();
-            close(&this.frame);
-            if let Some(progress) = this.frame.leave() {
+            close(&this.inner);
+            if let Some(progress) = this.inner.leave() {
                 // Also true in an ordinary call that a destructor makes during unwinding.
                 let panicked = panicking() && !this.unwinding.get();
                 let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
-                finish(this.frame.get_ref(), &progress, outcome);
+                finish(this.inner.get_ref(), &progress, outcome);
             }
         }
     }
@@ -257,16 +257,16 @@ impl Frame {
     /// A frame that is not entered yet.
     #[inline]
     pub fn new(site: &'static Site) -> Frame {
-        Frame { site, unwinding: Cell::new(false), frame: meter::Frame::new(Open::new()) }
+        Frame { site, unwinding: Cell::new(false), inner: meter::Frame::new(Open::new()) }
     }
 
     /// Starts the call; its end is the drop of the frame.
     #[inline]
     pub fn enter(self: Pin<&Frame>) {
         let this = self.project_ref();
-        if this.frame.enter(&Progress::START) {
+        if this.inner.enter(&Progress::START) {
             this.unwinding.set(panicking());
-            begin(this.frame.get_ref(), this.site);
+            begin(this.inner.get_ref(), this.site);
         }
     }
 }

@@ -131,13 +131,8 @@ impl Piece {
         if is_nested.is_none() {
             frame.set_apart();
         }
-        let record = match self.record {
-            Some(record) => record,
-            None => {
-                let record = Record::take(self.stage, Some(self.call), clock::coarse());
-                *self.record.insert(record)
-            }
-        };
+        let take = || Record::take(self.stage, Some(self.call), clock::coarse());
+        let record = *self.record.get_or_insert_with(take);
         frame.set_record(record);
         frame.open_call.resume(record.stage(), self.ticket.take());
         let apart = is_nested.is_none();

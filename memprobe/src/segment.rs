@@ -73,8 +73,10 @@ impl Stage {
         // However a call came to a point, it is at the same stage after it.
         let to = all()
             .find(|segment| segment.ends(at) && ptr::eq(segment.from.node, self.node))
-            .map(|segment| segment.to)
-            .unwrap_or_else(|| Box::leak(Box::new(Stage::new(self.node, at.label))));
+            .map_or_else(
+                || &*Box::leak(Box::new(Stage::new(self.node, at.label))),
+                |segment| segment.to,
+            );
         let site = self.node.site;
         let distributions = all()
             .find(|segment| {
@@ -82,8 +84,10 @@ impl Stage {
                     && (segment.from.after, segment.label) == (self.after, at.label)
                     && segment.whole == site.is_whole(at)
             })
-            .map(|segment| segment.distributions)
-            .unwrap_or_else(|| Box::leak(Box::new(Distributions::new())));
+            .map_or_else(
+                || &*Box::leak(Box::new(Distributions::new())),
+                |segment| segment.distributions,
+            );
         let segment = Segment {
             from: self,
             label: at.label,

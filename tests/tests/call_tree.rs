@@ -156,7 +156,9 @@ callers! {
 /// figures of the function and of its callers.
 fn a_helper_of_many_callers() {
     memprobe::reset();
-    CALLERS.iter().for_each(|caller| caller());
+    for caller in CALLERS {
+        caller();
+    }
     let report = memprobe::report();
     let rows = rows(&report.tree);
     assert_eq!(rows.iter().filter(|row| !row.0.contains(' ')).count(), 40, "{rows:#?}");
