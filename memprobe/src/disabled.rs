@@ -5,7 +5,9 @@ use std::io::Write;
 
 use crate::process::Process;
 use crate::report::Report;
+use crate::running::InFlight;
 use crate::status::Status;
+use crate::usage::{Unavailable, Usage};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {
@@ -44,6 +46,42 @@ impl Drop for ReportOnExit {
 
 /// Compiled out: there is nothing to reset.
 pub fn reset() {}
+
+/// Compiled out: the work as it is.
+#[inline]
+pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
+    work
+}
+
+/// Compiled out: the future as it is.
+#[inline]
+pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    future
+}
+
+/// Compiled out: no call is known.
+pub fn in_flight() -> Vec<InFlight> {
+    Vec::new()
+}
+
+/// Compiled out: there are no figures, and `work` is not run.
+///
+/// # Errors
+///
+/// Always.
+pub fn measure<T>(_work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
+
+/// Compiled out: there are no figures, and the future is dropped.
+///
+/// # Errors
+///
+/// Always.
+#[expect(clippy::unused_async)]
+pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
 
 /// Compiled out: says so.
 pub fn status() -> Status {

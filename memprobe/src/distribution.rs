@@ -71,6 +71,9 @@ impl Distribution {
             return None;
         }
         let rank = ((q.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
+        if rank >= self.total {
+            return Some(self.most);
+        }
         let counted: u64 = self.counts.iter().sum();
         let mut seen = self.total.saturating_sub(counted);
         if seen >= rank {
@@ -82,7 +85,7 @@ impl Distribution {
                 return Some(middle(bucket).min(self.most));
             }
         }
-        self.counts.iter().rposition(|&count| count > 0).map(|_| self.most)
+        Some(self.most)
     }
 }
 

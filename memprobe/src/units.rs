@@ -68,8 +68,9 @@ impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let us = self.0.as_micros();
         match us {
-            0..10_000 => write!(f, "{us} us"),
-            10_000..10_000_000 => write!(f, "{} ms", us / 1000),
+            0..1000 => write!(f, "{us} us"),
+            1000..100_000 => write!(f, "{:.1} ms", us as f64 / 1e3),
+            100_000..10_000_000 => write!(f, "{} ms", us / 1000),
             10_000_000..600_000_000 => write!(f, "{} s", us / 1_000_000),
             600_000_000..36_000_000_000 => write!(f, "{} min", us / 60_000_000),
             _ => write!(f, "{} h", us / 3_600_000_000),
@@ -106,6 +107,7 @@ mod tests {
         assert_eq!(Net(i64::MIN).to_string(), "-8388608.00 TiB");
         assert_eq!(Count(9_999_999).to_string(), "9999999");
         assert_eq!(Count(10_000_000).to_string(), "10.0 M");
+        assert_eq!(Took(Duration::from_micros(8517)).to_string(), "8.5 ms");
         assert_eq!(Took(Duration::from_secs(599)).to_string(), "599 s");
         assert_eq!(Took(Duration::from_secs(600)).to_string(), "10 min");
         assert_eq!(Took(Duration::from_secs(36_000)).to_string(), "10 h");
