@@ -42,12 +42,12 @@ fn parse(page: &[u8]) {
     }
 }
 
-/// Holds 48 MiB for a moment.
+/// Holds 24 MiB for a moment.
 #[memprobe]
 fn resize(page: &[u8]) {
-    let decoded = black_box(vec![page[0]; 32 * MIB]);
+    let decoded = black_box(vec![page[0]; 16 * MIB]);
     probe!("decoded");
-    let resized = black_box(vec![page[0]; 16 * MIB]);
+    let resized = black_box(vec![page[0]; 8 * MIB]);
     probe!("resized");
     drop((decoded, resized));
 }

@@ -161,13 +161,13 @@ pub struct Figures {
     /// Highest net while the call was the innermost, less what its nested calls had kept:
     /// what the function itself had at most. `None` for segments.
     pub self_peak: Option<u64>,
-    /// The latter half of the calls; `None` for segments, and while there are too few calls
+    /// The latter part of the calls; `None` for segments, and while there are too few calls
     /// to have one.
     pub steady: Option<Steady>,
 }
 
-/// The latter half of the calls, when caches are filled and what is made once is made. What
-/// these calls still keep is the sign of a leak.
+/// The latter part of the calls, at least half of them, when caches are filled and what is made
+/// once is made. What these calls still keep is the sign of a leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Steady {

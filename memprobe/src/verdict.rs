@@ -67,7 +67,7 @@ pub struct Pressure {
 
 /// What keeps memory in each call, also when everything is warm.
 ///
-/// Judged are the calls that no annotated function calls: what the latter half of them kept,
+/// Judged are the calls that no annotated function calls: what the latter part of them kept,
 /// with all that they call (`steady`). It counts from 4 such calls on, at 16 bytes a call.
 ///
 /// It is no growth if
@@ -87,7 +87,7 @@ pub struct Pressure {
 pub struct Growing {
     /// From the root of the call tree to the call that keeps the memory.
     pub path: Vec<&'static str>,
-    /// What the latter half of the last one's calls kept.
+    /// What the latter part of the last one's calls kept.
     pub steady: Steady,
     /// How fast the process's `allocated` grew, bytes a second: what confirms it. `None`
     /// without a timeline.
@@ -112,7 +112,7 @@ pub struct Churn {
     pub needed: u64,
 }
 
-/// Calls in the latter half, below which a leak cannot be told from a cache that fills.
+/// Calls in the latter part, below which a leak cannot be told from a cache that fills.
 const ENOUGH_CALLS: u64 = 4;
 /// Bytes a call, below which a growth is none: a small block of jemalloc's.
 const SMALL_BLOCK: i64 = 16;
@@ -191,7 +191,7 @@ impl Report {
             self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
         if steady.is_empty() {
             return Verdict::Unknown(
-                "no function was called often enough: a leak shows from 8 calls on",
+                "too few calls: a leak cannot be told from a cache that fills",
             );
         }
         let together: i64 = steady.iter().map(|(_, steady)| steady.net).sum();
@@ -201,7 +201,7 @@ impl Report {
             .collect();
         roots.sort_by_key(|(_, steady)| Reverse(steady.net));
         let Some((root, slope)) =
-            roots.iter().find_map(|(root, steady)| Some((*root, self.confirm(root, steady.net)?)))
+            roots.iter().find_map(|(root, steady)| Some((*root, self.confirm(root, *steady)?)))
         else {
             return Verdict::Nothing;
         };
@@ -221,14 +221,17 @@ impl Report {
     /// The slope of the process's `allocated` at the points of a root and of what it calls,
     /// or the inner `None` without a timeline; the outer if the process did not grow with it.
     #[expect(clippy::option_option, reason = "the one is a refutation, the other a figure")]
-    fn confirm(&self, root: &Node, net: i64) -> Option<Option<i64>> {
+    fn confirm(&self, root: &Node, steady: Steady) -> Option<Option<i64>> {
         let functions = functions(root);
         let samples = self.timeline.iter().filter(|one| functions.contains(one.function));
         if let Some(slope) = slope(samples.collect()) {
-            return (slope.half >= net / 2).then_some(Some(slope.per_second));
+            // What the process grew by while these calls ran.
+            let grown = i128::from(slope.growth) * i128::from(steady.calls)
+                / i128::from(root.outcomes.calls().max(1));
+            return (grown >= i128::from(steady.net / 2)).then_some(Some(slope.per_second));
         }
         let allocated = self.process.heap.map_or(u64::MAX, |heap| heap.allocated);
-        (allocated >= net.unsigned_abs()).then_some(None)
+        (allocated >= steady.net.unsigned_abs()).then_some(None)
     }
 
     fn churn(&self, contexts: &[Vec<&Node>]) -> Option<Churn> {
@@ -284,7 +287,7 @@ fn names(path: &[&Node], function: &'static str) -> Vec<&'static str> {
     }
 }
 
-/// The latter half of a node's calls, if there are enough to judge by.
+/// The latter part of a node's calls, if there are enough to judge by.
 fn steady(node: &Node) -> Option<Steady> {
     node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
 }
@@ -295,7 +298,7 @@ fn functions(node: &Node) -> HashSet<&'static str> {
     nested.chain([node.function]).collect()
 }
 
-/// Growth of a node: the latter half of its calls, or all where there are few.
+/// Growth of a node: the latter part of its calls, or all where there are few.
 fn steady_or_all(node: &Node) -> Steady {
     steady(node).unwrap_or_else(|| Steady {
         calls: node.outcomes.calls(),
@@ -321,8 +324,8 @@ fn uncancelled(caller: &Node) -> Option<&Node> {
 #[derive(Clone, Copy)]
 struct Slope {
     per_second: i64,
-    /// Growth over half of the time, bytes: what the latter half of calls can have kept.
-    half: i64,
+    /// Growth over the whole time, bytes.
+    growth: i64,
 }
 
 /// How the process's `allocated` grows: the median of the slopes between samples at the same
@@ -353,7 +356,7 @@ fn slope(samples: Vec<&Sample>) -> Option<Slope> {
     let per_second = slopes[slopes.len() / 2];
     Some(Slope {
         per_second: i64::try_from(per_second).ok()?,
-        half: i64::try_from(per_second * i128::from(span) / 2_000_000).ok()?,
+        growth: i64::try_from(per_second * i128::from(span) / 1_000_000).ok()?,
     })
 }
 

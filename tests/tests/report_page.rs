@@ -7,6 +7,8 @@ use std::process::Command;
 use memprobe_tests::browser::Browser;
 use serde_json::{Value, json};
 
+const QUESTIONS: [&str; 4] = ["Highest peak", "What grows", "How near the limit", "What churns"];
+
 const DESKTOP: (u32, u32) = (1280, 800);
 const PHONE: (u32, u32) = (390, 844);
 
@@ -14,7 +16,8 @@ const PHONE: (u32, u32) = (390, 844);
 fn report(ending: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page.{ending}"));
     let mut demo = Command::new(env!("CARGO_BIN_EXE_hot_spots"));
-    let output = demo.env("MEMPROBE_REPORT", &path).output().expect("it starts");
+    let demo = demo.env("MEMPROBE_REPORT", &path).env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
+    let output = demo.output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     path
 }
@@ -81,8 +84,16 @@ fn a_stranger_finds_the_answers() {
         let answers = browser.eval(ANSWERS);
         let answers = answers.as_array().expect("answers");
         let questions: Vec<_> = answers.iter().map(|answer| &answer["question"]).collect();
-        let expected = ["Highest peak", "What grows", "How near the limit", "What churns"];
-        assert_eq!(questions, expected);
+        assert_eq!(questions, QUESTIONS);
+        for (answer, told) in answers.iter().zip([
+            ["100.0 MiB", "visit: 1.0 MiB × 100 calls at once"],
+            ["+64 KiB a call", "handle › remember"],
+            ["%\n", "of 256.0 MiB"],
+            ["30 × its need", "handle › parse"],
+        ]) {
+            let text = answer["answer"].as_str().expect("text");
+            assert!(told.iter().all(|told| text.contains(told)), "{text}");
+        }
         for answer in &answers[..3] {
             let bottom = answer["bottom"].as_f64().expect("a place");
             assert!(bottom <= f64::from(height), "{name}: below the first screen: {answer}");
@@ -180,7 +191,7 @@ fn the_keyboard_sorts_and_zooms(browser: &mut Browser) {
 fn a_screen_reader_is_told_all(browser: &mut Browser) {
     let all = browser.accessible();
     let named = |role: &str, name: &str| all.iter().any(|(r, n)| r == role && n.starts_with(name));
-    for question in ["Highest peak", "What grows", "How near the limit", "What churns"] {
+    for question in QUESTIONS {
         assert!(named("heading", question), "{question}");
     }
     assert!(named("table", "Bytes; with the calls inside"));

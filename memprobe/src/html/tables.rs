@@ -52,7 +52,7 @@ impl Scale {
 
     fn cell(self, value: i64) -> Cell {
         let span = (self.high - self.low).max(1.0);
-        let (zero, end) = (-self.low / span, (value as f64 - self.low) / span);
+        let (zero, end) = ((0.0 - self.low) / span, (value as f64 - self.low) / span);
         let bar = Bar { zero, from: zero.min(end), width: (end - zero).abs(), is_below: value < 0 };
         Cell::Bar(value, bar)
     }
