@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn an_empty_report_says_why() {
         let page = Report::default().to_html();
-        assert!(page.contains("no annotated function has finished a call yet"), "{page}");
+        assert!(page.contains("memprobe has seen no annotated function end a call yet"), "{page}");
         assert!(!page.contains("0 B"), "{page}");
     }
 }

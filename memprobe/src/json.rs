@@ -215,13 +215,8 @@ serialize!(churn: Churn {
 
 #[cfg(feature = "json")]
 impl Report {
-    /// Writes the report as JSON, with the feature `json`.
-    ///
-    /// The keys are the names of the fields, and what follows from them: `pressure`, `net`,
-    /// `self_net`, `per_call`, `p50`, `p95`, `p99`, `used`, `highest`, `times`, and the `verdicts`.
-    /// Numbers are bytes, or counts, or what the end of the key says: `_us` are µs,
-    /// `_per_second` bytes a second. A figure that cannot be had has no key. A verdict is
-    /// `{"found": …}`, or `{}` for nothing, or `{"unknown": "why"}`.
+    /// Writes the report as JSON, with the feature `json`: what `serde::Serialize` gives, with
+    /// the keys that [the crate's documentation](crate#the-report) names.
     ///
     /// # Errors
     ///

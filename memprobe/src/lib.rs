@@ -80,6 +80,35 @@
 //! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
 //! call is written whole, from its entry to its exit. [`report()`] counts all of them.
 //!
+//! # The report
+//!
+//! [`report()`] sums up what all calls did, of each function, each segment and each calling
+//! context. [`report_on_exit()`] in the first line of `main` prints it at the end:
+//!
+//! ```text
+//! pressure  visit peaks at 1.0 MiB × 100 at once = 100.0 MiB
+//! growing   handle › remember keeps +64 KiB a call; the process grows by 1.8 MiB a second
+//! churn     handle › parse allocated 1.56 GiB, 30 × the 53.1 MiB it needed
+//! process   rss 55.7 MiB (21%), highest 111.7 MiB (43%) of 256.0 MiB
+//!
+//!     function                               calls at once       peak       kept   per call  allocated
+//! gc  app::handle                               50       1   25.0 MiB    3.1 MiB    +64 KiB   2.79 GiB
+//!       parsed -> resized                       50           25.0 MiB        0 B              1.17 GiB
+//!       fetched -> parsed                       50            2.0 MiB        0 B              1.56 GiB
+//! …
+//! ```
+//!
+//! [`Pressure`], [`Growing`] and [`Churn`] say how each verdict is found, [`Figures`] what each
+//! figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
+//! `path.folded` stacks for flame graphs, `off` nothing.
+//!
+//! In JSON, and with any other `serde` format, the keys are the names of the public fields,
+//! and of what follows from them: `pressure` of a function, `net`, `self_net` and `per_call` of
+//! figures, `p50`, `p95`, `p99` of distributions, `used` and `highest` of the process, `times` of
+//! churn, and the `verdicts`, each `{"found": …}`, or `{"unknown": "why"}`, or `{}` for none.
+//! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
+//! bytes a second. A figure that cannot be had has no key.
+//!
 //! # Libraries and applications
 //!
 //! A library depends on memprobe with `default-features = false`: the attribute then returns
@@ -96,6 +125,11 @@
 //! - `enabled` (default): readings, totals and events.
 //! - `jemalloc` (default): [`global_allocator!`] installs jemalloc, also where `enabled` is
 //!   off; without both it leaves the program's allocator alone.
+//! - `html`: the report as one page, `Report::to_html` and `Report::write_html`.
+//! - `json`: the report as JSON, `Report::write_json`; with it comes `serde`.
+//! - `serde`: [`Report`] and [`Process`] as `serde::Serialize`.
+//! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
+//!   unless `NO_COLOR` is set.
 //!
 //! # What it cannot see
 //!

@@ -14,12 +14,9 @@ use crate::process::Process;
 /// | [`verdicts`](Report::verdicts) | what presses, what grows, what churns |
 /// | `Display` | the verdicts and the call tree, for a terminal |
 /// | [`write_folded`](Report::write_folded) | folded stacks, for flame graphs |
-/// | `serde::Serialize`, [`write_json`] | raw numbers, with the features `serde` and `json` |
-/// | [`to_html`], [`write_html`] | one page to open from disk, with the feature `html` |
-///
-/// [`write_json`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_json
-/// [`to_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.to_html
-/// [`write_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_html
+/// | `serde::Serialize` | raw numbers, with the feature `serde` |
+/// | `write_json` | the same as JSON, with the feature `json` |
+/// | `to_html`, `write_html` | one page to open from disk, with the feature `html` |
 ///
 /// All figures are bytes unless their name says otherwise. One that cannot be had is `None`,
 /// and left out of every view.
@@ -241,7 +238,7 @@ impl Report {
         if cfg!(not(feature = "enabled")) {
             Some("memprobe is compiled out: build with its feature `enabled`")
         } else if self.functions.is_empty() {
-            Some("no annotated function has finished a call yet")
+            Some("memprobe has seen no annotated function end a call yet")
         } else if self.functions.iter().all(|function| function.figures.is_none()) {
             Some(
                 "no bytes: jemalloc is not the global allocator; add \

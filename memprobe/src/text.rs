@@ -57,7 +57,7 @@ impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         if report.functions.is_empty() {
-            return writeln!(f, "memprobe: {}", report.why_empty().unwrap_or("no figures"));
+            return writeln!(f, "{}", report.why_empty().unwrap_or("no figures"));
         }
         let verdicts = report.verdicts();
         self.verdict(f, "pressure", &verdicts.pressure, "no function needs memory")?;
@@ -315,6 +315,21 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
 3 calls more in contexts that the tree had no room for
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    #[cfg(feature = "color")]
+    fn in_colour_the_text_is_the_same() {
+        let report = hot_spots();
+        let colored = report.colored().to_string();
+        let mut parts = colored.split('\x1b');
+        let mut plain = parts.next().unwrap_or("").to_owned();
+        for part in parts {
+            plain += part.split_once('m').expect("the end of a style").1;
+        }
+        assert_eq!(plain, report.to_string());
+        let culprit = colored.lines().find(|line| line.contains("app::parse")).expect("a row");
+        assert!(culprit.starts_with("\x1b[1m\x1b[31mc     app::parse"), "{culprit:?}");
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub struct Pressure {
 ///   the points of these calls, it is less than half of it, or, without a timeline, the
 ///   process has less allocated than that.
 ///
+/// Where the process has grown by a tenth all the same, it is not known who keeps it.
+///
 /// Then the call to be asked is looked for. From the function that grows it goes on to the
 /// nested call whose own growth is nearest to its caller's, if no more than half of that away
 /// and at least twice as near as any other's. So a function that hands its result to a caller
@@ -120,6 +122,8 @@ const SMALL_BLOCK: i64 = 16;
 const ENOUGH_SLOPES: usize = 8;
 /// Samples that are looked at, each with each.
 const MOST_SAMPLES: usize = 500;
+/// Growth of the process that needs no explanation, bytes.
+const LITTLE: i64 = 1 << 20;
 /// How far beyond the need churn begins.
 const CHURN: u64 = 4;
 /// How far a peak may be under.
@@ -150,7 +154,7 @@ impl Report {
         }
     }
 
-    fn with_figures(&self) -> impl Iterator<Item = (&Function, &Figures)> {
+    fn with_figures(&self) -> impl DoubleEndedIterator<Item = (&Function, &Figures)> {
         self.functions.iter().filter_map(|function| Some((function, function.figures.as_ref()?)))
     }
 
@@ -162,7 +166,8 @@ impl Report {
             })
             .filter(|&(_, peak, _)| peak > 0)
             // Of equal ones the first, which has the higher peak.
-            .rev_max_by_key(|&(_, _, bytes)| bytes)?;
+            .rev()
+            .max_by_key(|&(_, _, bytes)| bytes)?;
         let mut path = context_of(function.name, contexts, |figures| figures.peak);
         while let Some(inner) = path.last().and_then(|node| {
             let most = |figures: Option<Figures>| figures.map_or(0, |figures| figures.peak);
@@ -194,16 +199,23 @@ impl Report {
                 "too few calls: a leak cannot be told from a cache that fills",
             );
         }
-        let together: i64 = steady.iter().map(|(_, steady)| steady.net).sum();
+        let nets = steady.iter().map(|(_, steady)| steady.net);
+        let together = nets.fold(0, i64::saturating_add);
         let mut roots: Vec<(&Node, Steady)> = steady
             .into_iter()
             .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
             .collect();
         roots.sort_by_key(|(_, steady)| Reverse(steady.net));
-        let Some((root, slope)) =
-            roots.iter().find_map(|(root, steady)| Some((*root, self.confirm(root, *steady)?)))
-        else {
-            return Verdict::Nothing;
+        let confirmed = roots.into_iter().find_map(|(root, steady)| {
+            let slope = self.slope_at(root);
+            self.confirms(slope, root, steady).then_some((root, slope))
+        });
+        let Some((root, slope)) = confirmed else {
+            return if self.grows_all_the_same() {
+                Verdict::Unknown("the process grows, and no annotated call was found that keeps it")
+            } else {
+                Verdict::Nothing
+            };
         };
         let mut path = vec![root];
         let mut at = root;
@@ -214,24 +226,36 @@ impl Report {
         Verdict::Found(Growing {
             path: names(&path, root.function),
             steady: steady_or_all(at),
-            slope,
+            slope: slope.map(|slope| slope.per_second),
         })
     }
 
-    /// The slope of the process's `allocated` at the points of a root and of what it calls,
-    /// or the inner `None` without a timeline; the outer if the process did not grow with it.
-    #[expect(clippy::option_option, reason = "the one is a refutation, the other a figure")]
-    fn confirm(&self, root: &Node, steady: Steady) -> Option<Option<i64>> {
+    /// How the process's `allocated` grows at the points of a root and of what it calls.
+    fn slope_at(&self, root: &Node) -> Option<Slope> {
         let functions = functions(root);
         let samples = self.timeline.iter().filter(|one| functions.contains(one.function));
-        if let Some(slope) = slope(samples.collect()) {
-            // What the process grew by while these calls ran.
-            let grown = i128::from(slope.growth) * i128::from(steady.calls)
-                / i128::from(root.outcomes.calls().max(1));
-            return (grown >= i128::from(steady.net / 2)).then_some(Some(slope.per_second));
+        slope(samples.collect())
+    }
+
+    /// Whether the process can have kept what the latter calls of a root have.
+    fn confirms(&self, slope: Option<Slope>, root: &Node, steady: Steady) -> bool {
+        match (slope, self.process.heap) {
+            (Some(slope), _) => {
+                // What the process grew by while these calls ran.
+                let calls = root.outcomes.calls().max(1);
+                let grown = i128::from(slope.growth) * i128::from(steady.calls) / i128::from(calls);
+                grown >= i128::from(steady.net / 2)
+            }
+            (None, Some(heap)) => heap.allocated >= steady.net.unsigned_abs(),
+            (None, None) => true,
         }
-        let allocated = self.process.heap.map_or(u64::MAX, |heap| heap.allocated);
-        (allocated >= steady.net.unsigned_abs()).then_some(None)
+    }
+
+    /// Whether the process has grown by a tenth of what it has, and not only by a little.
+    fn grows_all_the_same(&self) -> bool {
+        let growth = slope(self.timeline.iter().collect()).map_or(0, |slope| slope.growth);
+        let allocated = self.process.heap.map_or(0, |heap| heap.allocated);
+        growth >= LITTLE && growth.unsigned_abs() >= allocated / 10
     }
 
     fn churn(&self, contexts: &[Vec<&Node>]) -> Option<Churn> {
@@ -243,7 +267,8 @@ impl Report {
                 (function, figures.self_allocated, needed)
             })
             .filter(|&(_, allocated, needed)| allocated / CHURN >= needed.max(1))
-            .rev_max_by_key(|&(_, allocated, needed)| allocated - needed)?;
+            .rev()
+            .max_by_key(|&(_, allocated, needed)| allocated - needed)?;
         let path = context_of(function.name, contexts, |figures| figures.self_allocated);
         Some(Churn { path: names(&path, function.name), allocated, needed })
     }
@@ -252,18 +277,6 @@ impl Report {
 fn found<T>(found: Option<T>) -> Verdict<T> {
     found.map_or(Verdict::Nothing, Verdict::Found)
 }
-
-/// `max_by_key` that gives the first of equal ones.
-trait RevMax: Iterator + Sized {
-    fn rev_max_by_key<K: Ord>(self, mut key: impl FnMut(&Self::Item) -> K) -> Option<Self::Item> {
-        let first_of_equal = |best: Self::Item, next: Self::Item| {
-            if key(&next) > key(&best) { next } else { best }
-        };
-        self.reduce(first_of_equal)
-    }
-}
-
-impl<I: Iterator> RevMax for I {}
 
 /// The context of a function in which a figure is highest.
 fn context_of<'a>(
@@ -274,7 +287,8 @@ fn context_of<'a>(
     contexts
         .iter()
         .filter(|path| path.last().is_some_and(|node| node.function == function))
-        .rev_max_by_key(|path| path.last().and_then(|node| node.figures.as_ref()).map(figure))
+        .rev()
+        .max_by_key(|path| path.last().and_then(|node| node.figures.as_ref()).map(figure))
         .cloned()
         .unwrap_or_default()
 }
@@ -472,7 +486,10 @@ mod tests {
         let many = calls("returner", 1000, MIB, MIB, MIB as i64);
         assert_eq!(growing(&report(&[many])), None, "more than the process has");
         let flat = report(&[returner()]).allocated_from_to(64 * MIB, 64 * MIB);
-        assert_eq!(growing(&flat), None, "the process does not grow");
+        assert_eq!(flat.verdicts().growing, Verdict::Nothing, "the process does not grow");
+        let other = report(&[returner()]).allocated_from_to(4 * MIB, 12 * MIB);
+        let Verdict::Unknown(why) = other.verdicts().growing else { panic!("not by so much") };
+        assert!(why.contains("no annotated call"), "{why}");
     }
 
     #[test]

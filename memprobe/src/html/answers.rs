@@ -6,7 +6,7 @@ use horrorshow::prelude::*;
 use horrorshow::{box_html, owned_html};
 
 use crate::name::short;
-use crate::process::Process;
+use crate::process::{LimitSource, Process};
 use crate::report::Report;
 use crate::units::{Scaled, Signed, Took, percent};
 use crate::verdict::{Path, Verdict, Verdicts};
@@ -180,13 +180,22 @@ fn limit(process: &Process) -> Answer {
     let who = format!("at the highest {} of {}", Scaled(highest), Scaled(limit.bytes));
     let mut answer = Answer::new(question, format!("{percent}%"), who);
     answer.is_bad = percent >= NEAR;
-    let place = |bytes: u64| share(bytes as f64, limit.bytes as f64);
+    let place = |bytes: u64| share(bytes.min(limit.bytes) as f64, limit.bytes as f64);
     let used = process.used().unwrap_or(0);
     answer.gauge = Some(Gauge {
         now: place(used),
         highest: place(highest),
-        text: format!("now {} of the limit, at the highest {}", place(used), place(highest)),
+        text: format!(
+            "now {} of {}, at the highest {}",
+            Scaled(used),
+            Scaled(limit.bytes),
+            Scaled(highest)
+        ),
     });
-    answer.more.push(format!("now {}; limit from {}", Scaled(used), limit.source));
+    answer.more.push(format!("now {}", Scaled(used)));
+    answer.more.push(match &limit.source {
+        LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
+        source @ LimitSource::Cgroup(_) => format!("the limit of {source}"),
+    });
     answer
 }

@@ -40,14 +40,13 @@ struct Mark<'a> {
 
 pub(super) fn timeline(report: &Report) -> impl RenderOnce + '_ {
     let chart = Chart::new(report);
-    let title = if chart.is_some() { "" } else { "No point was sampled." };
     owned_html! {
         section(aria-labelledby="timeline") {
             h2(id="timeline") : "Memory over time";
             @ if let Some(chart) = &chart {
                 : chart.figure();
             } else {
-                p(class="soft") : title;
+                p(class="soft") : "No point was sampled.";
             }
         }
     }
@@ -92,7 +91,6 @@ impl<'a> Chart<'a> {
 
     fn figure(&self) -> impl RenderOnce + '_ {
         let marks = self.marks();
-        let numbered = || marks.iter().zip(1..);
         let what = self.what();
         let rss = self.line(|sample| sample.rss);
         let heap = self.line(|sample| sample.allocated);
@@ -102,7 +100,9 @@ impl<'a> Chart<'a> {
         let drawn = limit.filter(|_| self.reaches);
         let heights = self.heights();
         let times = self.times();
-        let numbers: Vec<_> = numbered()
+        let numbers: Vec<_> = marks
+            .iter()
+            .zip(1..)
             .map(|(mark, number)| {
                 let (x, y) = (self.x(mark.sample.uptime_us), self.y(mark.bytes));
                 let place = format!("left:{};top:{}", share(x, 1.0), share(y, 1.0));
@@ -196,7 +196,8 @@ impl<'a> Chart<'a> {
         let step = step.into_iter().find(|&step| step >= wanted).unwrap_or(wanted).max(1.0) as u64;
         let last = (self.start + self.span as u64) / step;
         let text = |at: u64| match step {
-            0..1_000_000 => Took(Duration::from_micros(at)).to_string(),
+            0..100_000 => Took(Duration::from_micros(at)).to_string(),
+            100_000..1_000_000 => format!("{:.1} s", at as f64 / 1e6),
             _ => format!("{} s", at / 1_000_000),
         };
         let times = (self.start.div_ceil(step)..=last).map(|at| at * step);

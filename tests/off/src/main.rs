@@ -48,12 +48,17 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn main() {
+    let _report = memprobe::report_on_exit();
     assert_eq!(block_on(sum(100)), Ok(4950));
     assert_eq!(memprobe::scope("scope", || 1), 1);
     assert_eq!(block_on(memprobe::scope_future("future", async { 2 })), 2);
     let process: memprobe::Process = memprobe::process();
     println!("used: {:?}", process.used());
-    print!("{}", memprobe::report());
+    let report = memprobe::report();
+    print!("{report}");
+    println!("{:?}", report.verdicts());
+    report.write_folded(std::io::stdout()).expect("stdout is open");
     print!("{}", memprobe::status());
     memprobe::reset();
+    load(1);
 }
