@@ -3,11 +3,11 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::callsite::Callsite;
 use crate::meter::Quiet;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Rate};
 use crate::totals::Totals;
 
 /// How a call ended.
@@ -29,8 +29,7 @@ pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
     path: fn() -> &'static str,
-    /// Calls written a second; 0 is no limit.
-    pub(crate) rate: u32,
+    pub(crate) rate: Rate,
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
@@ -38,8 +37,8 @@ pub struct Site {
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
-    /// A call has finished.
-    pub(crate) warm: AtomicBool,
+    /// A call was said to be the first.
+    warm: AtomicBool,
 }
 
 impl Site {
@@ -54,7 +53,7 @@ impl Site {
         Site {
             name,
             path,
-            rate,
+            rate: Rate::a_second(rate),
             bucket: Bucket::new(),
             entry,
             exit,
@@ -70,6 +69,11 @@ impl Site {
         self.name.unwrap_or_else(|| path_of((self.path)()))
     }
 
+    /// Whether no call has ended yet, for the first that asks.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.ends.iter().all(|end| end.first.get().is_none()) && !self.warm.swap(true, Relaxed)
+    }
+
     pub(crate) fn end(&'static self, outcome: Outcome) -> &'static Point {
         &self.ends[outcome as usize]
     }
@@ -81,7 +85,7 @@ impl Site {
     /// Where every call of this function starts.
     #[inline]
     pub(crate) fn start(&'static self) -> &'static Stage {
-        self.start.get_or_init(|| Stage { site: self, after: "entry" })
+        self.start.get_or_init(|| Stage { site: self, after: "entry", is_entry: true })
     }
 }
 
@@ -101,6 +105,8 @@ pub(crate) fn path_of(item: &'static str) -> &'static str {
 pub(crate) struct Stage {
     pub site: &'static Site,
     pub after: &'static str,
+    /// Where every call of the function starts.
+    pub is_entry: bool,
 }
 
 impl std::fmt::Debug for Site {
@@ -166,7 +172,10 @@ impl Point {
         let to = here
             .map(|segment| segment.to)
             .find(|stage| ptr::eq(stage.site, from.site))
-            .unwrap_or_else(|| Box::leak(Box::new(Stage { site: from.site, after: self.label })));
+            .unwrap_or_else(|| {
+                let (site, after) = (from.site, self.label);
+                Box::leak(Box::new(Stage { site, after, is_entry: false }))
+            });
         let ours: &'static Segment = Box::leak(Box::new(Segment {
             from,
             label: self.label,
