@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use memprobe::{memprobe, probe};
 use memprobe_bench::harness::{alone, calls, compare, cpu_of_threads, median, print};
 use memprobe_bench::{compare_workloads, heap, workloads};
+use tikv_jemalloc_ctl::{epoch, stats};
 
 memprobe::global_allocator!();
 
@@ -21,11 +22,10 @@ fn probed(n: u64) -> u64 {
     black_box(n)
 }
 
+/// One call with a loop.
 #[memprobe]
-fn probes_in_a_loop(n: u64) {
-    for _ in 0..n {
-        probe!("round");
-    }
+fn loops(case: &str) {
+    alone(case, |n| (0..n).for_each(|_| probe!("round")));
 }
 
 fn main() {
@@ -39,9 +39,33 @@ fn main() {
 fn filtered_out() {
     compare_workloads!();
     compare("a probe", calls(with::empty), calls(probed));
-    alone("a probe, in a loop", probes_in_a_loop);
+    loops("a probe in a loop");
     heap::compare();
     of_threads();
+    memory_of_totals();
+}
+
+/// Bytes of the totals of 200 points, each hit from 512 threads at once.
+fn memory_of_totals() {
+    let points: Vec<&'static str> = (0..200).map(|n| &*format!("point {n}").leak()).collect();
+    let allocated = || memprobe::process().heap.map_or(0, |heap| heap.allocated);
+    let before = allocated();
+    let barrier = std::sync::Barrier::new(512);
+    std::thread::scope(|scope| {
+        for _ in 0..512 {
+            scope.spawn(|| {
+                barrier.wait();
+                for point in &points {
+                    // Enough for its distributions to be whole.
+                    for n in 0..20_u64 {
+                        memprobe::scope(point, || black_box(vec![0_u8; 1 << (n % 10)]));
+                    }
+                }
+                barrier.wait();
+            });
+        }
+    });
+    print("bytes of 200 totals, 512 threads", 0.0, (allocated() - before) as f64);
 }
 
 /// One function called by many threads; the plain one stands for what the threads cost.
@@ -65,7 +89,7 @@ fn listened_to() {
     compare("not admitted: empty", calls(plain::empty), calls(with::empty));
     compare("not admitted: malloc + free 64 B", calls(plain::allocates), calls(with::allocates));
     compare("not admitted: a probe", calls(with::empty), calls(probed));
-    alone("admitted: a probe in a loop", probes_in_a_loop);
+    loops("admitted: a probe in a loop");
     of_threads();
     for others in [0, 16, 64, 256] {
         with_other_threads(others, written);
@@ -127,15 +151,28 @@ fn written(threads: &str) {
     epochs(threads);
 }
 
+/// What memprobe does for the `jemalloc_*` fields of an event.
+fn refresh() -> tikv_jemalloc_ctl::Result<[usize; 6]> {
+    epoch::advance()?;
+    Ok([
+        stats::allocated::read()?,
+        stats::active::read()?,
+        stats::metadata::read()?,
+        stats::resident::read()?,
+        stats::mapped::read()?,
+        stats::retained::read()?,
+    ])
+}
+
 /// The share of wall time that goes into epochs when events come back to back, in percent.
 fn epochs(threads: &str) {
     const WHILE: Duration = Duration::from_millis(300);
     let took = (0..100).map(|_| {
         let start = Instant::now();
-        black_box(memprobe::process().heap);
+        let _ = black_box(refresh());
         start.elapsed().as_nanos() as f64
     });
-    let epoch = median(took.collect());
+    let cost = median(took.collect());
     EPOCHS.store(0, Relaxed);
     COUNTS.store(true, Relaxed);
     let start = Instant::now();
@@ -144,9 +181,9 @@ fn epochs(threads: &str) {
     }
     let wall = start.elapsed().as_nanos() as f64;
     COUNTS.store(false, Relaxed);
-    print(&format!("an epoch, {threads}"), 0.0, epoch);
+    print(&format!("an epoch, {threads}"), 0.0, cost);
     // What the burst gives at once comes on top of the share: 5 ms.
-    let spent = EPOCHS.load(Relaxed) as f64 * epoch;
+    let spent = EPOCHS.load(Relaxed) as f64 * cost;
     print(&format!("epochs in % of wall time, {threads}"), 0.0, 100.0 * spent / wall);
 }
 

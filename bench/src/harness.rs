@@ -14,7 +14,17 @@ const BATCHES: usize = 41;
 
 /// Prints the cost of a case; each function runs what it is given so many times.
 pub fn compare(case: &str, plain: impl Fn(u64), with: impl Fn(u64)) {
-    let (plain_n, with_n) = (calibrate(&plain), calibrate(&with));
+    let n = (calibrate(&plain), calibrate(&with));
+    compare_batches(case, n, plain, with);
+}
+
+/// The same in batches of a given size.
+pub fn compare_batches(
+    case: &str,
+    (plain_n, with_n): (u64, u64),
+    plain: impl Fn(u64),
+    with: impl Fn(u64),
+) {
     let mut batches: [Vec<f64>; 2] = Default::default();
     for _ in 0..BATCHES {
         batches[0].push(time(&plain, plain_n));
@@ -97,30 +107,32 @@ pub async fn yield_once() {
     .await;
 }
 
-/// CPU time that this process has used.
-pub fn cpu_time() -> Duration {
+/// CPU time that this thread has used.
+fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: fills in the time.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// CPU nanoseconds of one run, where each of so many threads runs it over and over.
+///
+/// # Panics
+///
+/// Where a thread panics.
 pub fn cpu_of_threads(threads: u64, f: impl Fn(u64) + Sync) -> f64 {
-    let each = 2_000_000 / threads;
-    let barrier = std::sync::Barrier::new(threads as usize + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                f(1000);
-                barrier.wait();
-                f(each);
-                barrier.wait();
-            });
-        }
+    let each = 4_000_000 / threads;
+    let barrier = std::sync::Barrier::new(threads as usize);
+    let run = || {
+        f(1000);
         barrier.wait();
         let start = cpu_time();
-        barrier.wait();
-        (cpu_time() - start).as_nanos() as f64 / (each * threads) as f64
-    })
+        f(each);
+        cpu_time().saturating_sub(start)
+    };
+    let spent: Duration = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    spent.as_nanos() as f64 / (each * threads) as f64
 }

@@ -85,8 +85,10 @@ macro_rules! compare_workloads {
         compare("async: one yield", polls(plain::yields), polls(with::yields));
         compare("async: 8 nested", polls(plain::nested_async), polls(with::nested_async));
         let runtime = $crate::workloads::runtime();
-        compare(
+        // Enough for the workers to be awake.
+        $crate::harness::compare_batches(
             "async: one yield, on 4 workers",
+            (100_000, 100_000),
             |n| $crate::workloads::on_workers(&runtime, n, plain::yields),
             |n| $crate::workloads::on_workers(&runtime, n, with::yields),
         );

@@ -110,8 +110,9 @@ impl Open {
     }
 
     /// Ends the segment that `progress` is in, at `point`.
-    #[inline]
-    fn end_segment(&self, point: &'static Point, progress: &Progress) -> &'static Segment {
+    #[allow(clippy::inline_always, reason = "what it is given is in registers")]
+    #[inline(always)]
+    fn end_segment(&self, point: &'static Point, progress: Progress) -> &'static Segment {
         let segment = point.segment(self.stage.get());
         let level = progress.held_before().wrapping_add(progress.segment_peak).max(0) as u64;
         segment.totals.add(Hit {
@@ -129,46 +130,52 @@ impl Open {
         });
         segment
     }
+}
 
+impl Left<'_> {
     /// Ends a sync call.
     #[inline]
-    pub fn end(&self, left: &Left<'_>) {
+    pub fn end(self) {
         // Also true in an ordinary call that a destructor makes during unwinding.
-        let panicked = panicking() && !self.unwinding;
-        let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
-        self.finish(left, outcome);
+        let panicked = panicking() && !self.frame.open_call.unwinding;
+        self.finish(if panicked { Outcome::Panicked } else { Outcome::Returned });
     }
 
     /// Counts a call that ends, and writes its exit if it was admitted.
     #[inline]
-    pub fn finish(&self, left: &Left<'_>, outcome: Outcome) {
-        let Stage { site, is_entry, .. } = *self.stage.get();
-        let ticket = self.take_ticket();
-        if is_entry && ticket.is_none() && left.is_idle() {
+    pub fn finish(self, outcome: Outcome) {
+        let call = &self.frame.open_call;
+        let stage = call.stage();
+        let ticket = call.take_ticket();
+        if stage.is_entry && ticket.is_none() && self.is_idle() {
             // What most calls of a hot function are.
-            site.end(outcome).segment(self.stage.get()).totals.add_idle();
+            stage.site.end(outcome).segment(stage).totals.add_idle();
         } else {
-            self.finish_busy(&left.progress(), outcome, ticket);
+            call.set_ticket(ticket);
+            finish(self.frame, self.now, outcome);
         }
     }
+}
 
-    #[inline(never)]
-    fn finish_busy(&self, progress: &Progress, outcome: Outcome, ticket: Option<Box<Ticket>>) {
-        let Stage { site, is_entry, .. } = *self.stage.get();
-        self.set_ticket(ticket);
-        let segment = self.end_segment(site.end(outcome), progress);
-        if !is_entry {
-            let call_peak = progress.call_peak.max(0) as u64;
-            site.whole(outcome).segment(site.start()).totals.add(Hit {
-                bytes: progress.call,
-                own: Bytes::ZERO,
-                peak: call_peak,
-                level: call_peak,
-            });
-        }
-        if let Some(ticket) = self.take_ticket() {
-            write_exit(site, ticket, segment, progress, outcome);
-        }
+#[inline(never)]
+fn finish(frame: &meter::Frame, now: Bytes, outcome: Outcome) {
+    let (call, progress) = (&frame.open_call, frame.progress(now));
+    let Stage { site, is_entry, .. } = *call.stage();
+    let segment = call.end_segment(site.end(outcome), progress);
+    if !is_entry {
+        let call_peak = progress.call_peak.max(0) as u64;
+        site.whole(outcome).segment(site.start()).totals.add(Hit {
+            bytes: progress.call,
+            own: Bytes::ZERO,
+            peak: call_peak,
+            level: call_peak,
+        });
+    }
+    if let Some(ticket) = call.take_ticket() {
+        // The ticket too is ours: it must not count as freed by the user.
+        let _quiet = Quiet::begin();
+        write_exit(site, &ticket, segment, &progress, outcome);
+        drop(ticket);
     }
 }
 
@@ -184,14 +191,11 @@ fn reading(progress: &Progress) -> Option<Reading> {
 #[cold]
 fn write_exit(
     site: &'static Site,
-    ticket: Box<Ticket>,
+    ticket: &Ticket,
     segment: &'static Segment,
     progress: &Progress,
     outcome: Outcome,
 ) {
-    // The ticket too is ours: it must not count as freed by the user.
-    let _quiet = Quiet::begin();
-    let ticket = *ticket;
     let peak_segment = ticket.peak_segment.unwrap_or(segment);
     let whole = Whole {
         outcome: outcome.name(),
@@ -287,7 +291,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
         Some(frame) => {
             let progress = frame.cut();
             let call = &frame.open_call;
-            let segment = call.end_segment(&point.point, &progress);
+            let segment = call.end_segment(&point.point, progress);
             let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
             // A probe in a loop is passed over by the measure of its function's own rate.
             pending(point, segment.from.site.rate, |skipped| Found {

@@ -116,7 +116,7 @@ impl Suspended {
                 self.ticket = open.take_ticket();
                 self.progress = left.progress();
             }
-            Some(outcome) => open.finish(&left, outcome),
+            Some(outcome) => left.finish(outcome),
         }
     }
 }

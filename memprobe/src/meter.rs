@@ -242,6 +242,13 @@ impl Place {
         Some(frame)
     }
 
+    #[inline(never)]
+    fn end(&self) {
+        if let Some(left) = self.leave() {
+            left.end();
+        }
+    }
+
     /// Closes the frame and credits its caller. `None` if it was not open.
     #[inline]
     pub fn leave(&self) -> Option<Left<'_>> {
@@ -260,15 +267,16 @@ impl Drop for Place {
     /// Not inlined: it stands at each end of each annotated function.
     #[inline(never)]
     fn drop(&mut self) {
-        if let Some(left) = self.leave() {
-            left.frame.open_call.end(&left);
+        if self.frame.get().is_some_and(|frame| frame.open.get()) {
+            self.end();
         }
     }
 }
 
 impl Frame {
+    /// What the call has done when the counters stand at `now`.
     #[inline]
-    fn progress(&self, now: Bytes) -> Progress {
+    pub fn progress(&self, now: Bytes) -> Progress {
         let (call, segment) = (self.call, self.segment.get());
         Progress {
             call: now.since(call),
@@ -337,9 +345,11 @@ impl Frame {
 }
 
 /// A frame that has just been closed.
+#[derive(Clone, Copy)]
 pub(crate) struct Left<'a> {
     pub frame: &'a Frame,
-    now: Bytes,
+    /// Where the counters stand.
+    pub now: Bytes,
 }
 
 impl Left<'_> {

@@ -121,7 +121,7 @@ impl Totals {
     #[inline]
     fn cells_of(&self, slot: u32) -> &Cells {
         let place = &self.slots[slot as usize % SLOTS];
-        let cells = place.get().unwrap_or_else(|| Cells::make(place));
+        let cells = place.get().map_or_else(|| Cells::make(place), |cells| &**cells);
         if cells.generation.load(Relaxed) != GENERATION.load(Relaxed) {
             cells.renew();
         }
@@ -137,7 +137,8 @@ impl Totals {
     }
 
     /// Adds what one call did.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "what it adds is in registers")]
+    #[inline(always)]
     pub fn add(&self, hit: Hit) {
         let slot = slot();
         let cells = self.cells_of(slot);
@@ -244,7 +245,7 @@ impl Totals {
 
 impl Cells {
     #[cold]
-    fn make(place: &OnceLock<Box<Cells>>) -> &Box<Cells> {
+    fn make(place: &OnceLock<Box<Cells>>) -> &Cells {
         place.get_or_init(|| {
             let _quiet = Quiet::begin();
             let zero = || AtomicU64::new(0);
