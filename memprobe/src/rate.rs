@@ -4,6 +4,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use crate::meter::Quiet;
+use crate::slot::{SLOTS, slot};
+
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
@@ -25,12 +28,12 @@ impl Rate {
 /// rate algorithm: one word, the time at which the bucket is full again).
 pub(crate) struct Bucket {
     full_at: AtomicU64,
-    skipped: AtomicU64,
+    skipped: Skipped,
 }
 
 impl Bucket {
     pub const fn new() -> Bucket {
-        Bucket { full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
+        Bucket { full_at: AtomicU64::new(0), skipped: Skipped::new() }
     }
 
     /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
@@ -48,17 +51,49 @@ impl Bucket {
             (next <= now + BURST).then_some(next)
         };
         if self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok() {
-            return Some(self.skipped.swap(0, Relaxed));
+            return Some(self.skipped.take());
         }
-        self.skipped.fetch_add(1, Relaxed);
+        self.skipped.add();
         None
     }
 }
 
-/// Nanoseconds since memprobe first looked at the clock.
-pub(crate) fn clock() -> u64 {
+/// How many were passed over, by slots: in a hot function it is nearly all, on every thread.
+struct Skipped(OnceLock<Box<[Count; SLOTS]>>);
+
+/// A cache line, so that threads do not disturb each other.
+#[repr(align(64))]
+struct Count(AtomicU64);
+
+impl Skipped {
+    const fn new() -> Skipped {
+        Skipped(OnceLock::new())
+    }
+
+    #[inline]
+    fn add(&self) {
+        let counts = self.0.get().map_or_else(|| self.make(), |counts| &**counts);
+        counts[slot() as usize % SLOTS].0.fetch_add(1, Relaxed);
+    }
+
+    #[cold]
+    fn make(&self) -> &[Count; SLOTS] {
+        self.0.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Box::new([const { Count(AtomicU64::new(0)) }; SLOTS])
+        })
+    }
+
+    fn take(&self) -> u64 {
+        let counts = self.0.get().into_iter().flat_map(|counts| counts.iter());
+        counts.map(|count| count.0.swap(0, Relaxed)).sum()
+    }
+}
+
+/// Nanoseconds from when memprobe first looked at the clock to `now`.
+pub(crate) fn clock(now: Instant) -> u64 {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(Instant::now).elapsed().as_nanos() as u64
+    now.saturating_duration_since(*FIRST.get_or_init(|| now)).as_nanos() as u64
 }
 
 /// Nanoseconds since some moment, some milliseconds late: a tenth of what a clock costs.
@@ -71,7 +106,9 @@ fn coarse_clock() -> u64 {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-use clock as coarse_clock;
+fn coarse_clock() -> u64 {
+    clock(Instant::now())
+}
 
 /// A share of wall time that may be spent, with a burst; one spender at a time.
 pub(crate) struct Budget {
@@ -90,9 +127,14 @@ impl Budget {
         Budget { busy: AtomicBool::new(false), paid_until: AtomicU64::new(0) }
     }
 
-    /// Runs `work` if the budget has room for it, and books what it took by `clock`, in ns.
-    pub fn spend<T>(&self, clock: impl Fn() -> u64, work: impl FnOnce() -> T) -> Option<T> {
-        let start = clock();
+    /// Runs `work` from `start` on if the budget has room for it, and books what it took by
+    /// `clock`, in ns.
+    pub fn spend<T>(
+        &self,
+        start: u64,
+        clock: impl Fn() -> u64,
+        work: impl FnOnce() -> T,
+    ) -> Option<T> {
         let paid_until = self.paid_until.load(Relaxed);
         let spent_up = paid_until > start + Self::BURST * Self::SHARE;
         if spent_up || self.busy.swap(true, Relaxed) {
@@ -127,7 +169,8 @@ mod tests {
     fn a_budget_gives_a_burst_and_then_its_share() {
         let budget = Budget::new();
         let now = Cell::new(SECOND);
-        let work = || budget.spend(|| now.get(), || now.set(now.get() + 1_000_000)).is_some();
+        let work =
+            || budget.spend(now.get(), || now.get(), || now.set(now.get() + 1_000_000)).is_some();
         let spent = (0..1000).filter(|_| work()).count();
         assert!((5..=7).contains(&spent), "5 ms and what comes back meanwhile: {spent}");
         let mut spent = 0;
@@ -137,7 +180,8 @@ mod tests {
         }
         // Ten seconds of waiting, and the time spent itself.
         assert!((490..=540).contains(&spent), "5 % of 10 s in parts of 1 ms: {spent}");
-        let nested = budget.spend(|| SECOND << 20, || budget.spend(|| SECOND << 20, || ()));
+        let late = SECOND << 20;
+        let nested = budget.spend(late, || late, || budget.spend(late, || late, || ()));
         assert_eq!(nested, Some(None), "one at a time");
     }
 }

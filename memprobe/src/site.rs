@@ -168,47 +168,52 @@ impl Point {
     #[cold]
     fn add(&'static self, from: &'static Stage) -> &'static Segment {
         let _quiet = Quiet::begin();
-        let here = std::iter::successors(self.first.get(), |segment| segment.next_here.get());
-        let to = here
-            .map(|segment| segment.to)
-            .find(|stage| ptr::eq(stage.site, from.site))
-            .unwrap_or_else(|| {
-                let (site, after) = (from.site, self.label);
-                Box::leak(Box::new(Stage { site, after, is_entry: false }))
+        let mut to = None;
+        let mut place = &self.first;
+        loop {
+            let mut is_new = false;
+            // Threads may race for one: it is made once, and the others wait for it.
+            let segment = *place.get_or_init(|| {
+                is_new = true;
+                Box::leak(Box::new(self.make(from, to)))
             });
-        let ours: &'static Segment = Box::leak(Box::new(Segment {
+            if is_new {
+                append(segment);
+            }
+            if ptr::eq(segment.from, from) {
+                return segment;
+            }
+            to = to.or(Some(segment.to).filter(|to| ptr::eq(to.site, from.site)));
+            place = &segment.next_here;
+        }
+    }
+
+    fn make(&'static self, from: &'static Stage, to: Option<&'static Stage>) -> Segment {
+        let Stage { site, .. } = *from;
+        Segment {
             from,
             label: self.label,
             at: self,
-            to,
-            whole: from.site.wholes.iter().any(|whole| ptr::eq(whole, self)),
+            to: to.unwrap_or_else(|| {
+                Box::leak(Box::new(Stage { site, after: self.label, is_entry: false }))
+            }),
+            whole: site.wholes.iter().any(|whole| ptr::eq(whole, self)),
             totals: Totals::new(),
             next_here: OnceLock::new(),
             next: OnceLock::new(),
-        }));
-        // Two threads may race for the same segment: the loser's stays unused.
-        let segment = append(&self.first, ours, |s| &s.next_here, |s| ptr::eq(s.from, from));
-        if ptr::eq(segment, ours) {
-            append(&FIRST, ours, |segment| &segment.next, |_| false);
         }
-        segment
     }
 }
 
-/// Hangs `ours` on the end of a list, unless one that will do stands in it by then.
-fn append(
-    first: &'static OnceLock<&'static Segment>,
-    ours: &'static Segment,
-    next: fn(&'static Segment) -> &'static OnceLock<&'static Segment>,
-    will_do: impl Fn(&'static Segment) -> bool,
-) -> &'static Segment {
-    let mut place = first;
+/// Hangs a segment on the end of the list of all.
+fn append(segment: &'static Segment) {
+    let mut place = &FIRST;
     loop {
-        let here = *place.get_or_init(|| ours);
-        if ptr::eq(here, ours) || will_do(here) {
-            return here;
+        let here = *place.get_or_init(|| segment);
+        if ptr::eq(here, segment) {
+            return;
         }
-        place = next(here);
+        place = &here.next;
     }
 }
 
