@@ -51,18 +51,21 @@ fn memory_of_totals() {
     let allocated = || memprobe::process().heap.map_or(0, |heap| heap.allocated);
     let before = allocated();
     let barrier = std::sync::Barrier::new(512);
+    let work = || {
+        barrier.wait();
+        for point in &points {
+            // Of many sizes, so that distributions are there in whole.
+            for n in 0..20_u64 {
+                memprobe::scope(point, || black_box(vec![0_u8; 8 << (n % 10)]));
+            }
+        }
+        barrier.wait();
+    };
     std::thread::scope(|scope| {
-        for _ in 0..512 {
-            scope.spawn(|| {
-                barrier.wait();
-                for point in &points {
-                    // Enough for its distributions to be whole.
-                    for n in 0..20_u64 {
-                        memprobe::scope(point, || black_box(vec![0_u8; 1 << (n % 10)]));
-                    }
-                }
-                barrier.wait();
-            });
+        let threads: Vec<_> = (0..512).map(|_| scope.spawn(work)).collect();
+        // Joined one by one, so that jemalloc has back what it keeps for each thread.
+        for thread in threads {
+            thread.join().expect("no panic");
         }
     });
     print("bytes of 200 totals, 512 threads", 0.0, (allocated() - before) as f64);

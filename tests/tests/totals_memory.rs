@@ -20,18 +20,22 @@ fn totals_are_small() {
     let before = allocated();
     // All at once, so that each slot is taken.
     let barrier = Barrier::new(THREADS);
+    let work = || {
+        barrier.wait();
+        for name in &names {
+            // Of many sizes, so that distributions are there in whole.
+            for n in 0..CALLS {
+                memprobe::scope(name, || black_box(vec![0_u8; 8 << (n % 10)]));
+            }
+        }
+        barrier.wait();
+    };
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                barrier.wait();
-                for name in &names {
-                    // Of many sizes, so that distributions are there in whole.
-                    for n in 0..CALLS {
-                        memprobe::scope(name, || black_box(vec![0_u8; 8 << (n % 10)]));
-                    }
-                }
-                barrier.wait();
-            });
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        // Joined one by one: the end of the scope does not wait for what jemalloc keeps for
+        // each thread to be given back.
+        for thread in threads {
+            thread.join().expect("no panic");
         }
     });
     let taken = allocated() - before;
