@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::call::{self, Open, Ticket};
 use crate::flight::Record;
-use crate::meter::{Frame, Progress};
+use crate::meter::{Place, Progress};
 use crate::site::{Outcome, Site};
 
 pin_project_lite::pin_project! {
@@ -83,61 +83,65 @@ impl Suspended {
     /// Runs a part of the call on this thread; `part` says whether that was its end.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
-        let frame = pin!(Frame::new(Open::new()));
-        let frame = frame.into_ref();
-        let progress = match self.state {
-            State::Unpolled(_) => Progress::START,
-            State::Running(record) => record.saved(),
-            State::Over => {
-                // Polled after its end: the future says what it thinks of that.
-                part();
-                return;
-            }
-        };
-        if !frame.enter(&progress) {
-            // memprobe itself is at work: this part is in no figure.
-            part();
-            return;
-        }
-        let record = match self.state {
-            State::Running(record) => {
-                frame.set_record(record);
-                frame.open_call.resume(record.stage(), self.ticket.take());
-                record
-            }
-            State::Unpolled(site) => call::begin(frame.get_ref(), site),
-            State::Over => return,
-        };
-        self.state = State::Running(record);
-        let mut running = Running { call: self, frame, record, outcome: Some(Outcome::Panicked) };
+        let place = pin!(Place::new());
+        let mut running =
+            Running { call: self, place: place.into_ref(), outcome: Some(Outcome::Panicked) };
+        running.call.begin(running.place);
         running.outcome = part();
+    }
+
+    /// Opens the frame of a poll. There is none for a call that is over, where the future
+    /// says what it thinks of being polled, and none while memprobe itself is at work.
+    #[inline(never)]
+    fn begin(&mut self, place: Pin<&Place>) {
+        match self.state {
+            State::Unpolled(site) => {
+                if let Some(frame) = place.enter(Open::new(), &Progress::START) {
+                    self.state = State::Running(call::begin(frame, site));
+                }
+            }
+            State::Running(record) => {
+                if let Some(frame) = place.enter(Open::new(), &record.saved()) {
+                    frame.set_record(record);
+                    frame.open_call.resume(record.stage(), self.ticket.take());
+                }
+            }
+            State::Over => {}
+        }
+    }
+
+    /// Closes it.
+    #[inline(never)]
+    fn end(&mut self, place: Pin<&Place>, outcome: Option<Outcome>) {
+        let Some(frame) = place.get_ref().frame() else { return };
+        if outcome.is_some() {
+            call::close(frame);
+        }
+        let Some(left) = place.get_ref().leave() else { return };
+        match (outcome, self.state) {
+            (None, State::Running(record)) => {
+                record.save(&left.progress());
+                self.ticket = frame.open_call.take_ticket();
+            }
+            (None, _) => {}
+            (Some(outcome), _) => {
+                self.state = State::Over;
+                left.finish(outcome);
+            }
+        }
     }
 }
 
 /// A poll in progress; dropped by its end or by a panic.
 struct Running<'a> {
     call: &'a mut Suspended,
-    frame: Pin<&'a Frame>,
-    record: &'static Record,
+    place: Pin<&'a Place>,
     outcome: Option<Outcome>,
 }
 
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.outcome.is_some() {
-            call::close(&self.frame);
-        }
-        let Some(progress) = self.frame.leave() else { return };
-        match self.outcome {
-            None => {
-                self.record.save(&progress);
-                self.call.ticket = self.frame.open_call.take_ticket();
-            }
-            Some(outcome) => {
-                self.call.state = State::Over;
-                call::finish(self.frame.get_ref(), &progress, outcome);
-            }
-        }
+        self.call.end(self.place, self.outcome);
     }
 }
