@@ -1,7 +1,7 @@
 //! The arguments of the attribute: `name`, `level`, `target`, `rate`, `crate`.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token, parse_quote};
@@ -23,6 +23,16 @@ impl Args {
     /// The path under which the runtime is reached.
     pub fn krate(&self) -> Path {
         self.krate.clone().unwrap_or_else(|| parse_quote!(::memprobe))
+    }
+
+    /// The same path as if it stood in the user's code at `span`.
+    pub fn krate_at(&self, span: Span) -> TokenStream {
+        let Some(path) = &self.krate else { return quote_spanned!(span=> ::memprobe) };
+        let at = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(span));
+            token
+        };
+        path.to_token_stream().into_iter().map(at).collect()
     }
 
     /// `tracing`'s constant for the level that was asked for, `INFO` by default.
@@ -70,7 +80,7 @@ impl Parse for Args {
 /// Goes on behind a mistake, so that each argument reports its own.
 fn skip_to_comma(input: ParseStream) -> Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
+        input.parse::<TokenTree>()?;
     }
     Ok(())
 }

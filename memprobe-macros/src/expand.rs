@@ -1,7 +1,7 @@
 //! The expansions: what is put around the user's body, and nothing else.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericArgument, Lifetime, PathArguments, ReturnType, Type, TypeParamBound};
 
@@ -66,7 +66,7 @@ fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStr
     let tail = if may_hide_impl(&function.sig.output) {
         quote!(#[allow(unused_braces)] #block)
     } else {
-        quote!(match () { () => #block })
+        bracketed(&function.block(), function.brace.span.close())
     };
     quote! {
         #site
@@ -89,7 +89,6 @@ fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStr
 /// The hint pins the return type, so that `?` and coercions infer as in the plain function.
 fn asynchronous(args: &Args, function: &Function, site: &TokenStream, span: Span) -> TokenStream {
     let krate = args.krate();
-    let block = function.block();
     let never =
         matches!(&function.sig.output, ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)));
     let hint = match &function.sig.output {
@@ -104,16 +103,19 @@ fn asynchronous(args: &Args, function: &Function, site: &TokenStream, span: Span
     };
     let hint = hint.map(|ty| quote!(if false { return #krate::__private::hint::<#ty>(); }));
     let future = quote_spanned! {span=> async move };
-    let follow = quote! {
-        #krate::__private::follow(&__MEMPROBE, #future {
-            #hint
-            match () { () => #block }
-        }).await
-    };
+    let bracketed = bracketed(&function.block(), function.brace.span.close());
+    let block = function.braced(&quote!(#hint #bracketed));
+    let follow = quote!(#krate::__private::follow(&__MEMPROBE, #future #block).await);
     if never {
         return quote!(#site match #follow {});
     }
-    quote!(#site #follow)
+    quote!(#site return #follow)
+}
+
+/// A block in a scope of its own for temporaries. The `match` stands where the block ends, as
+/// if the user had written it: else lints of the tail would speak of the attribute.
+fn bracketed(block: &impl ToTokens, close: Span) -> TokenStream {
+    quote_spanned!(close=> match () { () => #block })
 }
 
 /// ```text
@@ -130,15 +132,23 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
         generalize(&mut ty);
         quote!(if false { return #krate::__private::hint::<#ty>(); })
     });
+    // The call passes for the user's `async` block, as `bracketed` does for a part of one.
     let follow = |future: &[TokenTree]| {
         let (head, body) = future.split_at(future.len() - 1);
-        let body = &body[0];
-        let inner =
-            hint.as_ref().map_or(quote!(#body), |hint| quote!({ #hint match () { () => #body } }));
-        quote!(#krate::__private::follow(&__MEMPROBE, #(#head)* #inner))
+        let TokenTree::Group(body) = &body[0] else { return None };
+        let inner = hint.as_ref().map_or(body.clone(), |hint| {
+            let bracketed = bracketed(body, body.span_close());
+            group(Delimiter::Brace, quote!(#hint #bracketed), body.span())
+        });
+        let span = head[0].span();
+        let krate = args.krate_at(span);
+        let path = quote_spanned!(span=> #krate::__private::follow);
+        let arguments = quote!(&__MEMPROBE, #(#head)* #inner);
+        let arguments = group(Delimiter::Parenthesis, arguments, body.span());
+        Some(quote!(#path #arguments))
     };
     if let Some(start) = async_block(&tokens).filter(|&start| starts_statement(&tokens, start)) {
-        let future = follow(&tokens[start..]);
+        let future = follow(&tokens[start..])?;
         tokens.truncate(start);
         return Some(quote!(#(#tokens)* #future));
     }
@@ -157,10 +167,15 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     if !starts_statement(&tokens, path) {
         return None;
     }
-    let mut pinned = Group::new(Delimiter::Parenthesis, follow(&argument));
-    pinned.set_span(call.span());
+    let pinned = group(Delimiter::Parenthesis, follow(&argument)?, call.span());
     tokens.pop();
     Some(quote!(#(#tokens)* #pinned))
+}
+
+fn group(delimiter: Delimiter, tokens: TokenStream, span: Span) -> Group {
+    let mut group = Group::new(delimiter, tokens);
+    group.set_span(span);
+    group
 }
 
 /// Where the `async [move] { … }` begins with which these tokens end.

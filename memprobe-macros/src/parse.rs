@@ -97,19 +97,20 @@ impl Function {
     /// item would count as macro-made and lose lints such as `dead_code`.
     pub fn with_body(&self, statements: &TokenStream) -> TokenStream {
         let Function { attrs, vis, defaultness, sig, inner_attrs, .. } = self;
-        let mut block = TokenStream::new();
-        self.brace.surround(&mut block, |body| {
-            body.extend(quote!(#(#inner_attrs)*));
-            statements.to_tokens(body);
-        });
+        let block = self.braced(&quote!(#(#inner_attrs)* #statements));
         quote!(#(#attrs)* #vis #defaultness #sig #block)
     }
 
     /// The user's body between the user's own braces: they carry the edition that decides
     /// when temporaries of the tail are dropped.
     pub fn block(&self) -> TokenStream {
+        self.braced(&self.body)
+    }
+
+    /// These tokens between the user's own braces.
+    pub fn braced(&self, tokens: &TokenStream) -> TokenStream {
         let mut block = TokenStream::new();
-        self.brace.surround(&mut block, |body| self.body.to_tokens(body));
+        self.brace.surround(&mut block, |inside| tokens.to_tokens(inside));
         block
     }
 }

@@ -1,0 +1,264 @@
+//! `clippy-driver`, which is rustc with clippy's lints, and the libraries for the cases.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use serde_json::Value;
+
+use crate::case::{Case, Kind};
+
+/// Lints that would speak of this test, and not of the code in it.
+const NOT_ASKED: [&str; 2] = [
+    // Each case is offered every crate.
+    "unused-crate-dependencies",
+    // The linker's own words.
+    "linker-messages",
+];
+
+/// The crates that a case may name.
+const CRATES: [&str; 6] =
+    ["async_stream", "async_trait", "memprobe", "pollster", "tokio", "tracing"];
+
+/// Ready to compile cases.
+#[derive(Debug)]
+pub struct Compiler {
+    driver: PathBuf,
+    lints: Vec<String>,
+    crates: BTreeMap<String, PathBuf>,
+    out: PathBuf,
+}
+
+/// What the compiler said, and what the program did.
+#[derive(Debug)]
+pub struct Compiled {
+    /// There was no error.
+    pub compiles: bool,
+    /// Errors and warnings, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What people read of them.
+    pub rendered: String,
+    /// Standard output and exit status, if it was run.
+    pub ran: Option<(String, String)>,
+}
+
+/// One error or warning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// `error`, `warning`.
+    pub level: String,
+    /// `E0308`, the name of a lint, or nothing.
+    pub code: String,
+    /// Message, places, labels and notes.
+    pub text: String,
+}
+
+impl Compiler {
+    /// Builds the crates; `enabled` says whether memprobe is compiled in.
+    ///
+    /// # Panics
+    ///
+    /// If the toolchain has no clippy, or memprobe does not build.
+    #[must_use]
+    pub fn new(enabled: bool) -> Compiler {
+        let sysroot = stdout(Command::new("rustc").args(["--print", "sysroot"]));
+        let driver = Path::new(sysroot.trim()).join("bin/clippy-driver");
+        assert!(driver.exists(), "the component `clippy` is needed");
+        let lints = stdout(Command::new(&driver).args(["-W", "help"]))
+            .lines()
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                let name = words.next()?;
+                let is_off = words.next() == Some("allow");
+                (is_off && !NOT_ASKED.contains(&name)).then(|| name.to_owned())
+            })
+            .collect();
+        let id = std::process::id();
+        let out = env::temp_dir().join(format!("memprobe-ui-{id}-{enabled}"));
+        fs::create_dir_all(&out).expect("a directory for what is compiled");
+        Compiler { driver, lints, crates: build(enabled), out }
+    }
+
+    /// Compiles a case; `run` says whether a program is also run, `lint` whether all lints
+    /// are asked. Files of the same `version` overwrite each other.
+    ///
+    /// # Panics
+    ///
+    /// If the compiler cannot be started or speaks another language.
+    #[must_use]
+    pub fn compile(&self, case: &Case, version: &str, lint: bool, run: bool) -> Compiled {
+        let run = run && case.kind != Kind::Lib;
+        let dir = self.out.join(&case.name).join(version);
+        fs::create_dir_all(&dir).expect("a directory of its own");
+        // The same name for all: it stands in messages and in `file!()`.
+        fs::write(dir.join("case.rs"), &case.text).expect("a writable directory");
+        let mut command = Command::new(&self.driver);
+        command.current_dir(&dir).arg("case.rs");
+        command.args(["--error-format=json"]);
+        command.args(["--edition", &case.edition]);
+        if lint {
+            command.args(self.lints.iter().map(|lint| format!("-W{lint}")));
+            // About the `Cargo.toml`, which there is none, and lints that are not stable.
+            command.args(["-Aclippy::cargo", "-Aunknown_lints"]);
+        } else {
+            command.arg("-Aclippy::all");
+        }
+        match case.kind {
+            Kind::Lib => command.arg("--crate-type=lib"),
+            Kind::Bin => command.arg("--crate-type=bin"),
+            Kind::Test => command.arg("--test"),
+        };
+        command.arg(if run { "--emit=link=program" } else { "--emit=metadata=case.rmeta" });
+        if case.nightly {
+            // Stable compilers know the unstable features, and only hide them.
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        self.link(&mut command, case, &dir);
+        let output = command.output().expect("a compiler that starts");
+        let messages: Vec<Value> = String::from_utf8_lossy(&output.stderr)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+            .filter(|message| !is_summary(message))
+            .collect();
+        let rendered = messages.iter().filter_map(|message| message["rendered"].as_str());
+        let mut diagnostics: Vec<Diagnostic> = messages.iter().map(Diagnostic::new).collect();
+        diagnostics.sort();
+        let compiles = output.status.success();
+        let ran = (run && compiles).then(|| run_program(&dir.join("program")));
+        Compiled { compiles, rendered: rendered.collect(), diagnostics, ran }
+    }
+
+    fn link(&self, command: &mut Command, case: &Case, dir: &Path) {
+        let search = self.crates["memprobe"].parent().expect("in a directory").display();
+        let crates = |command: &mut Command, leave_out: bool| {
+            command.arg(format!("-Ldependency={search}"));
+            for (name, path) in &self.crates {
+                let ours = name == "memprobe";
+                let name = case.rename.as_ref().filter(|_| ours).unwrap_or(name);
+                if !(ours && leave_out) {
+                    command.arg(format!("--extern={name}={}", path.display()));
+                }
+            }
+        };
+        crates(command, case.facade.is_some());
+        if let Some(facade) = &case.facade {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cases/aux/{facade}.rs"));
+            let library = dir.join(format!("lib{facade}.rlib"));
+            let mut rustc = Command::new(&self.driver);
+            rustc.args(["--crate-type=lib", "--edition=2024"]).arg(file).arg("-o").arg(&library);
+            crates(&mut rustc, false);
+            stdout(&mut rustc);
+            command.arg(format!("--extern={facade}={}", library.display()));
+        }
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.out);
+    }
+}
+
+/// The files of the crates for the cases.
+fn build(enabled: bool) -> BTreeMap<String, PathBuf> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--lib", "--message-format=json"]);
+    if !enabled {
+        cargo.arg("--no-default-features");
+    }
+    let messages = stdout(&mut cargo);
+    messages
+        .lines()
+        .filter_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let name = message["target"]["name"].as_str()?;
+            let file = message["filenames"].get(0)?.as_str()?;
+            CRATES.contains(&name).then(|| (name.to_owned(), PathBuf::from(file)))
+        })
+        .collect()
+}
+
+fn stdout(command: &mut Command) -> String {
+    let output = command.output().expect("a tool that starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{said}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn run_program(program: &Path) -> (String, String) {
+    let output =
+        Command::new(program).stderr(Stdio::null()).output().expect("a program that starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // A test harness tells the time.
+    let lines = text.lines().map(|line| line.split("; finished in").next().unwrap_or_default());
+    (lines.collect::<Vec<_>>().join("\n"), output.status.to_string())
+}
+
+/// "aborting due to", "2 warnings emitted", "for more information": about the others.
+fn is_summary(message: &Value) -> bool {
+    let is_bare = message["spans"].as_array().is_none_or(Vec::is_empty);
+    let said = message["message"].as_str().unwrap_or_default();
+    let is_error = message["level"] == "error" && !said.starts_with("aborting due to");
+    is_bare && message["code"].is_null() && !is_error
+}
+
+impl Compiled {
+    /// What the errors say.
+    #[must_use]
+    pub fn errors(&self) -> String {
+        let errors = self.diagnostics.iter().filter(|said| said.level == "error");
+        errors.map(|error| error.text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Diagnostic {
+    fn new(message: &Value) -> Diagnostic {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Diagnostic {
+            level: text(&message["level"]),
+            code: text(&message["code"]["code"]),
+            text: describe(message),
+        }
+    }
+}
+
+/// The message, where it points, and what hangs on it, one a line.
+fn describe(message: &Value) -> String {
+    let mut lines = vec![message["message"].as_str().unwrap_or_default().to_owned()];
+    let mut spans: Vec<String> = list(&message["spans"]).map(place).collect();
+    spans.sort();
+    lines.append(&mut spans);
+    for child in list(&message["children"]).filter(|child| !is_of_the_first(child)) {
+        let level = child["level"].as_str().unwrap_or_default();
+        lines.push(format!("{level}: {}", describe(child).replace('\n', "\n  ")));
+    }
+    lines.join("\n")
+}
+
+/// Says only once in a compilation why a lint is on.
+fn is_of_the_first(child: &Value) -> bool {
+    let text = child["message"].as_str().unwrap_or_default();
+    text.starts_with("requested on the command line") || text.ends_with("on by default")
+}
+
+fn place(span: &Value) -> String {
+    let number = |key: &str| span[key].as_u64().unwrap_or_default();
+    let text = |key: &str| span[key].as_str().unwrap_or_default().to_owned();
+    let mark = if span["is_primary"] == true { "^" } else { "-" };
+    format!(
+        "  {mark} {}:{}:{}-{}:{} {} {}",
+        text("file_name"),
+        number("line_start"),
+        number("column_start"),
+        number("line_end"),
+        number("column_end"),
+        text("label"),
+        text("suggested_replacement"),
+    )
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
