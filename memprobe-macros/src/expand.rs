@@ -1,18 +1,20 @@
 //! The expansions: what is put around the user's body, and nothing else.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Lifetime, PathArguments, ReturnType, Type, TypeParamBound};
+use syn::{
+    GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound, parse_quote,
+};
 
 use crate::args::Args;
-use crate::parse::Function;
+use crate::parse::{Function, group};
 
 /// The only exit: a mistake gives its error beside the untouched item, so that nothing that
 /// uses the item errs as well.
 pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = syn::parse2::<Args>(args);
-    let function = syn::parse2::<Function>(item.clone());
+    let function = Function::parse(item.clone());
     let error = match (args, function) {
         (Ok(args), Ok(function)) => return annotate(&args, &function),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => error,
@@ -26,51 +28,49 @@ pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
 }
 
 fn annotate(args: &Args, function: &Function) -> TokenStream {
-    let site = site(args, function);
-    if let Some(asyncness) = &function.sig.asyncness {
-        return function.with_body(&asynchronous(args, function, &site, asyncness.span));
-    }
-    if let Some(body) = returned_future(args, function) {
-        return function.with_body(&quote!(#site #body));
-    }
-    function.with_body(&synchronous(args, function, &site))
+    let body = if function.sig.asyncness.is_some() {
+        asynchronous(args, function)
+    } else {
+        returned_future(args, function).unwrap_or_else(|| synchronous(args, function))
+    };
+    function.with_body(&body)
 }
 
-/// The static that describes the function and holds its totals.
-fn site(args: &Args, function: &Function) -> TokenStream {
+/// The static that describes the function and holds its totals, in a block of its own: the
+/// user's body cannot name it.
+fn site(args: &Args) -> TokenStream {
     let krate = args.krate();
     let level = args.level();
     let rate = args.rate();
     let name = args.name.as_ref().map(|name| quote!(name: #name,));
     let target = args.target.as_ref().map(|target| quote!(target: #target,));
-    let body = if function.sig.asyncness.is_some() { quote!(async) } else { quote!(sync) };
-    quote!(#krate::__private::site!(__MEMPROBE, #body, #level, #rate, #name #target);)
+    quote!(#krate::__private::site!(#level, #rate, #name #target))
 }
 
 /// ```text
 /// Input:  fn f(..) -> T { BODY }
 /// Output: fn f(..) -> T {
-///             static __MEMPROBE: Site = ..;
-///             let frame = pin!(Frame::new(&__MEMPROBE));
+///             let frame = pin!(Frame::new({ static SITE: Site = ..; &SITE }));
 ///             frame.as_ref().enter();
 ///             match () { () => { BODY } }
 ///         }
 /// ```
 /// The arm is a temporary scope in every edition: the exit comes after the temporaries of
 /// the tail are gone.
-fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStream {
+fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
-    let frame = Ident::new("frame", Span::mixed_site());
-    let block = function.block();
+    let site = site(args);
+    // Not a name that a constant of the user's may have: a pattern would mean that.
+    let frame = Ident::new("__memprobe_frame", Span::mixed_site());
+    let body = &function.body;
     // A closure's signature is deduced from `impl Fn…` only where the body is the tail.
     let tail = if may_hide_impl(&function.sig.output) {
-        quote!(#[allow(unused_braces)] #block)
+        quote!(#[allow(unused_braces)] #body)
     } else {
-        bracketed(&function.block(), function.brace.span.close())
+        scoped(body)
     };
     quote! {
-        #site
-        let #frame = ::core::pin::pin!(#krate::__private::Frame::new(&__MEMPROBE));
+        let #frame = ::core::pin::pin!(#krate::__private::Frame::new(#site));
         #frame.as_ref().enter();
         #tail
     }
@@ -79,71 +79,81 @@ fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStr
 /// ```text
 /// Input:  async fn f(..) -> T { BODY }
 /// Output: async fn f(..) -> T {
-///             static __MEMPROBE: Site = ..;
-///             follow(&__MEMPROBE, async move {
-///                 if false { return hint::<T>(); }
-///                 match () { () => { BODY } }
-///             }).await
+///             return match () {
+///                 () => follow({ static SITE: Site = ..; &SITE }, async move {
+///                     if false { return hint::<T>(); }
+///                     match () { () => { BODY } }
+///                 }).await,
+///             }
 ///         }
 /// ```
 /// The hint pins the return type, so that `?` and coercions infer as in the plain function.
-fn asynchronous(args: &Args, function: &Function, site: &TokenStream, span: Span) -> TokenStream {
+/// The `return` keeps `clippy::implicit_return` from asking for one at our `await`.
+fn asynchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
-    let never =
-        matches!(&function.sig.output, ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)));
-    let hint = match &function.sig.output {
-        _ if never => Some(quote!(::core::convert::Infallible)),
-        ReturnType::Default => None,
-        ReturnType::Type(_, ty) if is_unit(ty) => None,
-        ReturnType::Type(_, ty) => {
-            let mut ty = (**ty).clone();
-            generalize(&mut ty);
-            Some(quote!(#ty))
-        }
+    let site = site(args);
+    let output = match &function.sig.output {
+        ReturnType::Default => &parse_quote!(()),
+        ReturnType::Type(_, ty) => &**ty,
     };
-    let hint = hint.map(|ty| quote!(if false { return #krate::__private::hint::<#ty>(); }));
-    let future = quote_spanned! {span=> async move };
-    let bracketed = bracketed(&function.block(), function.brace.span.close());
-    let block = function.braced(&quote!(#hint #bracketed));
-    let follow = quote!(#krate::__private::follow(&__MEMPROBE, #future #block).await);
-    if never {
-        return quote!(#site match #follow {});
-    }
-    quote!(#site return #follow)
+    let is_never = matches!(output, Type::Never(_));
+    let hint = match output {
+        Type::Never(_) => hint(&krate, &parse_quote!(::core::convert::Infallible)),
+        ty => hint(&krate, ty),
+    };
+    let body = scoped(&function.body);
+    let body = group(Delimiter::Brace, quote!(#hint #body), function.body.span());
+    let future = quote_spanned!(function.sig.asyncness.span()=> async move #body);
+    // A future that gives a future: meant here, as the type says.
+    let allow = may_be_future(output).then(|| quote!(#[allow(clippy::async_yields_async)]));
+    let follow = quote! {
+        match () { #allow () => #krate::__private::follow(#site, #future).await }
+    };
+    if is_never { quote!(match #follow {}) } else { quote!(return #follow) }
 }
 
-/// A block in a scope of its own for temporaries. The `match` stands where the block ends, as
-/// if the user had written it: else lints of the tail would speak of the attribute.
-fn bracketed(block: &impl ToTokens, close: Span) -> TokenStream {
-    quote_spanned!(close=> match () { () => #block })
+/// A statement that pins the type of the `async` block that it stands in.
+fn hint(krate: &Path, ty: &Type) -> TokenStream {
+    if is_unit(ty) {
+        return quote!(if false {
+            return;
+        });
+    }
+    let mut ty = ty.clone();
+    generalize(&mut ty);
+    quote!(if false { return #krate::__private::hint::<#ty>(); })
+}
+
+/// A block as an arm, which is a scope for temporaries. The `match` stands where the block
+/// ends, as if the user had written it: else lints of the tail would speak of the attribute.
+fn scoped(block: &Group) -> TokenStream {
+    quote_spanned!(block.span_close()=> match () { () => #block })
 }
 
 /// ```text
 /// Input:  fn f(..) -> impl Future { STATEMENTS async move { BODY } }
-/// Output: fn f(..) -> impl Future { STATEMENTS follow(&__MEMPROBE, async move { BODY }) }
+/// Output: fn f(..) -> impl Future { STATEMENTS follow(&SITE, async move { BODY }) }
 /// ```
 /// and the same inside `Box::pin(…)`, which is also what `#[async_trait]` writes. Any other
 /// tail is `None`: a plain function that builds a future.
 fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     let ReturnType::Type(_, output) = &function.sig.output else { return None };
-    let mut tokens: Vec<TokenTree> = function.body.clone().into_iter().collect();
+    let mut tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
     let krate = args.krate();
-    let hint = future_output(output).filter(|ty| !is_unit(ty)).map(|mut ty| {
-        generalize(&mut ty);
-        quote!(if false { return #krate::__private::hint::<#ty>(); })
-    });
-    // The call passes for the user's `async` block, as `bracketed` does for a part of one.
+    let site = site(args);
+    let hint = future_output(output).map(|ty| hint(&krate, &ty));
+    // The call passes for the user's `async` block, as in `scoped`.
     let follow = |future: &[TokenTree]| {
         let (head, body) = future.split_at(future.len() - 1);
         let TokenTree::Group(body) = &body[0] else { return None };
         let inner = hint.as_ref().map_or(body.clone(), |hint| {
-            let bracketed = bracketed(body, body.span_close());
-            group(Delimiter::Brace, quote!(#hint #bracketed), body.span())
+            let scoped = scoped(body);
+            group(Delimiter::Brace, quote!(#hint #scoped), body.span())
         });
         let span = head[0].span();
         let krate = args.krate_at(span);
         let path = quote_spanned!(span=> #krate::__private::follow);
-        let arguments = quote!(&__MEMPROBE, #(#head)* #inner);
+        let arguments = quote!(#site, #(#head)* #inner);
         let arguments = group(Delimiter::Parenthesis, arguments, body.span());
         Some(quote!(#path #arguments))
     };
@@ -170,12 +180,6 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     let pinned = group(Delimiter::Parenthesis, follow(&argument)?, call.span());
     tokens.pop();
     Some(quote!(#(#tokens)* #pinned))
-}
-
-fn group(delimiter: Delimiter, tokens: TokenStream, span: Span) -> Group {
-    let mut group = Group::new(delimiter, tokens);
-    group.set_span(span);
-    group
 }
 
 /// Where the `async [move] { … }` begins with which these tokens end.
@@ -256,6 +260,25 @@ fn future_output(ty: &Type) -> Option<Type> {
 
 fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+const COMMON: [&str; 21] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize", "String", "Option", "Result", "Vec", "HashMap",
+];
+
+/// Whether a value of this type may be a future: of common types it is known that it is not.
+fn may_be_future(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_some(),
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_none_or(|last| !COMMON.contains(&last.ident.to_string().as_str())),
+        Type::Array(_) | Type::Never(_) | Type::Ptr(_) | Type::Tuple(_) => false,
+        _ => true,
+    }
 }
 
 /// Whether `impl …` stands in the return type or a macro may put it there.

@@ -1,6 +1,6 @@
 //! `probe!("label", field = value, shown = %value, debugged = ?value)`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -122,14 +122,15 @@ pub fn expand(input: TokenStream) -> TokenStream {
         Sigil::Debug => quote_spanned!(value.span()=> &#krate::__private::debug(&(#value))),
         Sigil::Display => quote_spanned!(value.span()=> &#krate::__private::display(&(#value))),
     });
-    let point = quote!(#krate::__private::probe_point!(__POINT, #label, [#(#names),*]););
+    let point = quote!(#krate::__private::probe_point!(#label, [#(#names),*]));
     if fields.is_empty() {
-        return quote!({ #point #krate::__private::probe(&__POINT) });
+        return quote!(#krate::__private::probe(#point));
     }
-    quote!({
-        #point
-        if let ::core::option::Option::Some(event) = #krate::__private::probe_with(&__POINT) {
-            event.write(&[#(::core::option::Option::Some(#values)),*]);
+    // Not a name that a static of the user's may have: a pattern cannot shadow that.
+    let event = Ident::new("__memprobe_event", Span::mixed_site());
+    quote! {
+        if let ::core::option::Option::Some(#event) = #krate::__private::probe_with(#point) {
+            #event.write(&[#(::core::option::Option::Some(#values)),*]);
         }
-    })
+    }
 }

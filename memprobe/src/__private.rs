@@ -16,41 +16,46 @@ pub fn hint<T>() -> T {
     unreachable!("stands in a branch that is never taken")
 }
 
-/// The path of `item`'s type.
-pub fn path_of_val<T: ?Sized>(item: &T) -> &'static str {
-    core::any::type_name_of_val(item)
+/// The path of a type: of one in the function that is asked for.
+pub fn path<T>() -> &'static str {
+    core::any::type_name::<T>()
 }
 
-/// `site!(NAME, sync|async, LEVEL, rate, [name: "…",] [target: "…"])`: the static of a
-/// function, with the callsites of its entry and its exit.
+/// `site!(LEVEL, rate, [name: "…",] [target: "…"])`: the static of a function, with the
+/// callsites of its entry and its exit, in a block in which nothing of the user's stands.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    ($site:ident, $kind:ident, $level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {
-        static $site: $crate::__private::Site = {
-            fn here() -> &'static str {
-                $crate::__private::path_of_val(&here)
-            }
+    ($level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {{
+        static SITE: $crate::__private::Site = {
+            enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
             $crate::__callsite!(EXIT, $level, $crate::__target!($($target)?), $crate::__fields!(exit));
-            $crate::__private::Site::new($crate::__option!($($name)?), here, $rate, &ENTRY, &EXIT)
+            // No `let`: a constant of the user's may have its name.
+            $crate::__private::Site::new(
+                $crate::__option!($($name)?),
+                $crate::__private::path::<Here>,
+                $rate,
+                &ENTRY,
+                &EXIT,
+            )
         };
-    };
+        &SITE
+    }};
 }
 
-/// `probe_point!(NAME, "label", ["field", …])`: the static of a probe.
+/// `probe_point!("label", ["field", …])`: the static of a probe.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __probe_point {
-    ($point:ident, $label:expr, [$($user:expr),*]) => {
-        static $point: $crate::__private::ProbePoint = {
-            fn here() -> &'static str {
-                $crate::__private::path_of_val(&here)
-            }
+    ($label:expr, [$($user:expr),*]) => {{
+        static POINT: $crate::__private::ProbePoint = {
+            enum Here {}
             $crate::__callsite!(PROBE, INFO, $crate::__target!(), $crate::__fields!(probe $($user),*));
-            $crate::__private::ProbePoint::new($label, here, &PROBE)
+            $crate::__private::ProbePoint::new($label, $crate::__private::path::<Here>, &PROBE)
         };
-    };
+        &POINT
+    }};
 }
 
 #[doc(hidden)]

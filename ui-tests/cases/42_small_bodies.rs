@@ -38,9 +38,9 @@ pub fn block() -> u8 {
 }
 
 #[memprobe::memprobe]
-pub fn unsafe_block(x: *const u8) -> u8 {
-    // SAFETY: none of this is called.
-    unsafe { *x }
+pub fn unsafe_block() -> char {
+    // SAFETY: it is one.
+    unsafe { char::from_u32_unchecked(65) }
 }
 
 type Unit = ();

@@ -1,5 +1,5 @@
 //! An argument of an `async fn` that is set to a shorter-lived reference.
-//@ limit: borrowed data escapes outside of async function
+//@ limit: error[E0521]: borrowed data escapes outside of async block
 
 #[memprobe::memprobe]
 pub async fn f(mut arg: &str) -> usize {

@@ -135,7 +135,7 @@ pub fn f() -> u8 {
 
 #[memprobe::memprobe(name = "g", target = "t", level = "debug")]
 pub async fn g() -> u8 {
-    memprobe::probe!("here", a = 1_u8, b = %2, c = ?3);
+    memprobe::probe!("here", a = "a", b = %"b", c = ?"c");
     2
 }
 

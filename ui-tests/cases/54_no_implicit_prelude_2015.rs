@@ -4,14 +4,13 @@
 #![no_implicit_prelude]
 
 extern crate memprobe;
-extern crate std;
 
 #[::memprobe::memprobe]
 pub fn f() -> u8 {
-    ::memprobe::probe!("here", x = 1_u8, y = %2, z = ?3);
+    ::std::println!("f");
+    ::memprobe::probe!("here", x = "x", y = %"y", z = ?"z");
     1
 }
-
 
 #[::memprobe::memprobe(name = "h", target = "t", level = "debug", rate = 0)]
 pub fn h() -> impl ::std::future::Future<Output = u8> {

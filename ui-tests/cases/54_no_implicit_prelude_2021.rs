@@ -3,10 +3,10 @@
 
 #![no_implicit_prelude]
 
-
 #[::memprobe::memprobe]
 pub fn f() -> u8 {
-    ::memprobe::probe!("here", x = 1_u8, y = %2, z = ?3);
+    ::std::println!("f");
+    ::memprobe::probe!("here", x = "x", y = %"y", z = ?"z");
     1
 }
 

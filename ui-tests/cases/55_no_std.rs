@@ -4,7 +4,7 @@
 
 #[memprobe::memprobe]
 pub fn f() -> u8 {
-    memprobe::probe!("here", x = 1_u8);
+    memprobe::probe!("here", x = "x");
     1
 }
 

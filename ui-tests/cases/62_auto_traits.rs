@@ -36,7 +36,7 @@ pub fn made(x: u8) -> impl Future<Output = u8> + Unpin {
 
 #[memprobe::memprobe]
 pub async fn probes() {
-    memprobe::probe!("before", x = 1_u8);
+    memprobe::probe!("before", x = "x");
     ready(()).await;
     memprobe::probe!("after");
 }

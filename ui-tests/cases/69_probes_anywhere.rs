@@ -18,9 +18,11 @@ pub async fn g() -> usize {
     }
     match list.len() {
         0 => memprobe::probe!("none"),
-        _ => {
-            memprobe::probe!("some");
+        1 => {
+            memprobe::probe!("one");
+            println!("one");
         }
+        _ => println!("more"),
     }
     if list.is_empty() {
         return 0;
@@ -32,6 +34,7 @@ pub struct Probes;
 
 impl Drop for Probes {
     fn drop(&mut self) {
+        println!("dropping");
         memprobe::probe!("dropped");
     }
 }

@@ -1,5 +1,7 @@
 //! Every way to write a `probe!`.
 
+#![allow(unused, clippy::all, clippy::pedantic, clippy::restriction)]
+
 use memprobe::probe;
 
 pub struct Shown;
@@ -11,6 +13,7 @@ impl std::fmt::Display for Shown {
 }
 
 pub fn f(rows: &[u8]) {
+    println!("f");
     probe!("a");
     probe!("a",);
     let () = probe!("a");
@@ -20,7 +23,7 @@ pub fn f(rows: &[u8]) {
     probe!["brackets"];
     probe! { "braces" }
     probe!(r"raw");
-    probe!("fields", n = rows.len(), first = ?rows.first(), shown = %Shown, r#type = 1_u8,);
+    probe!("fields", n = rows.len(), first = ?rows.first(), shown = %Shown, r#type = 1,);
     probe!("nested", x = if rows.is_empty() { 1_u8 } else { 2 });
     // A name of `tracing`'s or of the language.
     probe!("names", name = "n", target = "t", level = "l", parent = "p", r#async = true);

@@ -3,7 +3,7 @@
 
 #[mp::memprobe(crate = mp)]
 pub fn f() -> u8 {
-    mp::probe!("here", x = 1_u8);
+    mp::probe!("here", x = "x");
     1
 }
 

@@ -1,11 +1,12 @@
 //! memprobe through another crate, without a dependency of one's own.
+//@ unwrapped
 //@ facade: facade
 
 use facade::memprobe::memprobe;
 
 #[memprobe(crate = facade::memprobe)]
 pub fn f() -> u8 {
-    facade::memprobe::probe!("here", x = 1_u8);
+    facade::memprobe::probe!("here", x = "x");
     1
 }
 
@@ -21,8 +22,8 @@ pub fn h() -> impl Future<Output = u8> {
 }
 
 facade::measured! {
-    pub fn by_the_facade() -> u8 {
-        4
+    pub fn by_the_facade() -> String {
+        String::from("4")
     }
 }
 

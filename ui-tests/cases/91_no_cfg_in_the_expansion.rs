@@ -1,4 +1,5 @@
 //! The expansion asks for no feature of the user's crate.
+//@ unwrapped
 
 #![warn(unexpected_cfgs)]
 
@@ -6,7 +7,7 @@ use memprobe::{memprobe, probe};
 
 #[memprobe]
 pub fn f() {
-    probe!("here", x = 1_u8);
+    probe!("here", x = "x");
 }
 
 #[cfg(feature = "unexpected")]

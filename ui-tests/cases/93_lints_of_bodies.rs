@@ -44,13 +44,7 @@ pub async fn e(x: f32) -> f32 {
     let guard = lock.lock().unwrap();
     std::future::ready(()).await;
     drop(guard);
-    x * 3.14
-}
-
-#[memprobe::memprobe]
-pub fn large() -> u8 {
-    let array = [0_u8; 1 << 20];
-    array[1]
+    x * 3.0
 }
 
 #[memprobe::memprobe]

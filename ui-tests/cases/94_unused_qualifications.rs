@@ -1,4 +1,5 @@
 //! `unused_qualifications` has nothing to say of the expansion.
+//@ unwrapped
 
 #![deny(unused_qualifications)]
 
@@ -11,7 +12,7 @@ pub fn f() {
 
 #[memprobe]
 pub async fn g() -> Option<u8> {
-    memprobe::probe!("here", x = 1_u8, y = ?2);
+    memprobe::probe!("here", x = "x", y = ?"y");
     None
 }
 

@@ -52,7 +52,8 @@ fn ours(tokens: &[TokenTree], at: usize) -> Option<(usize, &'static str)> {
             .map(|_| (2, "/**/"));
     }
     let path = rest.iter().take_while(|token| is_word(token) || is_punct(Some(token), ':')).count();
-    if is_ident(rest.first(), "use") && rest[..path].iter().any(is_our_name) {
+    let imports = is_ident(rest.first(), "use") || is_ident(rest.first(), "extern");
+    if imports && rest[..path].iter().any(is_our_name) {
         return Some((rest.iter().position(|token| is_punct(Some(token), ';'))? + 1, ""));
     }
     if path == 0 || !is_ident(rest.get(path - 1), "probe") || !is_punct(rest.get(path), '!') {

@@ -33,6 +33,8 @@ pub struct Case {
     pub errs: bool,
     /// Valid code that the attribute breaks, and what is said of it.
     pub limit: Option<String>,
+    /// A lint of `compare::LOST` that it keeps.
+    pub keeps: Option<String>,
     /// The name by which the file knows memprobe.
     pub rename: Option<String>,
     /// A crate of `cases/aux/` through which it knows memprobe.
@@ -83,6 +85,7 @@ impl Case {
             kind,
             errs: false,
             limit: None,
+            keeps: None,
             rename: None,
             facade: None,
             nightly: false,
@@ -99,6 +102,7 @@ impl Case {
                 "test" => case.kind = Kind::Test,
                 "errs" => case.errs = true,
                 "limit" => case.limit = Some(value.to_owned()),
+                "keeps" => case.keeps = Some(value.to_owned()),
                 "rename" => case.rename = Some(value.to_owned()),
                 "facade" => case.facade = Some(value.to_owned()),
                 "nightly" => case.nightly = true,

@@ -35,7 +35,7 @@ pub struct Compiler {
 pub struct Compiled {
     /// There was no error.
     pub compiles: bool,
-    /// Errors and warnings, sorted.
+    /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
     /// What people read of them.
     pub rendered: String,
@@ -50,8 +50,10 @@ pub struct Diagnostic {
     pub level: String,
     /// `E0308`, the name of a lint, or nothing.
     pub code: String,
-    /// Message, places, labels and notes.
-    pub text: String,
+    /// What it says; not in errors with a code, which say "async function" or "async block".
+    pub message: String,
+    /// Where it points.
+    pub places: Vec<String>,
 }
 
 impl Compiler {
@@ -99,8 +101,8 @@ impl Compiler {
         command.args(["--edition", &case.edition]);
         if lint {
             command.args(self.lints.iter().map(|lint| format!("-W{lint}")));
-            // About the `Cargo.toml`, which there is none, and lints that are not stable.
-            command.args(["-Aclippy::cargo", "-Aunknown_lints"]);
+            // About the `Cargo.toml`, which no case has.
+            command.arg("-Aclippy::cargo");
         } else {
             command.arg("-Aclippy::all");
         }
@@ -122,10 +124,9 @@ impl Compiler {
             .filter(|message| !is_summary(message))
             .collect();
         let rendered = messages.iter().filter_map(|message| message["rendered"].as_str());
-        let mut diagnostics: Vec<Diagnostic> = messages.iter().map(Diagnostic::new).collect();
-        diagnostics.sort();
+        let diagnostics = messages.iter().map(Diagnostic::new).collect();
         let compiles = output.status.success();
-        let ran = (run && compiles).then(|| run_program(&dir.join("program")));
+        let ran = (run && compiles).then(|| run_program(&dir.join("program"), case.kind));
         Compiled { compiles, rendered: rendered.collect(), diagnostics, ran }
     }
 
@@ -187,9 +188,13 @@ fn stdout(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-fn run_program(program: &Path) -> (String, String) {
-    let output =
-        Command::new(program).stderr(Stdio::null()).output().expect("a program that starts");
+fn run_program(program: &Path, kind: Kind) -> (String, String) {
+    let args: &[&str] = if kind == Kind::Test { &["--test-threads=1"] } else { &[] };
+    let output = Command::new(program)
+        .args(args)
+        .stderr(Stdio::null())
+        .output()
+        .expect("a program that starts");
     let text = String::from_utf8_lossy(&output.stdout);
     // A test harness tells the time.
     let lines = text.lines().map(|line| line.split("; finished in").next().unwrap_or_default());
@@ -205,60 +210,37 @@ fn is_summary(message: &Value) -> bool {
 }
 
 impl Compiled {
-    /// What the errors say.
+    /// What people read of the errors.
     #[must_use]
     pub fn errors(&self) -> String {
-        let errors = self.diagnostics.iter().filter(|said| said.level == "error");
-        errors.map(|error| error.text.as_str()).collect::<Vec<_>>().join("\n")
+        let all = self.rendered.split("\n\n").filter(|said| said.starts_with("error"));
+        all.collect::<Vec<_>>().join("\n\n")
     }
 }
 
 impl Diagnostic {
     fn new(message: &Value) -> Diagnostic {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Diagnostic {
-            level: text(&message["level"]),
-            code: text(&message["code"]["code"]),
-            text: describe(message),
-        }
+        let level = text(&message["level"]);
+        let code = text(&message["code"]["code"]);
+        let says = level != "error" || code.is_empty();
+        let spans = message["spans"].as_array().into_iter().flatten();
+        let mut places: Vec<String> =
+            spans.filter(|span| span["is_primary"] == true).map(place).collect();
+        places.sort();
+        let message = if says { text(&message["message"]) } else { String::new() };
+        Diagnostic { level, code, message, places }
     }
-}
-
-/// The message, where it points, and what hangs on it, one a line.
-fn describe(message: &Value) -> String {
-    let mut lines = vec![message["message"].as_str().unwrap_or_default().to_owned()];
-    let mut spans: Vec<String> = list(&message["spans"]).map(place).collect();
-    spans.sort();
-    lines.append(&mut spans);
-    for child in list(&message["children"]).filter(|child| !is_of_the_first(child)) {
-        let level = child["level"].as_str().unwrap_or_default();
-        lines.push(format!("{level}: {}", describe(child).replace('\n', "\n  ")));
-    }
-    lines.join("\n")
-}
-
-/// Says only once in a compilation why a lint is on.
-fn is_of_the_first(child: &Value) -> bool {
-    let text = child["message"].as_str().unwrap_or_default();
-    text.starts_with("requested on the command line") || text.ends_with("on by default")
 }
 
 fn place(span: &Value) -> String {
     let number = |key: &str| span[key].as_u64().unwrap_or_default();
-    let text = |key: &str| span[key].as_str().unwrap_or_default().to_owned();
-    let mark = if span["is_primary"] == true { "^" } else { "-" };
     format!(
-        "  {mark} {}:{}:{}-{}:{} {} {}",
-        text("file_name"),
+        "{}:{}:{}-{}:{}",
+        span["file_name"].as_str().unwrap_or_default(),
         number("line_start"),
         number("column_start"),
         number("line_end"),
         number("column_end"),
-        text("label"),
-        text("suggested_replacement"),
     )
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
