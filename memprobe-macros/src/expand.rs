@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::args::Args;
-use crate::parse::{Function, group};
+use crate::parse::{Function, group, is_expression};
 
 /// The only exit: a mistake gives its error beside the untouched item, so that nothing that
 /// uses the item errs as well.
@@ -24,6 +24,9 @@ pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         }
     };
     let error = error.into_compile_error();
+    if is_expression(item.clone()) {
+        return quote!({ #error #item });
+    }
     quote!(#error #item)
 }
 

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::token::{Brace, Default as DefaultToken};
-use syn::{Abi, Attribute, Error, Ident, Path, Result, Signature, Token, Visibility};
+use syn::{Abi, Attribute, Error, Expr, Ident, Path, Result, Signature, Token, Visibility};
 
 pub struct Function {
     /// What stands before the body.
@@ -78,6 +78,14 @@ fn split_inner_attrs(body: Group) -> (TokenStream, Group) {
 
 const NO_BODY: &str = "`#[memprobe]` needs a function with a body: put it on the implementation";
 
+const WRAP: &str = "for a block, a closure or a future there are `memprobe::scope` and \
+                    `memprobe::scope_future`";
+
+/// Whether this is an expression, on which rustc allows no attribute macro.
+pub fn is_expression(tokens: TokenStream) -> bool {
+    syn::parse2::<Expr>(tokens).is_ok_and(|expression| !matches!(expression, Expr::Macro(_)))
+}
+
 fn header(input: ParseStream) -> Result<Signature> {
     input.call(Attribute::parse_outer)?;
     input.parse::<Visibility>()?;
@@ -86,7 +94,12 @@ fn header(input: ParseStream) -> Result<Signature> {
         return Err(Error::new(span, message));
     }
     input.parse::<Option<DefaultToken>>()?;
-    let sig: Signature = input.parse()?;
+    let start = input.fork();
+    let sig: Signature = input.parse().map_err(|error| {
+        let is_no_item = start.peek(Token![let]) || start.parse().is_ok_and(is_expression);
+        let why = if is_no_item { WRAP.to_owned() } else { error.to_string() };
+        Error::new(error.span(), format!("`#[memprobe]` belongs on a function: {why}"))
+    })?;
     if let Some(constness) = &sig.constness {
         return Err(Error::new(
             constness.span,

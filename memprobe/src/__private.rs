@@ -9,11 +9,26 @@ pub use crate::follow::follow;
 pub use crate::site::Site;
 pub use crate::{__fields as fields, __probe_point as probe_point, __site as site};
 
-pub use tracing::field::{debug, display};
+use tracing::Value;
 
 /// Pins the type of an `async` block; never called.
 pub fn hint<T>() -> T {
     unreachable!("stands in a branch that is never taken")
+}
+
+/// What a field of a probe takes as it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field as it is",
+    label = "write `?value` to show it by `Debug`, or `%value` by `Display`"
+)]
+pub trait Field: Value {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value> Field for T {}
+
+/// `field = value`.
+pub fn value<T: Field>(value: &T) -> &dyn Value {
+    value
 }
 
 /// The path of a type: of one in the function that is asked for.

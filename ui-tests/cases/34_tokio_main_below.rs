@@ -1,4 +1,5 @@
 //! `#[tokio::main]` below the attribute.
+//@ more: clippy::implicit_return
 //@ bin
 
 #[memprobe::memprobe]

@@ -1,4 +1,5 @@
 //! `#[tracing::instrument]` on either side, also with `err`.
+//@ more: clippy::implicit_return
 
 use std::num::ParseIntError;
 

@@ -1,4 +1,5 @@
 //! `#![no_implicit_prelude]`, edition 2015.
+//@ unwrapped
 //@ edition: 2015
 
 #![no_implicit_prelude]

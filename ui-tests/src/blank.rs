@@ -70,7 +70,9 @@ fn ours(tokens: &[TokenTree], at: usize) -> Option<(usize, &'static str)> {
     }
     let mut length = path + 2;
     let starts = before.is_none_or(|before| {
-        is_punct(Some(before), ';') || group(Some(before), Delimiter::Brace).is_some()
+        let after_attribute = group(Some(before), Delimiter::Bracket).is_some();
+        let after_block = group(Some(before), Delimiter::Brace).is_some();
+        is_punct(Some(before), ';') || after_attribute || after_block
     });
     let ends = is_punct(rest.get(length), ';');
     length += usize::from(starts && ends);

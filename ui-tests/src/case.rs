@@ -35,6 +35,8 @@ pub struct Case {
     pub limit: Option<String>,
     /// A lint of `compare::LOST` that it keeps.
     pub keeps: Option<String>,
+    /// A lint that speaks of the attribute's function alone.
+    pub more: Option<String>,
     /// The name by which the file knows memprobe.
     pub rename: Option<String>,
     /// A crate of `cases/aux/` through which it knows memprobe.
@@ -86,6 +88,7 @@ impl Case {
             errs: false,
             limit: None,
             keeps: None,
+            more: None,
             rename: None,
             facade: None,
             nightly: false,
@@ -103,6 +106,7 @@ impl Case {
                 "errs" => case.errs = true,
                 "limit" => case.limit = Some(value.to_owned()),
                 "keeps" => case.keeps = Some(value.to_owned()),
+                "more" => case.more = Some(value.to_owned()),
                 "rename" => case.rename = Some(value.to_owned()),
                 "facade" => case.facade = Some(value.to_owned()),
                 "nightly" => case.nightly = true,

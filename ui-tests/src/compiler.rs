@@ -124,6 +124,7 @@ impl Compiler {
             .filter(|message| !is_summary(message))
             .collect();
         let rendered = messages.iter().filter_map(|message| message["rendered"].as_str());
+        let rendered = rendered.map(without_our_lines);
         let diagnostics = messages.iter().map(Diagnostic::new).collect();
         let compiles = output.status.success();
         let ran = (run && compiles).then(|| run_program(&dir.join("program"), case.kind));
@@ -159,6 +160,16 @@ impl Drop for Compiler {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.out);
     }
+}
+
+/// What rustc calls itself.
+///
+/// # Panics
+///
+/// If it cannot be started.
+#[must_use]
+pub fn version() -> String {
+    stdout(Command::new("rustc").arg("--version"))
 }
 
 /// The files of the crates for the cases.
@@ -199,6 +210,18 @@ fn run_program(program: &Path, kind: Kind) -> (String, String) {
     // A test harness tells the time.
     let lines = text.lines().map(|line| line.split("; finished in").next().unwrap_or_default());
     (lines.collect::<Vec<_>>().join("\n"), output.status.to_string())
+}
+
+/// Leaves out where in memprobe something stands, which changes with every change of it.
+fn without_our_lines(said: &str) -> String {
+    let line = |line: &str| match line.split_once("--> memprobe/src/") {
+        Some((arrow, place)) => {
+            let file = place.split(':').next().unwrap_or_default();
+            format!("{arrow}--> memprobe/src/{file}\n")
+        }
+        None => format!("{line}\n"),
+    };
+    said.lines().map(line).collect()
 }
 
 /// "aborting due to", "2 warnings emitted", "for more information": about the others.
