@@ -133,12 +133,14 @@ pub fn expand(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     let names = fields.iter().map(|field| field.name.unraw().to_string());
-    // Errors point at the value; paths are resolved in this crate's edition.
-    let at = |span: Span| Span::call_site().located_at(span);
-    let values = fields.iter().map(|Field { sigil, value, .. }| match sigil {
-        Sigil::Value => quote_spanned!(at(value.span())=> #krate::__private::value(&(#value))),
-        Sigil::Debug => quote_spanned!(at(value.span())=> &::core::format_args!("{:?}", &(#value))),
-        Sigil::Display => quote_spanned!(at(value.span())=> &::core::format_args!("{}", &(#value))),
+    let values = fields.iter().map(|Field { sigil, value, .. }| {
+        // Errors point at the value.
+        let value = quote_spanned!(value.span()=> &(#value));
+        match sigil {
+            Sigil::Value => quote!(#krate::__private::value(#value)),
+            Sigil::Debug => quote!(&::core::format_args!("{:?}", #value)),
+            Sigil::Display => quote!(&::core::format_args!("{}", #value)),
+        }
     });
     let point = quote!(#krate::__private::probe_point!(#label, [#(#names),*]));
     let written = if fields.is_empty() {
@@ -154,5 +156,6 @@ pub fn expand(input: TokenStream) -> TokenStream {
     };
     // A block that stands at the label: where only items may stand rustc points there, and
     // says that a macro of this kind cannot.
-    group(Delimiter::Brace, written, at(label.span())).into_token_stream()
+    let span = Span::call_site().located_at(label.span());
+    group(Delimiter::Brace, written, span).into_token_stream()
 }
