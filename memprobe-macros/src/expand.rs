@@ -1,7 +1,7 @@
 //! The expansions: what is put around the user's body, and nothing else.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound, parse_quote,
@@ -67,8 +67,10 @@ fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let frame = Ident::new("__memprobe_frame", Span::mixed_site());
     let body = &function.body;
     // A closure's signature is deduced from `impl Fn…` only where the body is the tail.
-    let tail = if may_hide_impl(&function.sig.output) {
-        quote!(#[allow(unused_braces)] #body)
+    let tail = if may_hide_impl(function.sig.output.to_token_stream()) {
+        // Any attribute keeps `unused_braces` from speaking of the block. What this one allows
+        // cannot occur in a body.
+        quote!(#[allow(exported_private_dependencies)] #body)
     } else {
         scoped(body)
     };
@@ -117,14 +119,11 @@ fn asynchronous(args: &Args, function: &Function) -> TokenStream {
 
 /// A statement that pins the type of the `async` block that it stands in.
 fn hint(krate: &Path, ty: &Type) -> TokenStream {
-    if is_unit(ty) {
-        return quote!(if false {
-            return;
-        });
-    }
     let mut ty = ty.clone();
     generalize(&mut ty);
-    quote!(if false { return #krate::__private::hint::<#ty>(); })
+    // For `()` there is nothing that a lint could call a needless value.
+    let value = (!is_unit(&ty)).then(|| quote!(#krate::__private::hint::<#ty>()));
+    quote!(if false { return #value; })
 }
 
 /// A block as an arm, which is a scope for temporaries. The `match` stands where the block
@@ -140,24 +139,15 @@ fn scoped(block: &Group) -> TokenStream {
 /// and the same inside `Box::pin(…)`, which is also what `#[async_trait]` writes. Any other
 /// tail is `None`: a plain function that builds a future.
 fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
-    let ReturnType::Type(_, output) = &function.sig.output else { return None };
+    let ReturnType::Type(..) = &function.sig.output else { return None };
     let mut tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
-    let krate = args.krate();
     let site = site(args);
-    let hint = future_output(output).map(|ty| hint(&krate, &ty));
-    // The call passes for the user's `async` block, as in `scoped`.
-    let follow = |future: &[TokenTree]| {
-        let (head, body) = future.split_at(future.len() - 1);
-        let TokenTree::Group(body) = &body[0] else { return None };
-        let inner = hint.as_ref().map_or(body.clone(), |hint| {
-            let scoped = scoped(body);
-            group(Delimiter::Brace, quote!(#hint #scoped), body.span())
-        });
-        let span = head[0].span();
-        let krate = args.krate_at(span);
-        let path = quote_spanned!(span=> #krate::__private::follow);
-        let arguments = quote!(#site, #(#head)* #inner);
-        let arguments = group(Delimiter::Parenthesis, arguments, body.span());
+    // The call stands where the `async` block does, as if the user had written it.
+    let follow = |block: &[TokenTree]| {
+        let [first, .., last] = block else { return None };
+        let krate = args.krate_at(first.span());
+        let path = quote_spanned!(first.span()=> #krate::__private::follow);
+        let arguments = group(Delimiter::Parenthesis, quote!(#site, #(#block)*), last.span());
         Some(quote!(#path #arguments))
     };
     if let Some(start) = async_block(&tokens).filter(|&start| starts_statement(&tokens, start)) {
@@ -228,124 +218,83 @@ fn starts_statement(tokens: &[TokenTree], at: usize) -> bool {
         || matches!(&tokens[before], TokenTree::Punct(p) if p.as_char() == ';')
 }
 
-/// `T` of `impl Future<Output = T>`, also behind `Pin<Box<dyn …>>`.
-fn future_output(ty: &Type) -> Option<Type> {
-    let bounds = match ty {
-        Type::ImplTrait(ty) => &ty.bounds,
-        Type::TraitObject(ty) => &ty.bounds,
-        Type::Paren(ty) => return future_output(&ty.elem),
-        Type::Group(ty) => return future_output(&ty.elem),
-        Type::Path(path) => {
-            let last = path.path.segments.last()?;
-            let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
-            if last.ident != "Pin" && last.ident != "Box" {
-                return None;
-            }
-            return args.args.iter().find_map(|arg| match arg {
-                GenericArgument::Type(inner) => future_output(inner),
-                _ => None,
-            });
-        }
-        _ => return None,
-    };
-    bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let last = bound.path.segments.last()?;
-        let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
-        args.args.iter().find_map(|arg| match arg {
-            GenericArgument::AssocType(output) if output.ident == "Output" => {
-                Some(output.ty.clone())
-            }
-            _ => None,
-        })
-    })
-}
-
 fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-const COMMON: [&str; 21] = [
+/// Types of values that are no futures.
+const COMMON: [&str; 20] = [
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
-    "u64", "u128", "usize", "String", "Option", "Result", "Vec", "HashMap",
+    "u64", "u128", "usize", "String", "Option", "Result", "Vec",
 ];
 
 /// Whether a value of this type may be a future: of common types it is known that it is not.
 fn may_be_future(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) => reference.mutability.is_some(),
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_none_or(|last| !COMMON.contains(&last.ident.to_string().as_str())),
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_none_or(|last| !COMMON.contains(&last.ident.to_string().as_str()))
+        }
         Type::Array(_) | Type::Never(_) | Type::Ptr(_) | Type::Tuple(_) => false,
         _ => true,
     }
 }
 
-/// Whether `impl …` stands in the return type or a macro may put it there.
-fn may_hide_impl(output: &ReturnType) -> bool {
-    match output {
-        ReturnType::Default => false,
-        ReturnType::Type(_, ty) => {
-            let mut copy = (**ty).clone();
-            generalize(&mut copy)
+/// Whether `impl …` stands in a type, or a macro that may put it there.
+fn may_hide_impl(ty: TokenStream) -> bool {
+    let mut after_bang = false;
+    ty.into_iter().any(|token| match token {
+        TokenTree::Group(group) => after_bang || may_hide_impl(group.stream()),
+        TokenTree::Ident(word) => word == "impl",
+        TokenTree::Punct(punct) => {
+            after_bang = punct.as_char() == '!';
+            false
         }
-    }
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// Turns a return type into one that can be written inside the body: `impl …` and macros
 /// become `_`, named lifetimes `'_` (else `clippy::needless_lifetimes` falls silent).
-/// Says whether there was an `impl …` or a macro.
-fn generalize(ty: &mut Type) -> bool {
+fn generalize(ty: &mut Type) {
     let anonymous = |lifetime: &mut Lifetime| {
         if lifetime.ident != "static" {
             lifetime.ident = Ident::new("_", lifetime.span());
         }
     };
     match ty {
-        Type::ImplTrait(_) | Type::Macro(_) => {
-            *ty = Type::Verbatim(quote_spanned!(ty.span()=> _));
-            true
-        }
         Type::Reference(reference) => {
-            if let Some(lifetime) = &mut reference.lifetime {
-                anonymous(lifetime);
-            }
-            generalize(&mut reference.elem)
+            reference.lifetime.iter_mut().for_each(anonymous);
+            generalize(&mut reference.elem);
         }
         Type::Path(path) => {
-            let mut found = false;
             for segment in &mut path.path.segments {
                 // `Fn(&'a T)` would mean something else with an elided lifetime.
                 let PathArguments::AngleBracketed(args) = &mut segment.arguments else { continue };
                 for arg in &mut args.args {
                     match arg {
                         GenericArgument::Lifetime(lifetime) => anonymous(lifetime),
-                        GenericArgument::Type(inner) => found |= generalize(inner),
+                        GenericArgument::Type(inner) => generalize(inner),
                         _ => {}
                     }
                 }
             }
-            found
         }
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(generalize),
+        Type::Array(array) => generalize(&mut array.elem),
+        Type::Slice(slice) => generalize(&mut slice.elem),
+        Type::Paren(paren) => generalize(&mut paren.elem),
+        Type::Group(group) => generalize(&mut group.elem),
+        Type::Ptr(pointer) => generalize(&mut pointer.elem),
+        _ if may_hide_impl(ty.to_token_stream()) => *ty = parse_quote!(_),
         Type::TraitObject(object) => {
             for bound in &mut object.bounds {
                 if let TypeParamBound::Lifetime(lifetime) = bound {
                     anonymous(lifetime);
                 }
             }
-            false
         }
-        Type::Tuple(tuple) => {
-            tuple.elems.iter_mut().fold(false, |found, elem| generalize(elem) | found)
-        }
-        Type::Array(array) => generalize(&mut array.elem),
-        Type::Slice(slice) => generalize(&mut slice.elem),
-        Type::Paren(paren) => generalize(&mut paren.elem),
-        Type::Group(group) => generalize(&mut group.elem),
-        Type::Ptr(pointer) => generalize(&mut pointer.elem),
-        _ => false,
+        _ => {}
     }
 }

@@ -5,7 +5,7 @@ use crate::compiler::{Compiled, Diagnostic};
 
 /// Lints that fall silent on a function with the attribute, and why none that adds code to a
 /// body can keep them. All others say the same.
-pub const LOST: [(&str, &str); 6] = [
+pub const LOST: &[(&str, &str)] = &[
     ("clippy::missing_const_for_fn", "with the attribute it cannot be a `const fn`"),
     ("clippy::unused_async", "what the attribute adds is an `await`"),
     ("clippy::manual_async_fn", "the body is no longer an `async` block alone"),
@@ -16,6 +16,10 @@ pub const LOST: [(&str, &str); 6] = [
     (
         "clippy::implicit_return",
         "in `async fn`: a body that stayed a tail would trip `async_yields_async`",
+    ),
+    (
+        "clippy::async_yields_async",
+        "in `async fn` whose result may be a future, for which it must be allowed",
     ),
     ("clippy::redundant_clone", "in `async fn`: it does not follow what an `async` block captures"),
 ];
