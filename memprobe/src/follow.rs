@@ -13,18 +13,20 @@ pin_project_lite::pin_project! {
     /// A future whose polls are read; its call starts at the first poll.
     #[must_use = "futures do nothing unless polled"]
     pub struct Follow<F> {
-        call: Suspended,
-        // Empty once it has been dropped inside a reading.
+        // Empty once it has been dropped inside a reading. That costs no space: a reference in
+        // it is never null.
         #[pin]
-        future: Option<F>,
+        call: Option<Call<F>>,
     }
 
     impl<F> PinnedDrop for Follow<F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.call.is_running() {
-                this.call.resume(|| {
-                    this.future.set(None);
+            let mut call = this.project().call;
+            let Some(open) = call.as_mut().as_pin_mut() else { return };
+            let mut suspended = open.project().suspended.take();
+            if suspended.is_running() {
+                suspended.resume(|| {
+                    call.set(None);
                     Some(Outcome::Cancelled)
                 });
             }
@@ -32,10 +34,18 @@ pin_project_lite::pin_project! {
     }
 }
 
+pin_project_lite::pin_project! {
+    struct Call<F> {
+        suspended: Suspended,
+        #[pin]
+        future: F,
+    }
+}
+
 /// Starts no call yet: a future that is never polled is no call.
 pub fn follow<F: Future>(site: &'static Site, future: F) -> Follow<F> {
-    let call = Suspended { stage: Some(site.start()), ticket: None, progress: UNPOLLED };
-    Follow { call, future: Some(future) }
+    let suspended = Suspended { stage: site.start(), ticket: None, progress: UNPOLLED };
+    Follow { call: Some(Call { suspended, future }) }
 }
 
 impl<F: Future> Future for Follow<F> {
@@ -43,20 +53,19 @@ impl<F: Future> Future for Follow<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let Some(mut future) = this.future.as_mut().as_pin_mut() else {
+        let Some(call) = self.project().call.as_pin_mut() else {
             // Emptied only by `drop`, after which nobody can poll.
             return Poll::Pending;
         };
-        this.call.poll(|| future.as_mut().poll(context))
+        let call = call.project();
+        call.suspended.poll(|| call.future.poll(context))
     }
 }
 
 /// A call between two polls. Ten words: a future with it is no larger than one under
 /// `tracing::instrument`.
 struct Suspended {
-    /// `None` once the call is over.
-    stage: Option<&'static Stage>,
+    stage: &'static Stage,
     ticket: Option<Box<Ticket>>,
     progress: Progress,
 }
@@ -66,12 +75,18 @@ struct Suspended {
 impl UnwindSafe for Suspended {}
 impl RefUnwindSafe for Suspended {}
 
-/// A peak is never below 0, so this tells that there was no poll yet without a word more.
+/// A peak is never below 0, so these tell without a word more that there was no poll yet, or
+/// that the call is over.
 const UNPOLLED: Progress = Progress { call_peak: -1, ..Progress::START };
+const OVER: Progress = Progress { call_peak: -2, ..Progress::START };
 
 impl Suspended {
     fn is_running(&self) -> bool {
-        self.stage.is_some() && self.progress.call_peak >= 0
+        self.progress.call_peak >= 0
+    }
+
+    fn take(&mut self) -> Suspended {
+        Suspended { ticket: self.ticket.take(), ..*self }
     }
 
     #[inline]
@@ -87,14 +102,14 @@ impl Suspended {
     /// Runs a part of the call on this thread; `part` says whether that was its end.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
-        let Some(stage) = self.stage else {
+        if self.progress.call_peak == OVER.call_peak {
             // Polled after its end: the future says what it thinks of that.
             part();
             return;
-        };
-        let frame = pin!(Frame::new(Open::new(stage, self.ticket.take())));
+        }
+        let frame = pin!(Frame::new(Open::new(self.stage, self.ticket.take())));
         let frame = frame.into_ref();
-        let first = self.progress.call_peak < 0;
+        let first = !self.is_running();
         if first {
             self.progress = Progress::START;
         }
@@ -104,7 +119,7 @@ impl Suspended {
             }
             self.ticket = frame.open_call.take_ticket();
             if part().is_some() {
-                self.stage = None;
+                self.progress = OVER;
             }
             return;
         }
@@ -129,12 +144,12 @@ impl Drop for Running<'_> {
         let open = &self.frame.open_call;
         match self.outcome {
             None => {
-                self.call.stage = Some(open.stage());
+                self.call.stage = open.stage();
                 self.call.ticket = open.take_ticket();
                 self.call.progress = progress;
             }
             Some(outcome) => {
-                self.call.stage = None;
+                self.call.progress = OVER;
                 open.finish(&progress, outcome);
             }
         }

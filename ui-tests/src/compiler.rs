@@ -112,6 +112,7 @@ impl Compiler {
             Kind::Test => command.arg("--test"),
         };
         command.arg(if run { "--emit=link=program" } else { "--emit=metadata=case.rmeta" });
+        command.args(&case.flags);
         if case.nightly {
             // Stable compilers know the unstable features, and only hide them.
             command.env("RUSTC_BOOTSTRAP", "1");
