@@ -1,5 +1,8 @@
 //! What is dropped in which order, and on which side of the exit: cases 56 to 59.
 
+// What is passed is to be dropped.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::hint::black_box;
@@ -50,8 +53,8 @@ fn poll_once_and_drop(future: impl Future) {
 
 /// What is dropped while `call` runs with five arguments.
 fn dropped(call: impl FnOnce(Says, (Says, Says), Says, Says)) -> Vec<&'static str> {
-    let [a, b, c, d, e] = ["_", "_a", "(_)", "used", "_unused"].map(says);
-    call(a, (b, c), d, e);
+    let [first, left, right, used, unused] = ["_", "_a", "(_)", "used", "_unused"].map(says);
+    call(first, (left, right), used, unused);
     DROPPED.take()
 }
 

@@ -36,7 +36,6 @@ async fn async_local() {
 
 #[memprobe]
 async fn cancelled() {
-    let _first = vec![1_u8; 100];
     let _panics = Panics;
     pending::<()>().await;
 }
@@ -82,9 +81,9 @@ fn a_destructor_that_panics_is_an_end_like_another() {
     assert_eq!(outcomes("panics_twice"), (0, 1, 0));
 
     // The thread measures on.
-    assert!(!panicked(|| argument_free()));
-    assert_eq!(outcomes("argument_free"), (1, 0, 0));
+    assert!(!panicked(measures_on));
+    assert_eq!(outcomes("measures_on"), (1, 0, 0));
 }
 
 #[memprobe]
-fn argument_free() {}
+fn measures_on() {}

@@ -50,7 +50,8 @@ pub struct Diagnostic {
     pub level: String,
     /// `E0308`, the name of a lint, or nothing.
     pub code: String,
-    /// What it says; not in errors with a code, which say "async function" or "async block".
+    /// What it says, without digits: sizes differ. Not in errors with a code, which say "async
+    /// function" or "async block".
     pub message: String,
     /// Where it points.
     pub places: Vec<String>,
@@ -253,6 +254,7 @@ impl Diagnostic {
             spans.filter(|span| span["is_primary"] == true).map(place).collect();
         places.sort();
         let message = if says { text(&message["message"]) } else { String::new() };
+        let message = message.replace(|char: char| char.is_ascii_digit(), "");
         Diagnostic { level, code, message, places }
     }
 }
