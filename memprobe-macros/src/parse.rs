@@ -63,7 +63,7 @@ fn visible(tokens: TokenStream) -> Vec<TokenTree> {
 /// of it.
 fn split_inner_attrs(body: Group) -> (TokenStream, Group) {
     let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
-    let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == char);
+    let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
     let mut end = 0;
     while is_punct(end, '#') && is_punct(end + 1, '!') {
         end += 3;
