@@ -170,6 +170,14 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     record
 }
 
+/// Forgets a call whose end cannot be read.
+pub(crate) fn abandon(record: &'static Record) {
+    if let Some(stage) = record.stage() {
+        stage.node.site.crowd.leave(slot());
+    }
+    record.give();
+}
+
 /// Counts what work elsewhere did for the call of a frame that is about to be left.
 #[inline]
 pub(crate) fn close(frame: &meter::Frame) {

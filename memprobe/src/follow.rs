@@ -1,30 +1,33 @@
 //! The future that brackets each poll of another: a call that may move between threads.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::call::{self, Open, Ticket};
 use crate::flight::Record;
-use crate::meter::{Place, Progress};
+use crate::meter::{Place, Progress, Quiet};
 use crate::site::{Outcome, Site};
 
 pin_project_lite::pin_project! {
     /// A future whose polls are read; its call starts at the first poll.
     #[must_use = "futures do nothing unless polled"]
     pub struct Follow<F> {
-        call: Suspended,
-        // Empty once it has been dropped inside a reading.
+        // Empty once it has been dropped inside a reading. That costs no space: there is room
+        // in the state.
         #[pin]
-        future: Option<F>,
+        call: Option<Call<F>>,
     }
 
     impl<F> PinnedDrop for Follow<F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.call.is_running() {
-                this.call.resume(|| {
-                    this.future.set(None);
+            let mut call = this.project().call;
+            let Some(open) = call.as_mut().as_pin_mut() else { return };
+            let mut suspended = open.project().suspended.take();
+            if suspended.is_running() {
+                suspended.resume(|| {
+                    call.set(None);
                     Some(Outcome::Cancelled)
                 });
             }
@@ -32,10 +35,18 @@ pin_project_lite::pin_project! {
     }
 }
 
+pin_project_lite::pin_project! {
+    struct Call<F> {
+        suspended: Suspended,
+        #[pin]
+        future: F,
+    }
+}
+
 /// Starts no call yet: a future that is never polled is no call.
 pub fn follow<F: Future>(site: &'static Site, future: F) -> Follow<F> {
-    let call = Suspended { state: State::Unpolled(site), ticket: None };
-    Follow { call, future: Some(future) }
+    let suspended = Suspended { state: State::Unpolled(site), ticket: None };
+    Follow { call: Some(Call { suspended, future }) }
 }
 
 impl<F: Future> Future for Follow<F> {
@@ -43,12 +54,12 @@ impl<F: Future> Future for Follow<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let Some(mut future) = this.future.as_mut().as_pin_mut() else {
+        let Some(call) = self.project().call.as_pin_mut() else {
             // Emptied only by `drop`, after which nobody can poll.
             return Poll::Pending;
         };
-        this.call.poll(|| future.as_mut().poll(context))
+        let call = call.project();
+        call.suspended.poll(|| call.future.poll(context))
     }
 }
 
@@ -65,9 +76,19 @@ enum State {
     Over,
 }
 
+// A call that a panic has left is over, and what it refers to are counters: a future is as
+// unwind-safe with it as without.
+impl UnwindSafe for Suspended {}
+impl RefUnwindSafe for Suspended {}
+
 impl Suspended {
     fn is_running(&self) -> bool {
         matches!(self.state, State::Running(_))
+    }
+
+    fn take(&mut self) -> Suspended {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        Suspended { state, ticket: self.ticket.take() }
     }
 
     #[inline]
@@ -113,7 +134,12 @@ impl Suspended {
     /// Closes it.
     #[inline(never)]
     fn end(&mut self, place: Pin<&Place>, outcome: Option<Outcome>) {
-        let Some(frame) = place.get_ref().frame() else { return };
+        let Some(frame) = place.get_ref().frame() else {
+            if outcome.is_some() {
+                self.abandon();
+            }
+            return;
+        };
         if outcome.is_some() {
             call::close(frame);
         }
@@ -128,6 +154,19 @@ impl Suspended {
                 self.state = State::Over;
                 left.finish(outcome);
             }
+        }
+    }
+}
+
+impl Suspended {
+    /// The end of a call came while memprobe itself was at work: it is in no figure.
+    #[cold]
+    fn abandon(&mut self) {
+        let _quiet = Quiet::begin();
+        let Suspended { state, ticket } = self.take();
+        drop(ticket);
+        if let State::Running(record) = state {
+            call::abandon(record);
         }
     }
 }
