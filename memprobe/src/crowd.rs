@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::meter::Quiet;
-use crate::slot::{SHARED, SLOTS};
+use crate::slot::{SLOTS, Slot};
 use crate::totals::generation;
 
 /// Calls that run, counted by threads of their own; a call may end on another thread than
@@ -42,8 +42,8 @@ impl Crowd {
 
     /// A call begins.
     #[inline]
-    pub fn enter(&self, slot: u32) {
-        let lane = &self.lanes()[slot as usize % SLOTS];
+    pub fn enter(&self, slot: Slot) {
+        let lane = &self.lanes()[slot.index()];
         let open = lane.add(slot, 1);
         let calls = lane.calls.load(Relaxed).wrapping_add(1);
         lane.calls.store(calls, Relaxed);
@@ -56,8 +56,8 @@ impl Crowd {
 
     /// A call ends.
     #[inline]
-    pub fn leave(&self, slot: u32) {
-        self.lanes()[slot as usize % SLOTS].add(slot, -1);
+    pub fn leave(&self, slot: Slot) {
+        self.lanes()[slot.index()].add(slot, -1);
     }
 
     #[cold]
@@ -91,8 +91,8 @@ impl Lane {
     }
 
     #[inline]
-    fn add(&self, slot: u32, change: i64) -> i64 {
-        if slot == SHARED {
+    fn add(&self, slot: Slot, change: i64) -> i64 {
+        if slot.is_shared() {
             return self.open.fetch_add(change, Relaxed) + change;
         }
         let open = self.open.load(Relaxed) + change;

@@ -69,8 +69,8 @@ struct Saved {
     children_kept: AtomicI64,
 }
 
-/// Records that are made at once.
-const CHUNK: usize = 32;
+/// Records that are made at once, for the few calls that most threads have at a time.
+const CHUNK: usize = 4;
 /// Free records that a thread keeps: calls that begin on one thread and end on another would
 /// pile them up there.
 const KEPT: u32 = 64;

@@ -298,6 +298,41 @@ pub use {
 ///
 /// A function that is a `const fn` or has no body cannot be read; a block, a closure or a
 /// future of another crate goes into [`scope`] or [`scope_future`].
+///
+/// # Limits
+///
+/// The attribute changes nothing of what a function does, returns, drops or warns about, but
+/// for what stands here. Two kinds of valid code stop compiling, both in `async fn`, whose
+/// body becomes an `async` block:
+///
+/// - a closure whose signature only the return type gives, as in
+///   `async fn f() -> impl Fn(&str) -> usize { |s| s.len() }`: write its types
+///   (`|s: &str| s.len()`), or name a function in its place where it gives back a part of its
+///   argument;
+/// - an argument that is set to a reference to a local: bind it to a new name first
+///   (`let mut arg = arg;`).
+///
+/// Arguments of a plain function are dropped when its call is over, as ever: they are still
+/// held at the exit, and their memory is freed by the caller. In an `async fn` those that the
+/// body uses are dropped with the body, inside the call, and the others behind it, the last
+/// one first; without the attribute all are dropped from the last to the first.
+///
+/// Of a function that returns a future, the future is the call: what stands before
+/// `async { … }` runs when the function is called and is in no figure, and a future that an
+/// early `return` gives is not read. Of a function that returns a stream or an iterator the
+/// making is read, and not what it yields later.
+///
+/// Where the return type of a plain function hides a type (`impl …`, or a macro that may stand
+/// for one), temporaries of the last expression are dropped behind the exit up to edition 2021.
+///
+/// An attribute macro that stands higher works first. Above `#[tokio::main]` or
+/// `#[tokio::test]` memprobe reads the `async` body, below it also what starts the runtime;
+/// above `#[tracing::instrument]` its events stand inside the span, below it around the span.
+///
+/// Some lints of clippy do not see through the attribute and fall silent:
+/// `missing_const_for_fn`; in plain functions with a result `default_numeric_fallback`; in
+/// `async fn` `unused_async`, `redundant_clone`, and `async_yields_async` where the result may
+/// be a future; `manual_async_fn`.
 pub use memprobe_macros::memprobe;
 
 /// Ends the segment of the innermost call of this thread, and starts the next.

@@ -298,18 +298,18 @@ mod tests {
         let expected = "\
 pressure  crowd peaks at 1.0 MiB × 100 at once = 100.0 MiB
 growing   handler › Cache::remember keeps +64 KiB a call; the process grows by 640 KiB a second
-churn     handler › parse allocated 9.77 GiB, 94 × the 106.2 MiB it needed
+churn     handler › parse allocated 9.77 GiB, 94 × the 106.3 MiB it needed
 process   rss 77.0 MiB (15%), highest 121.0 MiB (23%) of 512.0 MiB
 
     function                               calls at once       peak       kept   per call  allocated
-gc  ..::handler, 1 panicked, 2 cancelled     100       1   88.0 MiB    6.2 MiB    +64 KiB  16.02 GiB
+gc  ..::handler, 1 panicked, 2 cancelled     100       1   88.0 MiB    6.3 MiB    +64 KiB  16.02 GiB
       decoded -> resized                     100           88.0 MiB        0 B              5.86 GiB
       entry -> decoded                       100           30.0 MiB        0 B             200.0 MiB
-      resized -> return                      100            4.0 MiB    6.2 MiB              9.96 GiB
+      resized -> return                      100            4.0 MiB    6.3 MiB              9.96 GiB
       app::image::resize                     100       1   60.0 MiB        0 B        0 B   5.86 GiB
       app::fetch                             100       1    2.0 MiB  100.0 MiB   +1.0 MiB  200.0 MiB
 c     app::parse                             100       1    1.0 MiB        0 B        0 B   9.77 GiB
-g     app::Cache::remember                   100       1     64 KiB    6.2 MiB    +64 KiB    6.2 MiB
+g     app::Cache::remember                   100       1     64 KiB    6.3 MiB    +64 KiB    6.3 MiB
       2 more                                2000            ≤ 300 B
 p   app::crowd                               100     100    1.0 MiB        0 B        0 B  100.0 MiB
 3 calls more in contexts that the tree had no room for
