@@ -1,8 +1,8 @@
 //! One call of one function: enter, point, exit.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
 use std::time::Instant;
@@ -10,18 +10,22 @@ use std::time::Instant;
 use tracing::field::Value;
 
 use crate::bytes::Bytes;
-use crate::callsite::Callsite;
+use crate::callsite::{self, Callsite};
 use crate::event::{self, Found, Reading, Who, Whole};
 use crate::jemalloc;
-use crate::meter::{self, Progress, Quiet};
-use crate::rate::{Bucket, clock};
+use crate::meter::{self, Left, Place, Progress, Quiet};
+use crate::rate::{Bucket, Rate};
 use crate::site::{Outcome, Point, Segment, Site, Stage, path_of};
 use crate::totals::Hit;
 
 /// What a call carries beside its figures.
 pub(crate) struct Open {
     stage: Cell<&'static Stage>,
-    ticket: Cell<Option<Box<Ticket>>>,
+    /// Always taken before the call is dropped; without a destructor, so that the end of a
+    /// sync call is one call of ours and nothing more.
+    ticket: Cell<Option<ManuallyDrop<Box<Ticket>>>>,
+    /// The call began while its thread was unwinding.
+    unwinding: bool,
 }
 
 /// Taken by a call that was admitted: its events are written.
@@ -36,35 +40,50 @@ pub(crate) struct Ticket {
 }
 
 impl Open {
-    pub fn new(stage: &'static Stage, ticket: Option<Box<Ticket>>) -> Open {
-        Open { stage: Cell::new(stage), ticket: Cell::new(ticket) }
+    #[inline]
+    pub fn new(stage: &'static Stage) -> Open {
+        Open { stage: Cell::new(stage), ticket: Cell::new(None), unwinding: panicking() }
     }
 
     pub fn stage(&self) -> &'static Stage {
         self.stage.get()
     }
 
+    #[inline]
     pub fn take_ticket(&self) -> Option<Box<Ticket>> {
-        self.ticket.take()
+        self.ticket.take().map(ManuallyDrop::into_inner)
     }
 
-    /// Counts a call that starts, and writes its entry if it is admitted.
+    #[inline]
+    pub fn set_ticket(&self, ticket: Option<Box<Ticket>>) {
+        self.ticket.set(ticket.map(ManuallyDrop::new));
+    }
+
+    /// Writes the entry of a call that starts, if it is wanted and admitted.
     #[inline]
     pub fn start(&self) {
-        let site = self.stage.get().site;
-        let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
+        if callsite::anybody_listens() {
+            self.admit();
+        }
+    }
+
+    #[inline(never)]
+    fn admit(&self) {
         if !jemalloc::is_global() {
             event::warn_without_jemalloc();
         }
-        if site.entry.is_wanted() || site.exit.is_wanted() {
-            self.admit(site, cold);
+        let site = self.stage.get().site;
+        if !site.entry.is_wanted() && !site.exit.is_wanted() {
+            return;
+        }
+        if let Some(skipped) = site.bucket.take(site.rate) {
+            self.write_entry(site, skipped);
         }
     }
 
     #[cold]
-    fn admit(&self, site: &'static Site, cold: bool) {
+    fn write_entry(&self, site: &'static Site, skipped: u64) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
-        let Some(skipped) = site.bucket.take(clock(), site.rate) else { return };
         let _quiet = Quiet::begin();
         let who = Who {
             function: site.name(),
@@ -73,14 +92,16 @@ impl Open {
         };
         let last_rss = event::entry(site.entry, who, skipped);
         let started = Instant::now();
+        let cold = site.is_cold();
         let ticket = Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None };
-        self.ticket.set(Some(Box::new(ticket)));
+        self.set_ticket(Some(Box::new(ticket)));
     }
 
     fn call_id(&self) -> Option<u64> {
         self.with_ticket(|ticket| ticket.who.call_id)
     }
 
+    #[inline]
     fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
         let mut ticket = self.ticket.take()?;
         let seen = look(&mut ticket);
@@ -89,11 +110,12 @@ impl Open {
     }
 
     /// Ends the segment that `progress` is in, at `point`.
-    #[inline]
-    fn end_segment(&self, point: &'static Point, progress: &Progress) -> &'static Segment {
+    #[allow(clippy::inline_always, reason = "what it is given is in registers")]
+    #[inline(always)]
+    fn end_segment(&self, point: &'static Point, progress: Progress) -> &'static Segment {
         let segment = point.segment(self.stage.get());
-        let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
-        segment.totals.add(&Hit {
+        let level = progress.held_before().wrapping_add(progress.segment_peak).max(0) as u64;
+        segment.totals.add(Hit {
             bytes: progress.segment,
             own: progress.segment.since(progress.nested),
             peak: progress.segment_peak.max(0) as u64,
@@ -108,28 +130,52 @@ impl Open {
         });
         segment
     }
+}
+
+impl Left<'_> {
+    /// Ends a sync call.
+    #[inline]
+    pub fn end(self) {
+        // Also true in an ordinary call that a destructor makes during unwinding.
+        let panicked = panicking() && !self.frame.open_call.unwinding;
+        self.finish(if panicked { Outcome::Panicked } else { Outcome::Returned });
+    }
 
     /// Counts a call that ends, and writes its exit if it was admitted.
     #[inline]
-    pub fn finish(&self, progress: &Progress, outcome: Outcome) {
-        let site = self.stage.get().site;
-        let direct = ptr::eq(self.stage.get(), site.start());
-        let segment = self.end_segment(site.end(outcome), progress);
-        if !direct {
-            let call_peak = progress.call_peak.max(0) as u64;
-            site.whole(outcome).segment(site.start()).totals.add(&Hit {
-                bytes: progress.call,
-                own: Bytes::ZERO,
-                peak: call_peak,
-                level: call_peak,
-            });
+    pub fn finish(self, outcome: Outcome) {
+        let call = &self.frame.open_call;
+        let stage = call.stage();
+        let ticket = call.take_ticket();
+        if stage.is_entry && ticket.is_none() && self.is_idle() {
+            // What most calls of a hot function are.
+            stage.site.end(outcome).segment(stage).totals.add_idle();
+        } else {
+            call.set_ticket(ticket);
+            finish(self.frame, self.now, outcome);
         }
-        if let Some(ticket) = self.ticket.take() {
-            write_exit(site, &ticket, segment, progress, outcome);
-            // Its memory is ours: it must not count as freed by the user.
-            let _quiet = Quiet::begin();
-            drop(ticket);
-        }
+    }
+}
+
+#[inline(never)]
+fn finish(frame: &meter::Frame, now: Bytes, outcome: Outcome) {
+    let (call, progress) = (&frame.open_call, frame.progress(now));
+    let Stage { site, is_entry, .. } = *call.stage();
+    let segment = call.end_segment(site.end(outcome), progress);
+    if !is_entry {
+        let call_peak = progress.call_peak.max(0) as u64;
+        site.whole(outcome).segment(site.start()).totals.add(Hit {
+            bytes: progress.call,
+            own: Bytes::ZERO,
+            peak: call_peak,
+            level: call_peak,
+        });
+    }
+    if let Some(ticket) = call.take_ticket() {
+        // The ticket too is ours: it must not count as freed by the user.
+        let _quiet = Quiet::begin();
+        write_exit(site, &ticket, segment, &progress, outcome);
+        drop(ticket);
     }
 }
 
@@ -150,7 +196,6 @@ fn write_exit(
     progress: &Progress,
     outcome: Outcome,
 ) {
-    let _quiet = Quiet::begin();
     let peak_segment = ticket.peak_segment.unwrap_or(segment);
     let whole = Whole {
         outcome: outcome.name(),
@@ -169,23 +214,11 @@ fn write_exit(
 // --- a sync call --------------------------------------------------------------------------
 
 pin_project_lite::pin_project! {
-    /// The call of a sync function, on its stack.
+    /// The call of a sync function, on its stack; its end is the drop.
     pub struct Frame {
-        unwinding: Cell<bool>,
+        site: &'static Site,
         #[pin]
-        frame: meter::Frame,
-    }
-
-    impl PinnedDrop for Frame {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.as_ref().project_ref();
-            if let Some(progress) = this.frame.leave() {
-                // Also true in an ordinary call that a destructor makes during unwinding.
-                let panicked = panicking() && !this.unwinding.get();
-                let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
-                this.frame.open_call.finish(&progress, outcome);
-            }
-        }
+        place: Place,
     }
 }
 
@@ -193,17 +226,15 @@ impl Frame {
     /// A frame that is not entered yet.
     #[inline]
     pub fn new(site: &'static Site) -> Frame {
-        let frame = meter::Frame::new(Open::new(site.start(), None));
-        Frame { unwinding: Cell::new(false), frame }
+        Frame { site, place: Place::new() }
     }
 
-    /// Starts the call; its end is the drop of the frame.
-    #[inline]
+    /// Starts the call.
+    #[inline(never)]
     pub fn enter(self: Pin<&Frame>) {
         let this = self.project_ref();
-        if this.frame.enter(&Progress::START) {
-            this.unwinding.set(panicking());
-            this.frame.get_ref().open_call.start();
+        if let Some(frame) = this.place.enter(Open::new(this.site.start()), &Progress::START) {
+            frame.open_call.start();
         }
     }
 }
@@ -237,7 +268,7 @@ pub struct Pending {
 }
 
 /// Ends a segment, or takes a snapshot outside any call.
-#[inline]
+#[inline(never)]
 pub fn probe(point: &'static ProbePoint) {
     if let Some(event) = reach(point) {
         event.write(&[]);
@@ -245,7 +276,7 @@ pub fn probe(point: &'static ProbePoint) {
 }
 
 /// The same for a probe with fields, whose values are asked for only if there is an event.
-#[inline]
+#[inline(never)]
 pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
     reach(point)
 }
@@ -260,7 +291,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
         Some(frame) => {
             let progress = frame.cut();
             let call = &frame.open_call;
-            let segment = call.end_segment(&point.point, &progress);
+            let segment = call.end_segment(&point.point, progress);
             let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
             // A probe in a loop is passed over by the measure of its function's own rate.
             pending(point, segment.from.site.rate, |skipped| Found {
@@ -277,7 +308,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
 }
 
 /// Snapshots of one probe outside any call that are written, a second.
-const SNAPSHOTS: u32 = 10;
+const SNAPSHOTS: Rate = Rate::a_second(10);
 
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
@@ -295,13 +326,13 @@ fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
 
 fn pending(
     point: &'static ProbePoint,
-    rate: u32,
+    rate: Rate,
     found: impl FnOnce(u64) -> Found,
 ) -> Option<Pending> {
     if !point.callsite.is_wanted() {
         return None;
     }
-    let skipped = point.bucket.take(clock(), rate)?;
+    let skipped = point.bucket.take(rate)?;
     Some(Pending { callsite: point.callsite, found: found(skipped) })
 }
 

@@ -6,6 +6,7 @@ pub(crate) const BUCKETS: usize = 4 + 46 * 4;
 
 /// The bucket of a value.
 #[cfg(feature = "enabled")]
+#[inline]
 pub(crate) fn bucket(value: u64) -> usize {
     if value < 4 {
         return value as usize;

@@ -94,11 +94,13 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn look() -> Surroundings {
+        let now = Instant::now();
+        let clock_now = || clock(Instant::now());
         Surroundings {
-            uptime_us: system::uptime_us(Instant::now()),
+            uptime_us: system::uptime_us(now),
             rss: system::rss(),
             limit: system::limit(),
-            heap: EPOCH.spend(clock, jemalloc::heap).flatten(),
+            heap: EPOCH.spend(clock(now), clock_now, jemalloc::heap).flatten(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::call::{Open, Ticket};
-use crate::meter::{Frame, Progress};
+use crate::meter::{Place, Progress};
 use crate::site::{Outcome, Site, Stage};
 
 pin_project_lite::pin_project! {
@@ -81,56 +81,56 @@ impl Suspended {
     /// Runs a part of the call on this thread; `part` says whether that was its end.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
-        let Some(stage) = self.stage else {
-            // Polled after its end: the future says what it thinks of that.
-            part();
-            return;
-        };
-        let frame = pin!(Frame::new(Open::new(stage, self.ticket.take())));
-        let frame = frame.into_ref();
+        let place = pin!(Place::new());
+        let mut running =
+            Running { call: self, place: place.into_ref(), outcome: Some(Outcome::Panicked) };
+        running.call.begin(running.place);
+        running.outcome = part();
+    }
+
+    /// Opens the frame of a poll. There is none for a call that is over, where the future
+    /// says what it thinks of being polled, and none while memprobe itself is at work.
+    #[inline(never)]
+    fn begin(&mut self, place: Pin<&Place>) {
+        let Some(stage) = self.stage else { return };
         let first = self.progress.call_peak < 0;
-        if first {
-            self.progress = Progress::START;
-        }
-        if !frame.enter(&self.progress) {
-            if first {
-                self.progress = UNPOLLED;
-            }
-            self.ticket = frame.open_call.take_ticket();
-            if part().is_some() {
-                self.stage = None;
-            }
-            return;
-        }
+        let progress = if first { &Progress::START } else { &self.progress };
+        let Some(frame) = place.enter(Open::new(stage), progress) else { return };
+        frame.open_call.set_ticket(self.ticket.take());
         if first {
             frame.open_call.start();
         }
-        let mut running = Running { call: self, frame, outcome: Some(Outcome::Panicked) };
-        running.outcome = part();
+    }
+
+    /// Closes it.
+    #[inline(never)]
+    fn end(&mut self, place: Pin<&Place>, outcome: Option<Outcome>) {
+        if outcome.is_some() {
+            self.stage = None;
+        }
+        let Some(left) = place.get_ref().leave() else { return };
+        let open = &left.frame.open_call;
+        match outcome {
+            None => {
+                self.stage = Some(open.stage());
+                self.ticket = open.take_ticket();
+                self.progress = left.progress();
+            }
+            Some(outcome) => left.finish(outcome),
+        }
     }
 }
 
 /// A poll in progress; dropped by its end or by a panic.
 struct Running<'a> {
     call: &'a mut Suspended,
-    frame: Pin<&'a Frame>,
+    place: Pin<&'a Place>,
     outcome: Option<Outcome>,
 }
 
 impl Drop for Running<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(progress) = self.frame.leave() else { return };
-        let open = &self.frame.open_call;
-        match self.outcome {
-            None => {
-                self.call.stage = Some(open.stage());
-                self.call.ticket = open.take_ticket();
-                self.call.progress = progress;
-            }
-            Some(outcome) => {
-                self.call.stage = None;
-                open.finish(&progress, outcome);
-            }
-        }
+        self.call.end(self.place, self.outcome);
     }
 }

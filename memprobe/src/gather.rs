@@ -41,6 +41,9 @@ pub fn report() -> Report {
 /// Starts all totals anew. A call that is running then counts from its next point on.
 pub fn reset() {
     totals::reset();
+    for segment in site::segments() {
+        segment.totals.reset_carried();
+    }
 }
 
 fn figures() -> Option<Figures> {
@@ -112,8 +115,7 @@ impl Figures {
         self.peak = self.peak.max(sums.peak);
         self.level = self.level.max(sums.level);
         let totals = &segment.totals;
-        self.peaks.add(sums.hits, sums.peak, &totals.distribution(|both| &both.peak));
-        let allocated = totals.distribution(|both| &both.allocated);
-        self.allocations.add(sums.hits, sums.bytes.allocated, &allocated);
+        self.peaks.add(sums.hits, sums.peak, &totals.peaks());
+        self.allocations.add(sums.hits, sums.bytes.allocated, &totals.allocations());
     }
 }

@@ -148,6 +148,8 @@ mod scope;
 #[cfg(feature = "enabled")]
 mod site;
 #[cfg(feature = "enabled")]
+mod slot;
+#[cfg(feature = "enabled")]
 mod system;
 #[cfg(feature = "enabled")]
 mod totals;

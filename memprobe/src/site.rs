@@ -3,11 +3,11 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::callsite::Callsite;
 use crate::meter::Quiet;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Rate};
 use crate::totals::Totals;
 
 /// How a call ended.
@@ -29,8 +29,7 @@ pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
     path: fn() -> &'static str,
-    /// Calls written a second; 0 is no limit.
-    pub(crate) rate: u32,
+    pub(crate) rate: Rate,
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
@@ -38,8 +37,8 @@ pub struct Site {
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
-    /// A call has finished.
-    pub(crate) warm: AtomicBool,
+    /// A call was said to be the first.
+    warm: AtomicBool,
 }
 
 impl Site {
@@ -54,7 +53,7 @@ impl Site {
         Site {
             name,
             path,
-            rate,
+            rate: Rate::a_second(rate),
             bucket: Bucket::new(),
             entry,
             exit,
@@ -70,6 +69,11 @@ impl Site {
         self.name.unwrap_or_else(|| path_of((self.path)()))
     }
 
+    /// Whether no call has ended yet, for the first that asks.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.ends.iter().all(|end| end.first.get().is_none()) && !self.warm.swap(true, Relaxed)
+    }
+
     pub(crate) fn end(&'static self, outcome: Outcome) -> &'static Point {
         &self.ends[outcome as usize]
     }
@@ -81,7 +85,7 @@ impl Site {
     /// Where every call of this function starts.
     #[inline]
     pub(crate) fn start(&'static self) -> &'static Stage {
-        self.start.get_or_init(|| Stage { site: self, after: "entry" })
+        self.start.get_or_init(|| Stage { site: self, after: "entry", is_entry: true })
     }
 }
 
@@ -101,6 +105,8 @@ pub(crate) fn path_of(item: &'static str) -> &'static str {
 pub(crate) struct Stage {
     pub site: &'static Site,
     pub after: &'static str,
+    /// Where every call of the function starts.
+    pub is_entry: bool,
 }
 
 impl std::fmt::Debug for Site {
@@ -162,44 +168,52 @@ impl Point {
     #[cold]
     fn add(&'static self, from: &'static Stage) -> &'static Segment {
         let _quiet = Quiet::begin();
-        let here = std::iter::successors(self.first.get(), |segment| segment.next_here.get());
-        let to = here
-            .map(|segment| segment.to)
-            .find(|stage| ptr::eq(stage.site, from.site))
-            .unwrap_or_else(|| Box::leak(Box::new(Stage { site: from.site, after: self.label })));
-        let ours: &'static Segment = Box::leak(Box::new(Segment {
+        let mut to = None;
+        let mut place = &self.first;
+        loop {
+            let mut is_new = false;
+            // Threads may race for one: it is made once, and the others wait for it.
+            let segment = *place.get_or_init(|| {
+                is_new = true;
+                Box::leak(Box::new(self.make(from, to)))
+            });
+            if is_new {
+                append(segment);
+            }
+            if ptr::eq(segment.from, from) {
+                return segment;
+            }
+            to = to.or(Some(segment.to).filter(|to| ptr::eq(to.site, from.site)));
+            place = &segment.next_here;
+        }
+    }
+
+    fn make(&'static self, from: &'static Stage, to: Option<&'static Stage>) -> Segment {
+        let Stage { site, .. } = *from;
+        Segment {
             from,
             label: self.label,
             at: self,
-            to,
-            whole: from.site.wholes.iter().any(|whole| ptr::eq(whole, self)),
+            to: to.unwrap_or_else(|| {
+                Box::leak(Box::new(Stage { site, after: self.label, is_entry: false }))
+            }),
+            whole: site.wholes.iter().any(|whole| ptr::eq(whole, self)),
             totals: Totals::new(),
             next_here: OnceLock::new(),
             next: OnceLock::new(),
-        }));
-        // Two threads may race for the same segment: the loser's stays unused.
-        let segment = append(&self.first, ours, |s| &s.next_here, |s| ptr::eq(s.from, from));
-        if ptr::eq(segment, ours) {
-            append(&FIRST, ours, |segment| &segment.next, |_| false);
         }
-        segment
     }
 }
 
-/// Hangs `ours` on the end of a list, unless one that will do stands in it by then.
-fn append(
-    first: &'static OnceLock<&'static Segment>,
-    ours: &'static Segment,
-    next: fn(&'static Segment) -> &'static OnceLock<&'static Segment>,
-    will_do: impl Fn(&'static Segment) -> bool,
-) -> &'static Segment {
-    let mut place = first;
+/// Hangs a segment on the end of the list of all.
+fn append(segment: &'static Segment) {
+    let mut place = &FIRST;
     loop {
-        let here = *place.get_or_init(|| ours);
-        if ptr::eq(here, ours) || will_do(here) {
-            return here;
+        let here = *place.get_or_init(|| segment);
+        if ptr::eq(here, segment) {
+            return;
         }
-        place = next(here);
+        place = &here.next;
     }
 }
 

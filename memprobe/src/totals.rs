@@ -1,76 +1,35 @@
-//! The totals of a segment.
-//!
-//! The hot path has no shared writes: a thread leases one of a few slots and is the only one
-//! to write there. What a thread leaves behind stays in its slot for the next to add to.
+//! The totals of a segment: each slot has its own, put together when they are read.
 
-use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
 use crate::distribution::{BUCKETS, bucket};
 use crate::meter::Quiet;
+use crate::slot::{SHARED, SLOTS, slot};
 
-/// Threads that have a slot of their own; the last slot is shared by all others.
-const SLOTS: usize = 32;
-const SHARED: u32 = SLOTS as u32 - 1;
-/// Histograms of a segment: those of the first slots are their own, the last is shared.
-const SHARDS: usize = 4;
-
-static TAKEN: AtomicU32 = AtomicU32::new(0);
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 
-thread_local! {
-    static SLOT: Cell<u32> = const { Cell::new(u32::MAX) };
-    static LEASE: Lease = const { Lease };
+/// What one segment of one call did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    pub bytes: Bytes,
+    pub own: Bytes,
+    /// Highest net above the segment's start; 0 where there are no bytes.
+    pub peak: u64,
+    /// Highest net above the call's start.
+    pub level: u64,
 }
 
-/// Gives the slot of its thread back.
-struct Lease;
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let slot = SLOT.replace(SHARED);
-        if slot < SHARED {
-            TAKEN.fetch_and(!(1 << slot), Release);
-        }
-    }
+/// What all calls did in one segment.
+pub(crate) struct Totals {
+    /// Each made when it is first hit.
+    slots: [OnceLock<Box<Cells>>; SLOTS],
+    /// Made when there is something to carry.
+    carried: OnceLock<Box<Carried>>,
 }
 
-#[inline]
-fn slot() -> u32 {
-    match SLOT.get() {
-        u32::MAX => lease(),
-        slot => slot,
-    }
-}
-
-#[cold]
-fn lease() -> u32 {
-    let _quiet = Quiet::begin();
-    // Where the thread is past its destructors it could not give a slot back.
-    let slot = LEASE.try_with(|_| take_slot()).unwrap_or(SHARED);
-    SLOT.set(slot);
-    slot
-}
-
-fn take_slot() -> u32 {
-    let mut taken = TAKEN.load(Relaxed);
-    loop {
-        let free = taken.trailing_ones();
-        if free >= SHARED {
-            return SHARED;
-        }
-        match TAKEN.compare_exchange(taken, taken | 1 << free, AcqRel, Relaxed) {
-            Ok(_) => return free,
-            Err(now) => taken = now,
-        }
-    }
-}
-
-/// Totals of one segment in one slot; a cache line.
+/// Totals of one segment in one slot; the sums are a cache line.
 #[repr(align(64))]
 struct Cells {
     generation: AtomicU32,
@@ -81,31 +40,170 @@ struct Cells {
     self_freed: AtomicU64,
     peak: AtomicU64,
     level: AtomicU64,
+    peaks: [AtomicU8; BUCKETS],
+    allocations: [AtomicU8; BUCKETS],
 }
 
-/// What one segment of one call did.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hit {
-    pub bytes: Bytes,
-    pub own: Bytes,
-    /// Highest net above the segment's start.
-    pub peak: u64,
-    /// Highest net above the call's start.
-    pub level: u64,
+/// The distributions of a segment, as far as the slots have carried to them: a slot counts
+/// to 255 in each bucket, so that many slots are small and none of them comes here often.
+struct Carried {
+    peaks: [AtomicU64; BUCKETS],
+    allocations: [AtomicU64; BUCKETS],
+}
+
+/// What a slot carries at once.
+const CARRY: u64 = 1 << u8::BITS;
+
+impl Totals {
+    pub const fn new() -> Totals {
+        Totals { slots: [const { OnceLock::new() }; SLOTS], carried: OnceLock::new() }
+    }
+
+    /// The cells of a slot, ready to be added to.
+    #[inline]
+    fn cells_of(&self, slot: u32) -> &Cells {
+        let place = &self.slots[slot as usize % SLOTS];
+        let cells = place.get().map_or_else(|| Cells::make(place), |cells| &**cells);
+        if cells.generation.load(Relaxed) != GENERATION.load(Relaxed) {
+            cells.renew();
+        }
+        cells
+    }
+
+    /// Adds a call that did nothing with memory and had no probe.
+    #[inline]
+    pub fn add_idle(&self) {
+        let slot = slot();
+        let hits = &self.cells_of(slot).hits;
+        if slot == SHARED { add::<false>(hits, 1) } else { add::<true>(hits, 1) }
+    }
+
+    /// Adds what one call did.
+    #[allow(clippy::inline_always, reason = "what it adds is in registers")]
+    #[inline(always)]
+    pub fn add(&self, hit: Hit) {
+        let slot = slot();
+        let cells = self.cells_of(slot);
+        if slot == SHARED {
+            self.add_among_others(cells, hit);
+        } else {
+            self.add_to::<true>(cells, hit);
+        }
+    }
+
+    #[cold]
+    fn add_among_others(&self, cells: &Cells, hit: Hit) {
+        self.add_to::<false>(cells, hit);
+    }
+
+    /// `ALONE`: nobody else writes to these cells.
+    #[inline]
+    fn add_to<const ALONE: bool>(&self, cells: &Cells, hit: Hit) {
+        add::<ALONE>(&cells.hits, 1);
+        raise::<ALONE>(&cells.level, hit.level);
+        if hit.bytes == Bytes::ZERO {
+            return;
+        }
+        add::<ALONE>(&cells.allocated, hit.bytes.allocated);
+        add::<ALONE>(&cells.freed, hit.bytes.freed);
+        add::<ALONE>(&cells.self_allocated, hit.own.allocated);
+        add::<ALONE>(&cells.self_freed, hit.own.freed);
+        raise::<ALONE>(&cells.peak, hit.peak);
+        let (peak, allocated) = (bucket(hit.peak), bucket(hit.bytes.allocated));
+        if count::<ALONE>(&cells.peaks[peak]) {
+            self.carried().peaks[peak].fetch_add(CARRY, Relaxed);
+        }
+        if count::<ALONE>(&cells.allocations[allocated]) {
+            self.carried().allocations[allocated].fetch_add(CARRY, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn carried(&self) -> &Carried {
+        self.carried.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            let empty = || [const { AtomicU64::new(0) }; BUCKETS];
+            Box::new(Carried { peaks: empty(), allocations: empty() })
+        })
+    }
+
+    /// The cells of all slots that were hit since the last reset.
+    fn cells(&self) -> impl Iterator<Item = &Cells> {
+        let generation = GENERATION.load(Relaxed);
+        let made = self.slots.iter().filter_map(OnceLock::get).map(|cells| &**cells);
+        made.filter(move |cells| cells.generation.load(Relaxed) == generation)
+    }
+
+    /// The sums over all slots.
+    pub fn sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        for cells in self.cells() {
+            let [hits, allocated, freed, own_allocated, own_freed, peak, level] =
+                cells.all().map(|cell| cell.load(Relaxed));
+            sums.hits += hits;
+            sums.bytes = sums.bytes.plus(Bytes { allocated, freed });
+            sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
+            sums.peak = sums.peak.max(peak);
+            sums.level = sums.level.max(level);
+        }
+        sums
+    }
+
+    /// How many peaks fell into each bucket.
+    pub fn peaks(&self) -> [u64; BUCKETS] {
+        self.distribution(|cells| &cells.peaks, |carried| &carried.peaks)
+    }
+
+    /// How many times what was allocated fell into each bucket.
+    pub fn allocations(&self) -> [u64; BUCKETS] {
+        self.distribution(|cells| &cells.allocations, |carried| &carried.allocations)
+    }
+
+    fn distribution(
+        &self,
+        slots: fn(&Cells) -> &[AtomicU8; BUCKETS],
+        carried: fn(&Carried) -> &[AtomicU64; BUCKETS],
+    ) -> [u64; BUCKETS] {
+        let mut counts = self.carried.get().map_or([0; BUCKETS], |all| {
+            std::array::from_fn(|bucket| carried(all)[bucket].load(Relaxed))
+        });
+        for cells in self.cells() {
+            for (sum, count) in counts.iter_mut().zip(slots(cells)) {
+                *sum += u64::from(count.load(Relaxed));
+            }
+        }
+        counts
+    }
+
+    /// Empties what has no generation, after `reset`.
+    pub fn reset_carried(&self) {
+        if let Some(carried) = self.carried.get() {
+            for count in carried.peaks.iter().chain(&carried.allocations) {
+                count.store(0, Relaxed);
+            }
+        }
+    }
 }
 
 impl Cells {
-    const fn new() -> Cells {
-        Cells {
-            generation: AtomicU32::new(0),
-            hits: AtomicU64::new(0),
-            allocated: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
-            self_allocated: AtomicU64::new(0),
-            self_freed: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-            level: AtomicU64::new(0),
-        }
+    #[cold]
+    fn make(place: &OnceLock<Box<Cells>>) -> &Cells {
+        place.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            let zero = || AtomicU64::new(0);
+            Box::new(Cells {
+                generation: AtomicU32::new(GENERATION.load(Relaxed)),
+                hits: zero(),
+                allocated: zero(),
+                freed: zero(),
+                self_allocated: zero(),
+                self_freed: zero(),
+                peak: zero(),
+                level: zero(),
+                peaks: [const { AtomicU8::new(0) }; BUCKETS],
+                allocations: [const { AtomicU8::new(0) }; BUCKETS],
+            })
+        })
     }
 
     fn all(&self) -> [&AtomicU64; 7] {
@@ -120,109 +218,52 @@ impl Cells {
         ]
     }
 
+    /// Empties the cells of an older generation. Threads that share them may lose a hit to
+    /// each other here.
+    #[cold]
     fn renew(&self) {
-        let generation = GENERATION.load(Relaxed);
-        if self.generation.load(Relaxed) != generation {
-            for cell in self.all() {
-                cell.store(0, Relaxed);
-            }
-            self.generation.store(generation, Relaxed);
+        for cell in self.all() {
+            cell.store(0, Relaxed);
         }
+        for count in self.peaks.iter().chain(&self.allocations) {
+            count.store(0, Relaxed);
+        }
+        self.generation.store(GENERATION.load(Relaxed), Relaxed);
     }
 }
 
-/// What all calls did in one segment.
-pub(crate) struct Totals {
-    cells: [Cells; SLOTS],
-    histograms: [OnceLock<Box<Histograms>>; SHARDS],
+#[inline]
+fn add<const ALONE: bool>(cell: &AtomicU64, more: u64) {
+    if ALONE {
+        cell.store(cell.load(Relaxed).wrapping_add(more), Relaxed);
+    } else {
+        cell.fetch_add(more, Relaxed);
+    }
 }
 
-impl Totals {
-    pub const fn new() -> Totals {
-        Totals {
-            cells: [const { Cells::new() }; SLOTS],
-            histograms: [const { OnceLock::new() }; SHARDS],
-        }
+#[inline]
+fn raise<const ALONE: bool>(cell: &AtomicU64, to: u64) {
+    if cell.load(Relaxed) >= to {
+        return;
     }
+    if ALONE {
+        cell.store(to, Relaxed);
+    } else {
+        cell.fetch_max(to, Relaxed);
+    }
+}
 
-    /// Adds what one call did.
-    #[inline]
-    pub fn add(&self, hit: &Hit) {
-        let slot = slot();
-        let cells = &self.cells[slot as usize % SLOTS];
-        cells.renew();
-        let sums = [
-            (&cells.hits, 1),
-            (&cells.allocated, hit.bytes.allocated),
-            (&cells.freed, hit.bytes.freed),
-            (&cells.self_allocated, hit.own.allocated),
-            (&cells.self_freed, hit.own.freed),
-        ];
-        if slot == SHARED {
-            for (cell, add) in sums {
-                cell.fetch_add(add, Relaxed);
-            }
-            cells.peak.fetch_max(hit.peak, Relaxed);
-            cells.level.fetch_max(hit.level, Relaxed);
-        } else {
-            for (cell, add) in sums {
-                cell.store(cell.load(Relaxed).wrapping_add(add), Relaxed);
-            }
-            if hit.peak > cells.peak.load(Relaxed) {
-                cells.peak.store(hit.peak, Relaxed);
-            }
-            if hit.level > cells.level.load(Relaxed) {
-                cells.level.store(hit.level, Relaxed);
-            }
-        }
-        if hit.peak | hit.bytes.allocated != 0 {
-            self.distribute(slot, hit);
-        }
-    }
-
-    fn distribute(&self, slot: u32, hit: &Hit) {
-        let shard = (slot as usize).min(SHARDS - 1);
-        let histograms = self.histograms[shard].get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::new(Histograms::new())
-        });
-        histograms.renew();
-        let alone = shard < SHARDS - 1;
-        histograms.peak.add(hit.peak, alone);
-        histograms.allocated.add(hit.bytes.allocated, alone);
-    }
-
-    /// The sums over all slots.
-    pub fn sums(&self) -> Sums {
-        let generation = GENERATION.load(Relaxed);
-        let mut sums = Sums::default();
-        for cells in self.cells.iter().filter(|cells| cells.generation.load(Relaxed) == generation)
-        {
-            let [hits, allocated, freed, own_allocated, own_freed, peak, level] =
-                cells.all().map(|cell| cell.load(Relaxed));
-            sums.hits += hits;
-            sums.bytes = sums.bytes.plus(Bytes { allocated, freed });
-            sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
-            sums.peak = sums.peak.max(peak);
-            sums.level = sums.level.max(level);
-        }
-        sums
-    }
-
-    /// How many hits fell into each bucket.
-    pub fn distribution(&self, of: fn(&Histograms) -> &Histogram) -> [u64; BUCKETS] {
-        let generation = GENERATION.load(Relaxed);
-        let mut counts = [0; BUCKETS];
-        for histograms in self.histograms.iter().filter_map(OnceLock::get) {
-            if histograms.generation.load(Relaxed) != generation {
-                continue;
-            }
-            for (sum, count) in counts.iter_mut().zip(&of(histograms).counts) {
-                *sum += count.load(Relaxed);
-            }
-        }
-        counts
-    }
+/// Counts one; says whether the count is full and starts anew.
+#[inline]
+fn count<const ALONE: bool>(count: &AtomicU8) -> bool {
+    let before = if ALONE {
+        let before = count.load(Relaxed);
+        count.store(before.wrapping_add(1), Relaxed);
+        before
+    } else {
+        count.fetch_add(1, Relaxed)
+    };
+    before == u8::MAX
 }
 
 /// Everything starts anew from here: cells of an older generation count as empty, and are
@@ -238,46 +279,4 @@ pub(crate) struct Sums {
     pub own: Bytes,
     pub peak: u64,
     pub level: u64,
-}
-
-pub(crate) struct Histogram {
-    counts: [AtomicU64; BUCKETS],
-}
-
-pub(crate) struct Histograms {
-    generation: AtomicU32,
-    pub peak: Histogram,
-    pub allocated: Histogram,
-}
-
-impl Histograms {
-    fn new() -> Histograms {
-        let empty = || Histogram { counts: [const { AtomicU64::new(0) }; BUCKETS] };
-        Histograms {
-            generation: AtomicU32::new(GENERATION.load(Relaxed)),
-            peak: empty(),
-            allocated: empty(),
-        }
-    }
-
-    fn renew(&self) {
-        let generation = GENERATION.load(Relaxed);
-        if self.generation.load(Relaxed) != generation {
-            for count in self.peak.counts.iter().chain(&self.allocated.counts) {
-                count.store(0, Relaxed);
-            }
-            self.generation.store(generation, Relaxed);
-        }
-    }
-}
-
-impl Histogram {
-    fn add(&self, value: u64, alone: bool) {
-        let count = &self.counts[bucket(value)];
-        if alone {
-            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
-        } else {
-            count.fetch_add(1, Relaxed);
-        }
-    }
 }
