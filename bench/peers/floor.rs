@@ -6,7 +6,6 @@ use std::ptr;
 use std::time::Instant;
 
 use memprobe_bench::harness::alone;
-use memprobe_bench::heap;
 use tikv_jemalloc_ctl::thread;
 use tikv_jemalloc_sys::{mallctlbymib, mallctlnametomib};
 
@@ -68,6 +67,4 @@ fn main() {
             black_box(time.tv_nsec);
         }
     });
-
-    heap::compare();
 }

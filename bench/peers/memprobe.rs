@@ -1,13 +1,15 @@
 //! memprobe, without a subscriber, or (`json`) with one that writes JSON to a sink.
 
+use std::fs::File;
 use std::hint::black_box;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use memprobe::{memprobe, probe};
 use memprobe_bench::harness::{alone, calls, compare, cpu_of_threads, median, print};
-use memprobe_bench::{compare_workloads, heap, workloads};
+use memprobe_bench::{compare_workloads, workloads};
 use tikv_jemalloc_ctl::{epoch, stats};
 
 memprobe::global_allocator!();
@@ -40,7 +42,6 @@ fn filtered_out() {
     compare_workloads!();
     compare("a probe", calls(with::empty), calls(probed));
     loops("a probe in a loop");
-    heap::compare();
     of_threads();
     memory_of_totals();
 }
@@ -140,17 +141,24 @@ fn with_other_threads(others: usize, work: fn(&str)) {
 #[memprobe(rate = 0)]
 fn written(threads: &str) {
     const EVENTS: usize = 2000;
-    let timed = |event: fn()| {
+    let statm = File::open("/proc/self/statm").expect("Linux");
+    let timed = |event: &dyn Fn()| {
         let start = Instant::now();
         event();
         start.elapsed().as_nanos() as f64
     };
-    let (mut constants, mut events) = (Vec::new(), Vec::new());
+    let (mut constants, mut with_rss, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..EVENTS {
-        constants.push(timed(constant_event));
-        events.push(timed(|| probe!("written")));
+        constants.push(timed(&constant_event));
+        with_rss.push(timed(&|| {
+            black_box(statm.read_at(&mut [0; 96], 0).is_ok());
+            constant_event();
+        }));
+        events.push(timed(&|| probe!("written")));
     }
-    print(&format!("an event, {threads}"), median(constants), median(events));
+    let constants = median(constants);
+    print(&format!("constants and a read of RSS, {threads}"), constants, median(with_rss));
+    print(&format!("an event, {threads}"), constants, median(events));
     epochs(threads);
 }
 

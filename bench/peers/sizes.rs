@@ -12,19 +12,19 @@ workloads!(plain);
 workloads!(with, #[memprobe::memprobe]);
 
 #[unsafe(no_mangle)]
-fn size_plain(n: u64) -> u64 {
+extern "Rust" fn size_plain(n: u64) -> u64 {
     black_box(n)
 }
 
 #[memprobe]
 #[unsafe(no_mangle)]
-fn size_noted(n: u64) -> u64 {
+extern "Rust" fn size_noted(n: u64) -> u64 {
     black_box(n)
 }
 
 #[memprobe]
 #[unsafe(no_mangle)]
-fn size_probed(n: u64) -> u64 {
+extern "Rust" fn size_probed(n: u64) -> u64 {
     probe!("middle");
     black_box(n)
 }

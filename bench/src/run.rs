@@ -25,8 +25,10 @@ const fn peer(
 }
 
 /// All of them, in the order in which a round runs them.
-pub const PEERS: [Peer; 9] = [
+pub const PEERS: [Peer; 11] = [
     peer("floor", "floor", "floor", None),
+    peer("jemalloc alone", "malloc", "floor", None),
+    peer("jemalloc through memprobe", "malloc", "memprobe", None),
     peer("memprobe", "memprobe", "memprobe", None),
     peer("hotpath, allocations", "hotpath", "hotpath-alloc", None),
     peer("off", "off", "off", None),

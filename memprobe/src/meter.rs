@@ -43,8 +43,9 @@ thread_local! {
     };
 }
 
-/// jemalloc looks at a thread's net each time it has allocated this much, and when it is
-/// asked (`PEAK_EVENT_WAIT`): less than this says nothing that the counters do not.
+/// jemalloc itself looks at a thread's net only each time it has allocated this much
+/// (`PEAK_EVENT_WAIT`), so a peak may be this much under. Where less was allocated from one
+/// point to the next, it cannot be more under than that, and is not asked for.
 const PEAK_STEP: u64 = 64 << 10;
 
 /// The state of this thread.

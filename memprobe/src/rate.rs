@@ -103,19 +103,21 @@ impl Budget {
         Budget { busy: AtomicBool::new(false), paid_until: AtomicU64::new(0) }
     }
 
-    /// Runs `work` from `start` on if the budget has room for it, and books what it took by
-    /// `clock`, in ns.
+    /// Runs `work` if the budget has room for it at `now`, and books what it took by `clock`,
+    /// in ns.
     pub fn spend<T>(
         &self,
-        start: u64,
+        now: u64,
         clock: impl Fn() -> u64,
         work: impl FnOnce() -> T,
     ) -> Option<T> {
         let paid_until = self.paid_until.load(Relaxed);
-        let spent_up = paid_until > start + Self::BURST * Self::SHARE;
+        let spent_up = paid_until > now + Self::BURST * Self::SHARE;
         if spent_up || self.busy.swap(true, Relaxed) {
             return None;
         }
+        // Not from `now`: what the caller did since is not the work's.
+        let start = clock();
         let result = work();
         let cost = clock().saturating_sub(start);
         self.paid_until.store(paid_until.max(start) + cost * Self::SHARE, Relaxed);
