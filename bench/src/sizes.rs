@@ -39,11 +39,11 @@ pub fn code_and_futures() -> (Code, Vec<Future>) {
         symbol.expect("a symbol of `sizes`").size()
     };
     let function = |name: &'static str| size(&|symbol| symbol == name);
-    // The little function that gives its path.
-    let here = |of: &'static str| size(&|symbol| symbol.contains(of) && symbol.contains("4here"));
+    // The little function that gives the path: one for each, all of one size.
+    let path = size(&|symbol| symbol.contains("__private4path"));
     let code = Code {
-        function: function("size_noted") - function("size_plain") + here("10size_noted"),
-        probe: function("size_probed") - function("size_noted") + here("7__POINT"),
+        function: function("size_noted") - function("size_plain") + path,
+        probe: function("size_probed") - function("size_noted") + path,
     };
     let output = Command::new(program).output().expect("it runs");
     let futures = String::from_utf8_lossy(&output.stdout)

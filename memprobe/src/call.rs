@@ -161,7 +161,7 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     let now = clock::coarse();
     let record = Record::take(stage, caller.map(|(_, record)| record), now);
     frame.set_record(record);
-    site.crowd.enter(slot());
+    site.crowd.enter(slot(), now);
     frame.open_call.stage.set(Some(stage));
     timeline::pass(now, || site.name(), stage.after);
     if callsite::anybody_listens() {

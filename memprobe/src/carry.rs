@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
 use crate::call::{Open, Ticket};
-use crate::flight::Record;
+use crate::flight::{self, Record};
 use crate::meter::{self, Left, Place, Progress, Quiet};
 use crate::segment::Stage;
 use crate::totals::Hit;
@@ -131,7 +131,10 @@ impl Piece {
         if apart {
             frame.set_apart();
         }
-        let take = || Record::take(self.stage, Some(self.call), clock::coarse());
+        let take = || {
+            flight::begins_here();
+            Record::take(self.stage, Some(self.call), clock::coarse())
+        };
         let record = *self.record.get_or_insert_with(take);
         frame.set_record(record);
         frame.open_call.resume(record.stage(), self.ticket.take());
@@ -150,6 +153,7 @@ impl Piece {
         }
         if let Some(record) = self.record.take() {
             record.give();
+            flight::ends_here();
         }
         let _quiet = Quiet::begin();
         drop(open.take_ticket());

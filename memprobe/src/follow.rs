@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::call::{self, Open, Ticket};
-use crate::flight::Record;
+use crate::flight::{self, Record};
 use crate::meter::{Place, Progress, Quiet};
 use crate::site::{Outcome, Site};
 
@@ -119,6 +119,7 @@ impl Suspended {
             State::Unpolled(site) => {
                 if let Some(frame) = place.enter(Open::new(), &Progress::START) {
                     self.state = State::Running(call::begin(frame, site));
+                    flight::begins_here();
                 }
             }
             State::Running(record) => {
@@ -153,6 +154,7 @@ impl Suspended {
             (Some(outcome), _) => {
                 self.state = State::Over;
                 left.finish(outcome);
+                flight::ends_here();
             }
         }
     }

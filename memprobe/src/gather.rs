@@ -48,6 +48,9 @@ pub fn reset() {
     STARTED.store(system::uptime_us(Instant::now()), Relaxed);
     timeline::reset();
     totals::reset();
+    for segment in segment::all() {
+        segment.from.node.site.crowd.reset();
+    }
 }
 
 #[derive(Default)]

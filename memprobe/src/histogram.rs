@@ -44,7 +44,7 @@ impl Distributions {
     /// Adds what one call did, on the thread with this slot.
     #[inline]
     pub fn add(&self, slot: Slot, peak: u64, allocated: u64) {
-        let place = &self.slots[slot.index()];
+        let place = slot.of(&self.slots);
         let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
         if counts.generation.load(Relaxed) != generation() {
             counts.renew();

@@ -69,7 +69,7 @@ impl Skipped {
     #[inline]
     fn add(&self) {
         let counts = self.0.get().map_or_else(|| self.make(), |counts| &**counts);
-        counts[slot().index()].0.fetch_add(1, Relaxed);
+        slot().of(counts).0.fetch_add(1, Relaxed);
     }
 
     #[cold]

@@ -26,9 +26,11 @@ thread_local! {
 pub(crate) struct Slot(u32);
 
 impl Slot {
+    /// What is the slot's own.
     #[inline]
-    pub fn index(self) -> usize {
-        self.0 as usize % SLOTS
+    pub fn of<T>(self, all: &[T; SLOTS]) -> &T {
+        // There always is one; a check is cheaper than a remainder.
+        all.get(self.0 as usize).unwrap_or(&all[0])
     }
 
     /// Whether other threads write there too.

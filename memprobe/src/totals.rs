@@ -133,7 +133,7 @@ impl Totals {
     /// The cells of a slot, ready to be added to.
     #[inline]
     fn cells(&self, slot: Slot) -> &Cells {
-        let place = &self.slots[slot.index()];
+        let place = slot.of(&self.slots);
         let cells = place.load(Acquire).unwrap_or_else(|| Cells::make(place));
         if cells.generation.load(Relaxed) != generation() {
             cells.renew();
@@ -197,7 +197,7 @@ impl Totals {
             let _quiet = Quiet::begin();
             Box::new(std::array::from_fn(|_| Halves::default()))
         });
-        let halves = &halves[slot.index()];
+        let halves = slot.of(halves);
         // What was there before the second call was before the last reset.
         halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
         halves.last.set((hits, self.cells(slot).net()));
