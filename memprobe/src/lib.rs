@@ -60,7 +60,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call |
+//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `warning` |
 //! | `function` | path of the function, or the name given to it |
 //! | `from`, `label` | where the segment begins and ends |
 //! | *your own* | those of `probe!("label", rows = n)` |
@@ -136,7 +136,7 @@
 //! - Memory outside jemalloc: C libraries that call `malloc`, `mmap`, thread stacks. It is in
 //!   `rss`, which is why that stands in every event.
 //! - What other threads do on behalf of a call: a `spawn_blocking` closure is not in the
-//!   figures of the function that awaits it. Annotate it, or wrap it in [`scope`].
+//!   figures of the function that awaits it, unless [`carry()`] takes the call along.
 //! - Functions without an attribute: they count for the annotated function that calls them.
 //! - On MSVC jemalloc does not build, and without `/proc` there is no RSS: those figures are
 //!   absent there. On aarch64 Linux jemalloc 5.3.1 is built for pages of 64 KiB, so that
