@@ -73,7 +73,7 @@ pub fn mask(text: &str) -> String {
     for (part, with) in [(" of # U (#%)", ""), (" (#%)", ""), (" limit=#", ""), ("-#", "+#")] {
         masked = masked.replace(part, with);
     }
-    let heap: String = JEMALLOC.iter().map(|name| format!(" {name}=#")).collect();
+    let heap = JEMALLOC.map(|name| format!(" {name}=#")).concat();
     let with_heap = format!(" rss=#{heap}");
     masked.replace(&with_heap, " rss=#").replace(" rss=#", &with_heap)
 }
