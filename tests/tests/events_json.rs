@@ -30,7 +30,8 @@ fn keys(object: &Map<String, Value>) -> Vec<String> {
     // Left out where a refresh that the system interrupted has used up the budget.
     if !object.contains_key(JEMALLOC[0]) {
         let limit = keys.iter().position(|key| key.starts_with("limit=")).expect("a limit");
-        keys.splice(limit + 1..limit + 1, JEMALLOC.map(str::to_owned));
+        let behind = keys.split_off(limit + 1);
+        keys.extend(JEMALLOC.map(str::to_owned).into_iter().chain(behind));
     }
     keys
 }
