@@ -22,6 +22,7 @@ use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
 use crate::totals::Hit;
 use crate::tree::Node;
+use crate::watch;
 
 /// What a call carries beside its figures.
 pub(crate) struct Open {
@@ -129,6 +130,7 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     if site.entry.is_wanted() || site.exit.is_wanted() {
         open.admit(site, now, cold);
     }
+    watch::at_point(stage);
     record
 }
 
@@ -165,6 +167,7 @@ pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome
         let _quiet = Quiet::begin();
         drop(ticket);
     }
+    watch::at_point(stage);
 }
 
 fn reading(progress: &Progress) -> Option<Reading> {
@@ -299,6 +302,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
         if let Some(record) = frame.record() {
             record.set_stage(segment.to);
         }
+        watch::at_point(segment.to);
         let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
         // A probe in a loop is passed over by the measure of its function's own rate.
         pending(point, stage.node.site.rate, |skipped| Found {

@@ -8,14 +8,13 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
-use crate::clock;
-use crate::jemalloc;
 use crate::line::{Line, short};
 use crate::meter::Quiet;
 use crate::process::Heap;
 use crate::rate::Budget;
 use crate::system;
 use crate::units::{Scaled, Signed, Took};
+use crate::{clock, gauge, jemalloc};
 
 /// Refreshing jemalloc's figures takes nearly every lock of the allocator.
 static EPOCH: Budget = Budget::new();
@@ -95,12 +94,13 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn look() -> Surroundings {
-        Surroundings {
-            uptime_us: system::uptime_us(Instant::now()),
-            rss: system::rss(),
-            limit: system::limit(),
-            heap: EPOCH.spend(clock::fine, jemalloc::heap).flatten(),
+        let rss = system::rss();
+        let heap = EPOCH.spend(clock::fine, jemalloc::heap).flatten();
+        if let Some((heap, rss)) = heap.as_ref().zip(rss) {
+            gauge::saw(heap, rss);
         }
+        let uptime_us = system::uptime_us(Instant::now());
+        Surroundings { uptime_us, rss, limit: system::limit(), heap }
     }
 
     fn heap(&self) -> [Option<u64>; 4] {

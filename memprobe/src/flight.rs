@@ -302,6 +302,11 @@ impl Seen {
         std::ptr::from_ref(self.record)
     }
 
+    /// Where the caller is, if it runs still.
+    pub fn caller_stage(&self) -> Option<&'static Stage> {
+        self.caller?.stage.load(Acquire)
+    }
+
     /// The caller, if it runs still, and what of its `held` is also in this call's.
     pub fn shared(&self) -> Option<(*const Record, i64)> {
         Some((std::ptr::from_ref(self.caller?), self.shared))

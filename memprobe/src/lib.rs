@@ -121,6 +121,7 @@ mod running;
 mod status;
 mod units;
 mod usage;
+mod watch_mode;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
@@ -143,7 +144,11 @@ mod follow;
 #[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
+mod gauge;
+#[cfg(feature = "enabled")]
 mod histogram;
+#[cfg(feature = "enabled")]
+mod holders;
 #[cfg(feature = "enabled")]
 mod in_flight;
 #[cfg(feature = "enabled")]
@@ -153,6 +158,8 @@ mod jemalloc;
 mod line;
 #[cfg(feature = "enabled")]
 mod list;
+#[cfg(feature = "enabled")]
+mod marks;
 #[cfg(feature = "enabled")]
 mod measure;
 #[cfg(feature = "enabled")]
@@ -175,6 +182,12 @@ mod system;
 mod totals;
 #[cfg(feature = "enabled")]
 mod tree;
+#[cfg(feature = "enabled")]
+mod watch;
+#[cfg(feature = "enabled")]
+mod watch_event;
+#[cfg(feature = "enabled")]
+mod watch_line;
 
 #[cfg(not(feature = "enabled"))]
 mod disabled;
@@ -193,10 +206,11 @@ pub use status::{Events, GlobalAllocator, Reading, Status};
 #[doc(hidden)]
 pub use usage::__assert_peak;
 pub use usage::{Unavailable, Usage};
+pub use watch_mode::{Mode, WatchError};
 
 #[cfg(not(feature = "enabled"))]
 pub use disabled::{
-    in_flight, measure, measure_future, process, report, reset, scope, scope_future, status,
+    Watch, in_flight, measure, measure_future, process, report, reset, scope, scope_future, status,
 };
 #[cfg(feature = "enabled")]
 pub use {
@@ -206,6 +220,7 @@ pub use {
     scope::{scope, scope_future},
     status::status,
     system::process,
+    watch::Watch,
 };
 
 /// Reads what each call of a function allocates, frees, keeps and peaks at.

@@ -85,6 +85,16 @@ impl Node {
         node
     }
 
+    /// Whether calls of this node start there. Waits for nobody.
+    pub fn starts_at(&self, stage: &Stage) -> bool {
+        self.start.get().is_some_and(|start| ptr::eq(*start, stage))
+    }
+
+    /// What the calls of this node that have ended have kept, bytes. Waits for nobody.
+    pub fn kept(&self) -> i64 {
+        self.start.get().map_or(0, |start| start.kept())
+    }
+
     /// Where every call of this node starts.
     pub fn start(&'static self) -> &'static Stage {
         self.start.get_or_init(|| Box::leak(Box::new(Stage::new(self, "entry"))))

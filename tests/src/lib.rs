@@ -1,9 +1,11 @@
 //! What the scenarios in `tests/` share: an exact counter that knows nothing of memprobe's
 //! ways, and subscribers that keep what they see.
 
+pub mod cgroup;
 pub mod exact;
 pub mod output;
 pub mod record;
+pub mod watch_line;
 
 /// Lets other tasks run. tokio's own keeps a list, whose growth would rightly be in the
 /// figures of the function that awaits.
