@@ -5,8 +5,8 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{
-    AtomicI64, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release, fence,
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire,
+    Ordering::Relaxed, Ordering::Release, fence,
 };
 
 use crate::bytes::Bytes;
@@ -36,6 +36,8 @@ pub(crate) struct Record {
     /// The next free record.
     next: StaticRef<Record>,
     saved: Saved,
+    /// What nested calls that run share with this one, as [`each_own`] adds it up.
+    nested: AtomicI64,
 }
 
 /// What an async call has done, between two of its polls.
@@ -123,6 +125,7 @@ impl Record {
             peak: AtomicI64::new(0),
             next: StaticRef::none(),
             saved: Saved::new(),
+            nested: AtomicI64::new(0),
         }
     }
 
@@ -302,11 +305,6 @@ impl Seen {
         std::ptr::from_ref(self.record)
     }
 
-    /// Where the caller is, if it runs still.
-    pub fn caller_stage(&self) -> Option<&'static Stage> {
-        self.caller?.stage.load(Acquire)
-    }
-
     /// The caller, if it runs still, and what of its `held` is also in this call's.
     pub fn shared(&self) -> Option<(*const Record, i64)> {
         Some((std::ptr::from_ref(self.caller?), self.shared))
@@ -316,4 +314,29 @@ impl Seen {
 /// The calls that run now. Allocates nothing and takes no lock.
 pub(crate) fn running() -> impl Iterator<Item = Seen> {
     CHUNKS.iter().flatten().filter_map(Record::look)
+}
+
+/// Gives `look` each call that runs now, and what it holds without nested calls that run as
+/// well. Allocates nothing, and takes no lock that anybody holds while he allocates.
+pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
+    static ADDING_UP: AtomicBool = AtomicBool::new(false);
+    // In a forked child he who adds up may not be there any more.
+    for _ in 0..1000 {
+        if !ADDING_UP.swap(true, Acquire) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    for record in CHUNKS.iter().flatten() {
+        record.nested.store(0, Relaxed);
+    }
+    for call in running() {
+        if let Some(caller) = call.caller {
+            caller.nested.fetch_add(call.shared, Relaxed);
+        }
+    }
+    for call in running() {
+        look(&call, call.held.wrapping_sub(call.record.nested.load(Relaxed)));
+    }
+    ADDING_UP.store(false, Release);
 }

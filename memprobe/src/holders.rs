@@ -1,110 +1,93 @@
 //! Who holds the memory: the calls that run, by function, and what finished calls have kept.
-//! Nothing here allocates, takes a lock or waits.
+//! Nothing here allocates.
 
 use std::cmp::Reverse;
 use std::ptr;
 
-use crate::flight::{self, Record};
-use crate::segment::{self, Stage};
+use crate::flight;
+use crate::segment;
 use crate::site::Site;
 use crate::tree::{Kind, Node};
 
-/// Functions that are told apart among the running calls; the rest is summed.
-const FUNCTIONS: usize = 64;
+/// Places in functions that are told apart among the running calls; the rest is summed.
+const PLACES: usize = 64;
 /// Functions that are told of what finished calls have kept.
 pub(crate) const KEEPERS: usize = 8;
 
-/// The running calls of one function.
+/// The running calls of one function, or those of them that are after one label.
 #[derive(Clone, Copy)]
 pub(crate) struct Group {
     pub site: &'static Site,
+    pub after: &'static str,
     pub calls: u64,
     /// What they hold without nested calls that run as well, bytes.
     pub held: i64,
+    /// What the one holds that holds the most.
+    pub largest: i64,
     /// When the oldest began, by the coarse clock.
     pub oldest: u64,
-    /// The one that holds the most.
-    pub largest: Option<Largest>,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Largest {
-    id: *const Record,
-    /// With nested calls.
-    net: i64,
-    /// Without nested calls that run as well, bytes.
-    pub held: i64,
-    pub stage: &'static Stage,
+impl Group {
+    fn with(self, more: Group) -> Group {
+        Group {
+            calls: self.calls + more.calls,
+            held: self.held.wrapping_add(more.held),
+            largest: self.largest.max(more.largest),
+            oldest: self.oldest.min(more.oldest),
+            ..self
+        }
+    }
 }
 
-/// The running calls, by function.
+/// The running calls, by where they are.
 pub(crate) struct Running {
-    groups: [Option<Group>; FUNCTIONS],
-    /// Calls of all other functions, and what they hold.
-    other_calls: u64,
-    other: i64,
+    places: [Option<Group>; PLACES],
+    /// Calls elsewhere, and what they hold.
+    others: (u64, i64),
 }
 
 impl Running {
     /// The calls that run now.
     pub fn look() -> Running {
-        let mut running = Running { groups: [None; FUNCTIONS], other_calls: 0, other: 0 };
-        for call in flight::running() {
-            let largest =
-                Largest { id: call.id(), net: call.held, held: call.held, stage: call.stage };
-            if let Some(group) = running.group(call.stage.node.site) {
-                group.calls += 1;
-                group.held = group.held.wrapping_add(call.held);
-                group.oldest = group.oldest.min(call.started);
-                if group.largest.is_none_or(|largest| call.held > largest.net) {
-                    group.largest = Some(largest);
-                }
-            } else {
-                running.other_calls += 1;
-                running.other = running.other.wrapping_add(call.held);
-            }
-            // What is in the caller's figure too counts once.
-            if let (Some((_, shared)), Some(caller)) = (call.shared(), call.caller_stage()) {
-                match running.group(caller.node.site) {
-                    Some(group) => group.held = group.held.wrapping_sub(shared),
-                    None => running.other = running.other.wrapping_sub(shared),
-                }
-            }
-        }
-        running.take_nested_off();
+        let mut running = Running { places: [None; PLACES], others: (0, 0) };
+        flight::each_own(|call, held| {
+            let (site, after) = (call.stage.node.site, call.stage.after);
+            let oldest = call.started;
+            running.add(Group { site, after, calls: 1, held, largest: held, oldest });
+        });
         running
     }
 
-    /// Takes what nested calls hold off the largest call of each group.
-    fn take_nested_off(&mut self) {
-        for call in flight::running() {
-            let (Some((id, shared)), Some(caller)) = (call.shared(), call.caller_stage()) else {
-                continue;
-            };
-            let group = self.group(caller.node.site);
-            if let Some(largest) = group.and_then(|group| group.largest.as_mut()) {
-                if ptr::eq(largest.id, id) {
-                    largest.held = largest.held.wrapping_sub(shared);
-                }
-            }
+    fn add(&mut self, call: Group) {
+        let is_there = |place: &Option<Group>| {
+            place.is_none_or(|group| ptr::eq(group.site, call.site) && group.after == call.after)
+        };
+        match self.places.iter_mut().find(|place| is_there(place)) {
+            Some(place) => *place = Some(place.map_or(call, |group| group.with(call))),
+            None => self.others = (self.others.0 + 1, self.others.1.wrapping_add(call.held)),
         }
     }
 
-    fn group(&mut self, site: &'static Site) -> Option<&mut Group> {
-        let at = self
-            .groups
-            .iter()
-            .position(|group| group.as_ref().is_none_or(|group| ptr::eq(group.site, site)))?;
-        let new = Group { site, calls: 0, held: 0, oldest: u64::MAX, largest: None };
-        Some(self.groups[at].get_or_insert(new))
+    /// All calls of the function at `place`, by the label after which they hold the most;
+    /// `None` if it was told before.
+    fn function(&self, place: usize) -> Option<Group> {
+        let site = self.places[place]?.site;
+        let same = |group: &&Group| ptr::eq(group.site, site);
+        if self.places[..place].iter().flatten().any(|group| same(&group)) {
+            return None;
+        }
+        let places = || self.places[place..].iter().flatten().filter(same).copied();
+        let after = places().max_by_key(|group| group.held)?.after;
+        Some(Group { after, ..places().reduce(Group::with)? })
     }
 
     /// The functions, those whose calls hold the most first.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub fn functions(&self) -> impl Iterator<Item = Group> {
         let mut last = None;
         std::iter::from_fn(move || {
-            let running = self.groups.iter().flatten().filter(|group| group.calls > 0);
-            let keys = running.enumerate().map(|(at, group)| ((group.held, Reverse(at)), group));
+            let all = (0..PLACES).filter_map(|place| Some((place, self.function(place)?)));
+            let keys = all.map(|(place, group)| ((group.held, Reverse(place)), group));
             let left = keys.filter(|(key, _)| last.is_none_or(|last| *key < last));
             let (key, group) = left.max_by_key(|(key, _)| *key)?;
             last = Some(key);
@@ -114,16 +97,15 @@ impl Running {
 
     /// How many calls of all functions after the first so many run, and what they hold.
     pub fn beyond(&self, functions: usize) -> (u64, i64) {
-        let other = (self.other_calls, self.other);
-        self.groups().skip(functions).fold(other, |(calls, held), group| {
+        self.functions().skip(functions).fold(self.others, |(calls, held), group| {
             (calls + group.calls, held.wrapping_add(group.held))
         })
     }
 
     /// What all running calls hold, bytes.
     pub fn held(&self) -> i64 {
-        let groups = self.groups.iter().flatten().map(|group| group.held);
-        groups.fold(self.other, i64::wrapping_add)
+        let places = self.places.iter().flatten().map(|group| group.held);
+        places.fold(self.others.1, i64::wrapping_add)
     }
 }
 

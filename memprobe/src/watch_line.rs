@@ -190,16 +190,16 @@ impl Display for Place {
 }
 
 /// The running calls of a function.
-struct Calls<'a> {
-    group: &'a Group,
+struct Calls {
+    group: Group,
     now: u64,
     /// Whether there are figures of bytes.
     counts: bool,
 }
 
-impl Display for Calls<'_> {
+impl Display for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Group { site, calls, held, oldest, largest } = *self.group;
+        let Group { site, after, calls, held, largest, oldest } = self.group;
         write!(f, "{}", Name(site.name()))?;
         if calls > 1 {
             write!(f, " x{calls}")?;
@@ -210,13 +210,10 @@ impl Display for Calls<'_> {
         let age = self.now.saturating_sub(oldest) as f64 / 1e9;
         let oldest = if calls > 1 { "oldest " } else { "" };
         write!(f, " ({oldest}{age:.1}s")?;
-        if let Some(largest) = largest {
-            if calls > 1 && self.counts {
-                write!(f, ", largest {}", Net(largest.held))?;
-            }
-            write!(f, ", after '{}'", Name(largest.stage.after))?;
+        if calls > 1 && self.counts {
+            write!(f, ", largest {}", Net(largest))?;
         }
-        f.write_str(")")
+        write!(f, ", after '{}')", Name(after))
     }
 }
 
@@ -310,7 +307,7 @@ impl Text {
 
     fn add_running(&mut self, running: &Running, counts: bool) {
         let now = clock::coarse();
-        let functions = running.groups().take(FUNCTIONS);
+        let functions = running.functions().take(FUNCTIONS);
         let functions = functions.map(|group| Either::Left(Calls { group, now, counts }));
         let (calls, held) = running.beyond(FUNCTIONS);
         let others = Others { calls, held: counts.then_some(held) };

@@ -10,10 +10,14 @@ use memprobe_tests::watch_line::{self, Line, mib};
 
 const LIMIT: u64 = 128 << 20;
 
-/// Runs a victim in a group of its own; `None`, and a reason, where there can be none.
 fn run(arguments: &[&str]) -> Option<Output> {
+    run_program(env!("CARGO_BIN_EXE_victim"), arguments)
+}
+
+/// Runs a victim in a group of its own; `None`, and a reason, where there can be none.
+fn run_program(program: &str, arguments: &[&str]) -> Option<Output> {
     match Cgroup::new(LIMIT) {
-        Ok(group) => Some(group.run(env!("CARGO_BIN_EXE_victim"), arguments)),
+        Ok(group) => Some(group.run(program, arguments)),
         Err(why) => {
             // Not by a macro: the harness would show it only if the test failed.
             let _ = writeln!(io::stderr(), "SKIPPED {arguments:?}: {why}");
@@ -173,4 +177,16 @@ fn a_reservation_larger_than_the_limit_is_no_kill() {
     let [line] = &lines[..] else { panic!("one line: {lines:?}") };
     assert!(line.mib("active") >= 400.0 && line.mib("asked") >= 400.0, "requested: {line:?}");
     assert!(line.mib("rss") < 30.0, "resident: {line:?}");
+}
+
+#[test]
+fn the_session_of_the_documentation() {
+    let documentation = include_str!("../../docs/oom.md");
+    assert!(documentation.contains(include_str!("../src/bin/thumbs.rs")), "it shows the program");
+    let Some(output) = run_program(env!("CARGO_BIN_EXE_thumbs"), &[]) else { return };
+    let line = last_line_of(&["thumbs"], &output);
+    let first = first(&line, "running");
+    assert!(first.starts_with("thumbs::thumbnail x40 "), "{line:?}");
+    assert!(first.ends_with("after 'shrunk'"), "{line:?}");
+    assert!(mib(first).is_some_and(|held| held > 80.0), "{line:?}");
 }

@@ -5,10 +5,13 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
 
-use memprobe::{Mode, Watch, memprobe, probe};
+use memprobe::{Limit, Mode, Watch, memprobe, probe};
 use memprobe_tests::yield_now;
+use tracing::{Event, Metadata, Subscriber, span};
 
 memprobe::global_allocator!();
 
@@ -19,10 +22,16 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let scenario = arguments.next().unwrap_or_default();
     let number = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(0);
-    let is_outside = matches!(&*scenario, "c_malloc" | "tmpfs");
-    let watch = Watch::new();
-    let watch = if is_outside { watch.sample_every(Duration::from_millis(2)) } else { watch };
-    assert_eq!(watch.install(), Ok(Mode::Hook), "in a cgroup with a limit");
+    let watch = match &*scenario {
+        "c_malloc" | "tmpfs" => Watch::new().sample_every(Duration::from_millis(2)),
+        "crossings" | "events" | "forked" => Watch::new().limit(Limit::of_bytes(64 << 20)),
+        _ => Watch::new(),
+    };
+    let mode = watch.install();
+    match &*scenario {
+        "mode" => return println!("{mode:?}"),
+        _ => assert_eq!(mode, Ok(Mode::Hook), "in a cgroup with a limit"),
+    }
     match &*scenario {
         "one_of_many" => run(one_of_many()),
         "small_boxes" => small_boxes(),
@@ -41,6 +50,9 @@ fn main() {
             small_boxes();
         }
         "reservation" => reservation(),
+        "crossings" => crossings(number),
+        "events" => events(),
+        "forked" => forked(),
         _ => panic!("no scenario {scenario:?}"),
     }
 }
@@ -215,4 +227,130 @@ fn tmpfs() {
 fn reservation() {
     probe!("sized");
     black_box(Vec::<u8>::with_capacity(400 * MIB));
+}
+
+/// Sixteen threads that cross the marks together, so many times, while a subscriber and a
+/// panic hook allocate and lock.
+fn crossings(cycles: usize) {
+    tracing::subscriber::set_global_default(Greedy).expect("the only subscriber");
+    std::panic::set_hook(Box::new(|panic| keep(panic.to_string())));
+    let barrier = Barrier::new(16);
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                for cycle in 0..cycles {
+                    barrier.wait();
+                    let held = crowded();
+                    barrier.wait();
+                    drop(held);
+                    if cycle % 16 == thread {
+                        assert!(std::panic::catch_unwind(panicking).is_err());
+                    }
+                }
+            });
+        }
+    });
+    println!("events: {}", WATCH_EVENTS.load(Ordering::Relaxed));
+}
+
+#[memprobe]
+fn crowded() -> Vec<Vec<u8>> {
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        // Not touched: only what jemalloc has given out counts, and it counts at once.
+        held.push(black_box(Vec::with_capacity(MIB)));
+    }
+    probe!("crowded");
+    held
+}
+
+#[memprobe]
+fn panicking() {
+    let _held = black_box(Vec::<u8>::with_capacity(MIB));
+    panic!("as meant");
+}
+
+static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static WATCH_EVENTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Allocates enough, with the lock held, that the watch is called back here.
+fn keep(text: String) {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(black_box(Vec::<u8>::with_capacity(300 * KIB)));
+    kept.push(text);
+    if kept.len() > 100 {
+        kept.clear();
+    }
+}
+
+/// A subscriber that locks, and allocates while it does.
+struct Greedy;
+
+impl Subscriber for Greedy {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target() == "memprobe::watch" {
+            WATCH_EVENTS.fetch_add(1, Ordering::Relaxed);
+        }
+        keep(format!("{event:?}"));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// Crosses a mark, comes to a point, and does it again once the mark is armed anew.
+fn events() {
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::WARN).init();
+    for _ in 0..2 {
+        outer();
+        // Too little to cross a mark; enough to be looked at.
+        drop(black_box(Vec::<u8>::with_capacity(MIB)));
+    }
+}
+
+#[memprobe]
+fn outer() {
+    probe!("outside");
+    inner();
+}
+
+#[memprobe]
+fn inner() {
+    probe!("inside");
+    let held = black_box(Vec::<u8>::with_capacity(54 * MIB));
+    probe!("grown");
+    drop(held);
+}
+
+/// A child process that grows, where its parent is small.
+fn forked() {
+    // SAFETY: this process has one thread.
+    match unsafe { libc::fork() } {
+        0 => {
+            let mut held = Vec::new();
+            for _ in 0..60 {
+                held.push(touched(MIB));
+            }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: writes one `c_int`.
+            let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!((waited, status), (child, 0));
+        }
+    }
 }
