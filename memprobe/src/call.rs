@@ -16,6 +16,8 @@ use crate::event::{self, Found, Reading, Who, Whole};
 use crate::flight::Record;
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
+#[cfg(feature = "profiling")]
+use crate::profiles;
 use crate::rate::Bucket;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
@@ -101,6 +103,8 @@ impl Open {
             is_call: false,
         };
         segment.add(slot(), &hit);
+        #[cfg(feature = "profiling")]
+        profiles::segment_ended(segment, progress);
         self.stage.set(Some(segment.to));
         self.with_ticket(|ticket| {
             if level > ticket.peak {
@@ -153,6 +157,8 @@ pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome
     if ptr::eq(stage, start) {
         whole.own = progress.segment.since(progress.nested);
         segment.add(slot, &whole);
+        #[cfg(feature = "profiling")]
+        profiles::segment_ended(segment, progress);
     } else {
         open.end_segment(segment, progress);
         start.segment(site.whole(outcome)).add(slot, &whole);

@@ -94,13 +94,16 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn look() -> Surroundings {
-        let rss = system::rss();
         let heap = EPOCH.spend(clock::fine, jemalloc::heap).flatten();
-        if let Some((heap, rss)) = heap.as_ref().zip(rss) {
-            gauge::saw(heap, rss);
+        if let Some(heap) = &heap {
+            gauge::saw(heap);
         }
-        let uptime_us = system::uptime_us(Instant::now());
-        Surroundings { uptime_us, rss, limit: system::limit(), heap }
+        Surroundings {
+            uptime_us: system::uptime_us(Instant::now()),
+            rss: system::rss(),
+            limit: system::limit(),
+            heap,
+        }
     }
 
     fn heap(&self) -> [Option<u64>; 4] {

@@ -4,47 +4,36 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::process::{Heap, Limit};
-use crate::system::GroupUsage;
+use crate::system::{GroupUsage, Resident};
 use crate::{clock, jemalloc, system};
 
 /// Stands for a figure that cannot be had.
 const ABSENT: u64 = u64::MAX;
 
-/// A figure that any thread may read and write.
-struct Figure(AtomicU64);
-
-impl Figure {
-    const fn absent() -> Figure {
-        Figure(AtomicU64::new(ABSENT))
-    }
-
-    fn get(&self) -> Option<u64> {
-        Some(self.0.load(Relaxed)).filter(|&bytes| bytes != ABSENT)
-    }
-
-    fn set(&self, figure: Option<u64>) {
-        self.0.store(figure.unwrap_or(ABSENT), Relaxed);
-    }
-}
-
-/// Memory of this process that is not jemalloc's, as last seen: RSS less `resident`.
-static OUTSIDE: Figure = Figure::absent();
+/// Memory of this process that is not jemalloc's, as last seen: RSS less `resident`, and the
+/// same without files and shared memory.
+static OUTSIDE: AtomicU64 = AtomicU64::new(ABSENT);
+static PRIVATE_OUTSIDE: AtomicU64 = AtomicU64::new(0);
 /// jemalloc's own bookkeeping, as last seen.
-static METADATA: Figure = Figure::absent();
+static METADATA: AtomicU64 = AtomicU64::new(0);
 
 /// Keeps what a refresh of jemalloc's figures has told.
-pub(crate) fn saw(heap: &Heap, rss: u64) {
-    METADATA.set(Some(heap.metadata));
+pub(crate) fn saw(heap: &Heap) {
+    let Some(Resident { rss, shared }) = system::resident() else { return };
+    METADATA.store(heap.metadata, Relaxed);
     // Blocks that were never touched are in `resident` all the same: then RSS is less, and
     // nothing can be told.
     if let Some(outside) = rss.checked_sub(heap.resident) {
-        OUTSIDE.set(Some(outside));
+        OUTSIDE.store(outside, Relaxed);
+        PRIVATE_OUTSIDE.store(outside.saturating_sub(shared), Relaxed);
     }
 }
 
 /// Reads what an estimate needs.
 pub(crate) struct Gauge {
     limit: u64,
+    /// Where a cgroup sets the limit. It does not count the process's files, which are cache:
+    /// then RSS is without what is shared, and the cgroup has shared memory.
     group: Option<GroupUsage>,
     /// What RSS had beside active bytes when it was last read, and what the cgroup had beside
     /// RSS: freed pages that jemalloc keeps, C libraries; tmpfs, the kernel, other processes.
@@ -63,7 +52,7 @@ pub(crate) struct Estimate {
     /// Active bytes of jemalloc, untouched ones too.
     pub active: Option<u64>,
     pub rss: Option<u64>,
-    /// Usage of the cgroup less its reclaimable cache.
+    /// Usage of the cgroup less its page cache.
     pub group: Option<u64>,
     /// What the cgroup holds beside the process, if anything.
     pub beside: Option<u64>,
@@ -120,33 +109,38 @@ impl Gauge {
     pub fn read(&self, coming: &Coming, whole: bool) -> Estimate {
         let now = clock::coarse();
         let active = jemalloc::active();
-        let rss = system::rss();
+        let resident = system::resident();
+        let own = resident.map_or(0, |resident| match self.group {
+            Some(_) => resident.rss.saturating_sub(resident.shared),
+            None => resident.rss,
+        });
         self.rss_read_at.store(now, Relaxed);
         let mut group = None;
         if whole || now.saturating_sub(self.group_read_at.load(Relaxed)) > STALE {
             group = self.group.as_ref().and_then(GroupUsage::read);
-            let beside = group.zip(rss).map_or(0, |(group, rss)| group.saturating_sub(rss));
+            let beside = group.map_or(0, |group| group.saturating_sub(own));
             self.beside_rss.store(beside, Relaxed);
             self.group_read_at.store(now, Relaxed);
         }
         let beside = self.beside_rss.load(Relaxed);
-        let outside = OUTSIDE.get();
-        let rest = outside.unwrap_or(0).saturating_add(METADATA.get().unwrap_or(0));
+        let outside = Some(OUTSIDE.load(Relaxed)).filter(|&outside| outside != ABSENT);
+        let rest = METADATA.load(Relaxed).saturating_add(match self.group {
+            Some(_) => PRIVATE_OUTSIDE.load(Relaxed),
+            None => outside.unwrap_or(0),
+        });
+        // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
+        let needed = active.map_or(own, |active| active.saturating_add(rest));
         if let Some(active) = active {
-            let beside_active = rss.unwrap_or(0).saturating_sub(active).max(rest);
-            self.beside_active.store(beside_active, Relaxed);
+            self.beside_active.store(own.saturating_sub(active).max(rest), Relaxed);
             self.active_then.store(active, Relaxed);
         }
-        // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
-        let needed = active.map(|active| active.saturating_add(rest)).or(rss).unwrap_or(0);
-        let bytes = needed.saturating_add(coming.allocated);
-        let bytes = bytes.max(rss.unwrap_or(0).saturating_add(coming.touched));
+        let bytes = needed.saturating_add(coming.allocated).max(own.saturating_add(coming.touched));
         Estimate {
             bytes: bytes.saturating_add(beside),
             active,
-            rss,
+            rss: resident.map(|resident| resident.rss),
             group,
-            beside: self.group.as_ref().and(rss).map(|_| beside).filter(|&beside| beside > 0),
+            beside: Some(beside).filter(|&beside| beside > 0),
             outside,
         }
     }

@@ -158,6 +158,47 @@ pub(crate) unsafe fn grow_in_place(block: *mut u8, align: usize, new_size: usize
     unsafe { tikv_jemalloc_sys::xallocx(block.cast(), new_size, 0, flags) >= new_size }
 }
 
+/// Whether jemalloc samples allocations for heap profiles (`prof.active`).
+#[cfg(feature = "profiling")]
+pub(crate) fn is_profiling() -> bool {
+    is_global() && read_by_name::<u8>(c"prof.active").is_some_and(|active| active != 0)
+}
+
+/// Writes a heap profile; `false` if it is not there, or not whole.
+#[cfg(feature = "profiling")]
+pub(crate) fn write_profile(file: &CStr) -> bool {
+    let mut file = file.as_ptr();
+    // SAFETY: the name ends with NUL; jemalloc reads a pointer to a text that ends with NUL.
+    let code = unsafe {
+        mallctl(
+            c"prof.dump".as_ptr(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            (&raw mut file).cast(),
+            size_of_val(&file),
+        )
+    };
+    code == 0
+}
+
+#[cfg(all(feature = "profiling", not(unix)))]
+pub(crate) fn free_space(_directory: &CStr) -> Option<u64> {
+    None
+}
+
+/// Bytes that a program may still write to the disk of a directory.
+#[cfg(all(feature = "profiling", unix))]
+pub(crate) fn free_space(directory: &CStr) -> Option<u64> {
+    let mut space = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with NUL; the system fills `space` in whole if it gives 0.
+    let space = unsafe {
+        let code = libc::statvfs(directory.as_ptr(), space.as_mut_ptr());
+        (code == 0).then(|| space.assume_init())?
+    };
+    // `u32`s on some systems.
+    (u128::from(space.f_bavail) * u128::from(space.f_frsize)).try_into().ok()
+}
+
 /// Runs `work`, which may call the system, and leaves `errno` as the program had it: who
 /// allocates does not expect it to change.
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
@@ -202,6 +243,8 @@ pub(crate) fn version() -> Option<&'static str> {
 
 /// A value that jemalloc fills in whole; any bits are valid for it.
 trait Plain: Copy {}
+#[cfg(feature = "profiling")]
+impl Plain for u8 {}
 impl Plain for u64 {}
 impl Plain for usize {}
 impl Plain for *mut u64 {}

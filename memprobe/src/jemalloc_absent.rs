@@ -46,6 +46,21 @@ pub(crate) fn active() -> Option<u64> {
     None
 }
 
+#[cfg(feature = "profiling")]
+pub(crate) fn is_profiling() -> bool {
+    false
+}
+
+#[cfg(feature = "profiling")]
+pub(crate) fn write_profile(_file: &std::ffi::CStr) -> bool {
+    false
+}
+
+#[cfg(feature = "profiling")]
+pub(crate) fn free_space(_directory: &std::ffi::CStr) -> Option<u64> {
+    None
+}
+
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

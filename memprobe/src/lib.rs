@@ -60,7 +60,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call |
+//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `watch` for the events of a [`Watch`] |
 //! | `function` | path of the function, or the name given to it |
 //! | `from`, `label` | where the segment begins and ends |
 //! | *your own* | those of `probe!("label", rows = n)` |
@@ -80,6 +80,19 @@
 //! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
 //! call is written whole, from its entry to its exit. [`report()`] counts all of them.
 //!
+//! # Before the kill
+//!
+//! A process that goes over its limit is killed without a word. [`Watch`] says who took the
+//! memory before that happens: one line on stderr, from inside the allocator, before the
+//! program touches what it has just asked for.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), memprobe::WatchError> {
+//! memprobe::Watch::new().install()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Libraries and applications
 //!
 //! A library depends on memprobe with `default-features = false`: the attribute then returns
@@ -96,6 +109,8 @@
 //! - `enabled` (default): readings, totals and events.
 //! - `jemalloc` (default): [`global_allocator!`] installs jemalloc, also where `enabled` is
 //!   off; without both it leaves the program's allocator alone.
+//! - `profiling`: `Profiles`, jemalloc's heap profiles at a mark of the watch or where a
+//!   segment passes a bound.
 //!
 //! # What it cannot see
 //!
@@ -164,6 +179,8 @@ mod marks;
 mod measure;
 #[cfg(feature = "enabled")]
 mod meter;
+#[cfg(feature = "profiling")]
+mod profiles;
 #[cfg(feature = "enabled")]
 mod rate;
 #[cfg(feature = "enabled")]
@@ -200,6 +217,8 @@ pub mod __private;
 pub use allocator::Allocator;
 pub use distribution::Distribution;
 pub use process::{Heap, Limit, LimitSource, Process};
+#[cfg(feature = "profiling")]
+pub use profiles::Profiles;
 pub use report::{Figures, Function, Outcomes, Report, SegmentTotals};
 pub use running::InFlight;
 pub use status::{Events, GlobalAllocator, Reading, Status};

@@ -428,6 +428,7 @@ pub(crate) fn show_held() {
 }
 
 /// The same before a `realloc`. Folds nothing: the peak slot is in use by it.
+#[cfg(feature = "jemalloc")]
 pub(crate) fn show_held_unfolded() {
     THREAD.with(|thread| {
         // What memprobe spends is taken off when it is done.

@@ -32,6 +32,19 @@ pub(crate) fn find_limit() -> Option<Limit> {
 
 /// RSS by one `pread` of a descriptor that is kept; 0.7 µs.
 pub(crate) fn rss() -> Option<u64> {
+    resident().map(|resident| resident.rss)
+}
+
+/// What of the process is in memory, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resident {
+    pub rss: u64,
+    /// What of it are files and shared memory.
+    pub shared: u64,
+}
+
+/// RSS and its parts, by the same `pread`.
+pub(crate) fn resident() -> Option<Resident> {
     /// Pages and pid are told apart from the descriptor of a parent before `fork`.
     static STATM: OnceLock<Option<(u32, File)>> = OnceLock::new();
     static PAGE: OnceLock<u64> = OnceLock::new();
@@ -45,7 +58,7 @@ pub(crate) fn rss() -> Option<u64> {
         // A kept descriptor goes on reading the process that opened it.
         _ => read_at_start(&File::open("/proc/self/statm").ok()?, &mut buffer)?,
     };
-    statm_rss(std::str::from_utf8(&buffer[..len]).ok()?, page)
+    statm(std::str::from_utf8(&buffer[..len]).ok()?, page)
 }
 
 #[cfg(unix)]
@@ -58,9 +71,10 @@ fn read_at_start(_file: &File, _buffer: &mut [u8]) -> Option<usize> {
     None
 }
 
-fn statm_rss(statm: &str, page: u64) -> Option<u64> {
-    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    pages.checked_mul(page)
+fn statm(statm: &str, page: u64) -> Option<Resident> {
+    let mut figures = statm.split_ascii_whitespace().skip(1);
+    let mut bytes = || figures.next()?.parse::<u64>().ok()?.checked_mul(page);
+    Some(Resident { rss: bytes()?, shared: bytes()? })
 }
 
 /// `AT_PAGESZ` of the auxiliary vector: 16 bytes a pair on every 64-bit Linux.
@@ -171,7 +185,7 @@ impl<'a> System<'a> {
         let usage: u64 =
             self.text(group.dir.join(group.version.usage_file()))?.trim().parse().ok()?;
         let stat = self.text(group.dir.join("memory.stat"))?;
-        Some(usage.saturating_sub(group.version.reclaimable(&stat)?))
+        Some(usage.saturating_sub(field(&stat, group.version.file_caches()[0])?))
     }
 
     /// The process's memory cgroup and those above it, innermost first.
@@ -236,14 +250,15 @@ impl GroupUsage {
         })
     }
 
-    /// Usage less the cache that the kernel takes back before it kills, bytes; 5 to 50 µs.
+    /// Usage less all page cache, bytes; 5 to 50 µs.
     pub fn read(&self) -> Option<u64> {
         let mut buffer = [0; 4096];
         let len = read_at_start(&self.usage, &mut buffer)?;
         let usage: u64 = std::str::from_utf8(&buffer[..len]).ok()?.trim().parse().ok()?;
         let len = read_at_start(&self.stat, &mut buffer)?;
-        let reclaimable = self.version.reclaimable(std::str::from_utf8(&buffer[..len]).ok()?)?;
-        Some(usage.saturating_sub(reclaimable))
+        let stat = std::str::from_utf8(&buffer[..len]).ok()?;
+        let [inactive, active] = self.version.file_caches().map(|name| field(stat, name));
+        Some(usage.saturating_sub(inactive?).saturating_sub(active?))
     }
 }
 
@@ -268,17 +283,19 @@ impl Version {
         }
     }
 
-    /// Page cache that the kernel takes back before it kills.
-    fn inactive_file(self) -> &'static str {
+    /// Fields of `memory.stat` with the page cache: first what was not used lately, then the
+    /// rest. The kernel takes back both before it kills.
+    fn file_caches(self) -> [&'static str; 2] {
         match self {
-            Version::V1 => "total_inactive_file ",
-            Version::V2 => "inactive_file ",
+            Version::V1 => ["total_inactive_file ", "total_active_file "],
+            Version::V2 => ["inactive_file ", "active_file "],
         }
     }
+}
 
-    fn reclaimable(self, stat: &str) -> Option<u64> {
-        stat.lines().find_map(|line| line.strip_prefix(self.inactive_file())?.trim().parse().ok())
-    }
+/// The value of a line of `memory.stat`.
+fn field(stat: &str, name: &str) -> Option<u64> {
+    stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
 struct Group {
@@ -508,7 +525,7 @@ mod tests {
             ],
         );
         assert_eq!(tree.read(), Process::default());
-        assert_eq!(statm_rss("12", 4096), None);
-        assert_eq!(statm_rss("12 34 5", 4096), Some(34 * 4096));
+        assert_eq!(statm("12 34", 4096), None);
+        assert_eq!(statm("12 34 5", 4096), Some(Resident { rss: 34 * 4096, shared: 5 * 4096 }));
     }
 }

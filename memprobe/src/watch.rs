@@ -17,6 +17,8 @@ use crate::gauge::{Coming, Gauge};
 use crate::marks::Marks;
 use crate::meter::{self, Quiet};
 use crate::process::{Heap, Limit};
+#[cfg(feature = "profiling")]
+use crate::profiles::{self, Profiles};
 use crate::rate::Budget;
 use crate::segment::Stage;
 use crate::watch_line::{Crossing, Text, Whose};
@@ -44,8 +46,8 @@ use crate::{clock, gauge, jemalloc, system, watch_event};
 /// | | |
 /// |---|---|
 /// | `mark`, `limit` | the mark that was crossed, and of what |
-/// | `estimate` | what the process is about to use: the larger of `rss`, and `active` and what lies outside jemalloc; with what the cgroup holds beside the process |
-/// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its reclaimable cache; pages that jemalloc has given out, touched or not |
+/// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
+/// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
 /// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
 /// | `by`, `after`, `callers` | the innermost call of this thread, the label it has passed last, and the calls around it |
 /// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is |
@@ -65,11 +67,19 @@ pub struct Watch {
     limit: Option<Limit>,
     marks: Vec<f64>,
     sample_every: Option<Duration>,
+    #[cfg(feature = "profiling")]
+    profiles: Option<Profiles>,
 }
 
 impl Default for Watch {
     fn default() -> Watch {
-        Watch { limit: None, marks: vec![0.80, 0.90, 0.95], sample_every: None }
+        Watch {
+            limit: None,
+            marks: vec![0.80, 0.90, 0.95],
+            sample_every: None,
+            #[cfg(feature = "profiling")]
+            profiles: None,
+        }
     }
 }
 
@@ -100,6 +110,13 @@ impl Watch {
         self
     }
 
+    /// Writes heap profiles too.
+    #[cfg(feature = "profiling")]
+    pub fn profiles(mut self, profiles: Profiles) -> Watch {
+        self.profiles = Some(profiles);
+        self
+    }
+
     /// Starts to watch, for as long as the process lives.
     ///
     /// # Errors
@@ -115,11 +132,14 @@ impl Watch {
         if TAKEN.swap(true, Relaxed) {
             return Err(WatchError::Installed);
         }
-        let is_off = std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off");
-        match limit {
-            Some(limit) if !is_off => Ok(install(&limit, marks, self.sample_every)),
-            _ => Ok(Mode::Off),
+        if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
+            return Ok(Mode::Off);
         }
+        #[cfg(feature = "profiling")]
+        if self.profiles.is_some_and(Profiles::install) {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
+        Ok(limit.map_or(Mode::Off, |limit| install(&limit, marks, self.sample_every)))
     }
 }
 
@@ -181,6 +201,9 @@ const EVENTS: u8 = 1;
 const LOOK: u8 = 2;
 /// See whether a mark that has spoken may do so again.
 const REARM: u8 = 4;
+/// Write a heap profile, or say why there is none.
+#[cfg(feature = "profiling")]
+const PROFILE: u8 = 8;
 
 /// From this size on the watch is asked before a `realloc` copies.
 static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -236,12 +259,16 @@ pub(crate) fn at_point(stage: &'static Stage) {
 
 #[inline(never)]
 fn at_point_asked(stage: &'static Stage) {
-    let Some(watch) = INSTALLED.get().filter(|_| !meter::is_quiet()) else { return };
+    if meter::is_quiet() {
+        return;
+    }
     let asked = ASKED.load(Relaxed);
-    if asked & LOOK != 0 {
-        watch.look(stage);
-    } else if asked & REARM != 0 {
-        watch.rearm();
+    if let Some(watch) = INSTALLED.get() {
+        if asked & LOOK != 0 {
+            watch.look(stage);
+        } else if asked & REARM != 0 {
+            watch.rearm();
+        }
     }
     write_events();
 }
@@ -250,6 +277,13 @@ fn write_events() {
     if ASKED.load(Relaxed) & EVENTS != 0 {
         ASKED.fetch_and(!EVENTS, SeqCst);
         watch_event::write();
+    }
+    #[cfg(feature = "profiling")]
+    if ASKED.load(Relaxed) & PROFILE != 0 {
+        ASKED.fetch_and(!PROFILE, SeqCst);
+        if profiles::at_point() {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
     }
 }
 
@@ -308,8 +342,8 @@ impl Installed {
     fn sample(&self) {
         static BUDGET: Budget = Budget::new();
         let heap = BUDGET.spend(clock::fine, jemalloc::heap).flatten();
-        if let Some((heap, rss)) = heap.as_ref().zip(system::rss()) {
-            gauge::saw(heap, rss);
+        if let Some(heap) = &heap {
+            gauge::saw(heap);
         }
         self.check(&Coming::default(), None, Whose::Nobodys, || heap);
     }
@@ -342,5 +376,9 @@ impl Installed {
             let _ = stderr.write_all(text.line());
         }
         watch_event::keep(crossing, &text);
+        #[cfg(feature = "profiling")]
+        if profiles::cross(crossing.whose.calls()[0]) {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
     }
 }

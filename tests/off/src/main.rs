@@ -56,4 +56,11 @@ fn main() {
     print!("{}", memprobe::report());
     print!("{}", memprobe::status());
     memprobe::reset();
+    let watch = memprobe::Watch::new()
+        .limit(memprobe::Limit::of_bytes(1 << 50))
+        .at([0.5, 1.0])
+        .sample_every(std::time::Duration::from_secs(60));
+    let mode: Result<memprobe::Mode, memprobe::WatchError> = watch.install();
+    println!("watch: {mode:?}");
+    assert!(mode.is_ok());
 }
