@@ -75,7 +75,8 @@ fn many_small_allocations() {
     assert!(is_held_by(&line, "small_boxes", "opened"), "{line:?}");
     assert_eq!((line.get("by"), line.get("after")), ("victim::small_boxes", "opened"));
     assert_eq!(line.get("mark"), "95%");
-    assert!(line.mib("asked") >= 0.5 && line.mib("asked") < 1.0, "an interval: {line:?}");
+    // An interval, or the list of the boxes that grows.
+    assert!(line.mib("asked") >= 0.5 && line.mib("asked") < 10.0, "{line:?}");
 }
 
 #[test]
