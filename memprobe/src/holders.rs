@@ -4,10 +4,9 @@
 use std::cmp::Reverse;
 use std::ptr;
 
-use crate::flight;
-use crate::segment;
 use crate::site::Site;
 use crate::tree::{Kind, Node};
+use crate::{flight, segment};
 
 /// Places in functions that are told apart among the running calls; the rest is summed.
 const PLACES: usize = 64;
@@ -63,10 +62,18 @@ impl Running {
         let is_there = |place: &Option<Group>| {
             place.is_none_or(|group| ptr::eq(group.site, call.site) && group.after == call.after)
         };
-        match self.places.iter_mut().find(|place| is_there(place)) {
-            Some(place) => *place = Some(place.map_or(call, |group| group.with(call))),
-            None => self.others = (self.others.0 + 1, self.others.1.wrapping_add(call.held)),
+        if let Some(place) = self.places.iter_mut().find(|place| is_there(place)) {
+            *place = Some(place.map_or(call, |group| group.with(call)));
+            return;
         }
+        // The table is full: the one that holds the least makes room.
+        let mut other = call;
+        if let Some(least) = self.places.iter_mut().flatten().min_by_key(|group| group.held) {
+            if least.held < other.held {
+                std::mem::swap(least, &mut other);
+            }
+        }
+        self.others = (self.others.0 + other.calls, self.others.1.wrapping_add(other.held));
     }
 
     /// All calls of the function at `place`, by the label after which they hold the most;

@@ -471,6 +471,32 @@ mod tests {
     }
 
     #[test]
+    fn the_usage_of_a_group_is_without_its_page_cache() {
+        let v1 = "memory/memory.limit_in_bytes";
+        let v2 = "app/memory.max";
+        let tree = Tree::new(
+            "usage",
+            &[
+                ("memory/memory.usage_in_bytes", "9000\n"),
+                (
+                    "memory/memory.stat",
+                    "active_file 1\ntotal_inactive_file 2000\ntotal_active_file 300\n",
+                ),
+                ("app/memory.current", "9000\n"),
+                ("app/memory.stat", "anon 1\ninactive_file 8000\nactive_file 2000\n"),
+            ],
+        );
+        let usage = |file: &str| {
+            let group = GroupUsage::of(&cgroup(1, tree.0.join(file).to_str().expect("text")));
+            group.and_then(|group| group.read())
+        };
+        assert_eq!(usage(v1), Some(6700));
+        assert_eq!(usage(v2), Some(0), "never below 0");
+        assert_eq!(usage("memory/memory.max"), None, "no such files");
+        assert!(GroupUsage::of(&Limit::of_bytes(1)).is_none());
+    }
+
+    #[test]
     fn v1_unlimited() {
         let tree = Tree::new(
             "v1-unlimited",

@@ -331,3 +331,39 @@ impl Text {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> Text {
+        Text { bytes: [0; LONGEST], len: 0, reserve: 0 }
+    }
+
+    #[test]
+    fn figures_have_no_space_and_absent_ones_no_place() {
+        let mut text = text();
+        text.figure("rss", Some(3 << 19));
+        text.figure("cgroup", None);
+        text.figure("asked", Some(12));
+        assert_eq!(text.message(), " rss=1.5MiB asked=12B");
+        assert_eq!(Net(-2048).to_string(), "-2KiB");
+    }
+
+    #[test]
+    fn what_does_not_fit_whole_is_left_out_and_the_list_is_closed() {
+        let mut text = text();
+        let item = "x".repeat(1000);
+        text.list("none", std::iter::empty::<&str>());
+        text.list("calls", [&item, &item, &item].into_iter());
+        assert_eq!(text.message(), format!(" calls=\"{item}, {item}\""));
+        assert!(!text.add(&item), "no room");
+        assert!(text.add(" end"), "but for this");
+        assert!(text.message().ends_with("\" end"));
+    }
+
+    #[test]
+    fn a_name_cannot_end_a_value_or_the_line() {
+        assert_eq!(Name("a \"b\"\n=c").to_string(), "a 'b'?=c");
+    }
+}

@@ -107,6 +107,16 @@ fn a_function_with_no_probe() {
 }
 
 #[test]
+fn a_call_that_comes_to_no_point_is_shown_as_of_its_last_interval() {
+    let Some(line) = last_line(&["no_point"]) else { return };
+    assert_eq!(line.get("by"), "victim::creeps", "a bystander: {line:?}");
+    assert!(is_held_by(&line, "grows_and_stays", "entry"), "{line:?}");
+    // 720 blocks of 112 KiB, and the list of them.
+    let held = mib(first(&line, "running")).expect("a figure");
+    assert!((78.75 - 0.5..79.0).contains(&held), "{line:?}");
+}
+
+#[test]
 fn on_a_blocking_thread() {
     let Some(line) = last_line(&["blocking"]) else { return };
     assert!(is_held_by(&line, "blocking", "unpacking"), "{line:?}");

@@ -38,6 +38,7 @@ fn main() {
         "huge" => huge(),
         "push" => push(number),
         "no_probe" => no_probe(),
+        "no_point" => no_point(),
         "blocking" => run(async { tokio::task::spawn_blocking(blocking).await.expect("killed") }),
         "leaks" => (0..10_000).for_each(|_| leaks()),
         "nested_leaks" => (0..10_000).for_each(|_| handler()),
@@ -130,6 +131,34 @@ fn push(capacity: usize) {
 
 #[memprobe]
 fn no_probe() {
+    let mut held = Vec::new();
+    loop {
+        held.push(touched(10 * KIB));
+    }
+}
+
+/// One thread grows in a loop without points and stops below all marks; another crosses them.
+fn no_point() {
+    let grown = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| grows_and_stays(&grown));
+        grown.wait();
+        creeps();
+    });
+}
+
+#[memprobe]
+fn grows_and_stays(grown: &Barrier) {
+    let held: Vec<_> = (0..8 * 90).map(|_| touched(112 * KIB)).collect();
+    grown.wait();
+    loop {
+        std::thread::park();
+        black_box(&held);
+    }
+}
+
+#[memprobe]
+fn creeps() {
     let mut held = Vec::new();
     loop {
         held.push(touched(10 * KIB));
