@@ -20,7 +20,7 @@ pub struct Allocator;
 #[cfg(feature = "enabled")]
 const LARGE: usize = 16 << 10;
 
-// SAFETY: every call goes to `Jemalloc` unchanged.
+// SAFETY: every call goes to jemalloc, with the arguments it came with.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -45,16 +45,39 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: as above.
         let realloc = || unsafe { Jemalloc.realloc(block, layout, new_size) };
         #[cfg(feature = "enabled")]
-        if layout.size().max(new_size) >= LARGE || is_same_class(layout, new_size) {
-            return crate::meter::around_realloc(block, realloc);
-        }
+        // SAFETY: as above; no block has a size of 0.
+        return resize(block, layout, new_size, realloc, || unsafe {
+            crate::jemalloc::grow_in_place(block, layout.align(), new_size)
+        });
+        #[cfg(not(feature = "enabled"))]
         realloc()
     }
 }
 
-/// A small block stays in place exactly if its size class stays.
 #[cfg(feature = "enabled")]
-fn is_same_class(layout: Layout, new_size: usize) -> bool {
-    crate::jemalloc::size_class(layout.size(), layout.align())
-        == crate::jemalloc::size_class(new_size, layout.align())
+#[inline]
+fn resize(
+    block: *mut u8,
+    layout: Layout,
+    new_size: usize,
+    realloc: impl FnOnce() -> *mut u8,
+    grow_in_place: impl FnOnce() -> bool,
+) -> *mut u8 {
+    use crate::{jemalloc, meter, watch};
+
+    let old_class = jemalloc::size_class(layout.size(), layout.align());
+    let new_class = jemalloc::size_class(new_size, layout.align());
+    // A small block stays in place exactly if its size class stays.
+    if old_class.max(new_class) < LARGE && old_class != new_class {
+        return realloc();
+    }
+    meter::around_realloc(block, old_class, || {
+        if watch::is_near_before_move(old_class, new_class) {
+            if grow_in_place() {
+                return block;
+            }
+            watch::before_move(old_class, new_class);
+        }
+        realloc()
+    })
 }

@@ -16,6 +16,8 @@ use crate::event::{self, Found, Reading, Who, Whole};
 use crate::flight::{Carried, Record};
 use crate::jemalloc;
 use crate::meter::{self, Left, Place, Progress, Quiet};
+#[cfg(feature = "profiling")]
+use crate::profiles;
 use crate::rate::{Bucket, Rate};
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
@@ -23,6 +25,7 @@ use crate::slot::slot;
 use crate::timeline;
 use crate::totals::Hit;
 use crate::tree::Node;
+use crate::watch;
 
 /// What a call carries beside its figures.
 pub(crate) struct Open {
@@ -142,6 +145,8 @@ impl Open {
             is_call: false,
         };
         segment.add(slot(), hit);
+        #[cfg(feature = "profiling")]
+        profiles::segment_ended(segment, progress);
         self.stage.set(Some(segment.to));
         self.with_ticket(|ticket| {
             if level > ticket.peak {
@@ -167,6 +172,7 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     if callsite::anybody_listens() {
         frame.open_call.admit(site, now);
     }
+    watch::at_point(stage);
     record
 }
 
@@ -219,6 +225,7 @@ impl Left<'_> {
             open.set_ticket(ticket);
             finish(self, stage, outcome);
         }
+        watch::at_point(stage);
     }
 }
 
@@ -238,6 +245,8 @@ fn finish(left: Left<'_>, stage: &'static Stage, outcome: Outcome) {
     if stage.is_entry {
         whole.own = progress.segment.since(progress.nested);
         segment.add(slot(), whole);
+        #[cfg(feature = "profiling")]
+        profiles::segment_ended(segment, &progress);
     } else {
         open.end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
@@ -369,6 +378,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
         if let Some(record) = frame.record() {
             record.set_stage(segment.to);
         }
+        watch::at_point(segment.to);
         let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
         // A probe in a loop is passed over by the measure of its function's own rate.
         pending(point, stage.node.site.rate, |skipped| Found {

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::time::Duration;
 
-use crate::process::Process;
+use crate::process::{Limit, Process};
 use crate::report::Report;
 use crate::running::InFlight;
 use crate::status::Status;
 use crate::usage::{Unavailable, Usage};
+use crate::watch_mode::{Mode, WatchError};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {
@@ -85,6 +87,42 @@ pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage),
 /// Compiled out: says so.
 pub fn status() -> Status {
     Status::default()
+}
+
+/// Compiled out: watches nothing.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a watch does nothing until it is installed"]
+pub struct Watch(());
+
+impl Watch {
+    /// Compiled out: watches nothing.
+    pub fn new() -> Watch {
+        Watch(())
+    }
+
+    /// Compiled out: nothing is held against it.
+    pub fn limit(self, _limit: Limit) -> Watch {
+        self
+    }
+
+    /// Compiled out: there are no marks.
+    pub fn at(self, _marks: impl IntoIterator<Item = f64>) -> Watch {
+        self
+    }
+
+    /// Compiled out: there is no thread.
+    pub fn sample_every(self, _interval: Duration) -> Watch {
+        self
+    }
+
+    /// Compiled out: nothing is installed.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    pub fn install(self) -> Result<Mode, WatchError> {
+        Ok(Mode::Off)
+    }
 }
 
 /// Compiled out: runs `f`.

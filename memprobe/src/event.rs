@@ -8,14 +8,13 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
-use crate::clock;
-use crate::jemalloc;
 use crate::line::{Line, short};
 use crate::meter::Quiet;
 use crate::process::Heap;
 use crate::rate::Budget;
 use crate::system;
 use crate::units::{Scaled, Signed, Took};
+use crate::{clock, gauge, jemalloc};
 
 /// Refreshing jemalloc's figures takes nearly every lock of the allocator.
 static EPOCH: Budget = Budget::new();
@@ -117,7 +116,10 @@ impl Surroundings {
 
 /// jemalloc's figures, refreshed, if that keeps to the budget.
 pub(crate) fn heap_within_budget(now: Instant) -> Option<Heap> {
-    EPOCH.spend(clock::fine(now), || clock::fine(Instant::now()), jemalloc::heap).flatten()
+    let clock = || clock::fine(Instant::now());
+    let heap = EPOCH.spend(clock::fine(now), clock, jemalloc::heap).flatten()?;
+    gauge::saw(&heap);
+    Some(heap)
 }
 
 /// Writes the entry of a call; gives the RSS it showed.

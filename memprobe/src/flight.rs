@@ -41,6 +41,8 @@ pub(crate) struct Record {
     saved: Saved,
     /// What that work has done and the call does not count yet.
     pending: Mutex<Carried>,
+    /// What nested calls that run share with this one, as [`each_own`] adds it up.
+    nested: AtomicI64,
 }
 
 /// What work elsewhere has done for a call.
@@ -159,6 +161,7 @@ impl Record {
             carries: AtomicBool::new(false),
             saved: Saved::new(),
             pending: Mutex::new(Carried::NOTHING),
+            nested: AtomicI64::new(0),
         }
     }
 
@@ -401,4 +404,29 @@ impl Seen {
 /// The calls that run now. Allocates nothing and takes no lock.
 pub(crate) fn running() -> impl Iterator<Item = Seen> {
     CHUNKS.iter().flatten().filter_map(Record::look)
+}
+
+/// Gives `look` each call that runs now, and what it holds without nested calls that run as
+/// well. Allocates nothing, and takes no lock that anybody holds while he allocates.
+pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
+    static ADDING_UP: AtomicBool = AtomicBool::new(false);
+    // In a forked child he who adds up may not be there any more.
+    for _ in 0..1000 {
+        if !ADDING_UP.swap(true, Acquire) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    for record in CHUNKS.iter().flatten() {
+        record.nested.store(0, Relaxed);
+    }
+    for call in running() {
+        if let Some(caller) = call.caller {
+            caller.nested.fetch_add(call.shared, Relaxed);
+        }
+    }
+    for call in running() {
+        look(&call, call.held.wrapping_sub(call.record.nested.load(Relaxed)));
+    }
+    ADDING_UP.store(false, Release);
 }

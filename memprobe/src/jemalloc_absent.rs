@@ -36,10 +36,52 @@ impl Peak {
     pub fn reset(&self) {}
 }
 
+pub(crate) type Callback = extern "C" fn(bool, u64, u64);
+
+pub(crate) fn call_back(_callback: Callback, _interval: u64) -> bool {
+    false
+}
+
+pub(crate) fn active() -> Option<u64> {
+    None
+}
+
+#[cfg(feature = "profiling")]
+pub(crate) fn is_profiling() -> bool {
+    false
+}
+
+#[cfg(feature = "profiling")]
+pub(crate) fn write_profile(_file: &std::ffi::CStr) -> bool {
+    false
+}
+
+#[cfg(feature = "profiling")]
+pub(crate) fn free_space(_directory: &std::ffi::CStr) -> Option<u64> {
+    None
+}
+
+pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 pub(crate) fn heap() -> Option<Heap> {
     None
 }
 
 pub(crate) fn version() -> Option<&'static str> {
     None
+}
+
+#[cfg(feature = "jemalloc")]
+pub(crate) fn size_class(size: usize, _align: usize) -> usize {
+    size
+}
+
+/// # Safety
+///
+/// None is needed here.
+#[cfg(feature = "jemalloc")]
+pub(crate) unsafe fn grow_in_place(_block: *mut u8, _align: usize, _new_size: usize) -> bool {
+    false
 }

@@ -60,7 +60,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `warning` |
+//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `warning`; `watch` for the events of a [`Watch`] |
 //! | `function` | path of the function, or the name given to it |
 //! | `from`, `label` | where the segment begins and ends |
 //! | *your own* | those of `probe!("label", rows = n)` |
@@ -109,6 +109,19 @@
 //! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
 //! bytes a second. A figure that cannot be had has no key.
 //!
+//! # Before the kill
+//!
+//! A process that goes over its limit is killed without a word. [`Watch`] says who took the
+//! memory before that happens: one line on stderr, from inside the allocator, before the
+//! program touches what it has just asked for.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), memprobe::WatchError> {
+//! memprobe::Watch::new().install()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Libraries and applications
 //!
 //! A library depends on memprobe with `default-features = false`: the attribute then returns
@@ -130,6 +143,8 @@
 //! - `serde`: [`Report`] and [`Process`] as `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
+//! - `profiling`: `Profiles`, jemalloc's heap profiles at a mark of the watch or where a
+//!   segment passes a bound.
 //!
 //! # What it cannot see
 //!
@@ -160,6 +175,7 @@ mod text;
 mod units;
 mod usage;
 mod verdict;
+mod watch_mode;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
@@ -186,7 +202,11 @@ mod follow;
 #[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
+mod gauge;
+#[cfg(feature = "enabled")]
 mod histogram;
+#[cfg(feature = "enabled")]
+mod holders;
 #[cfg(feature = "html")]
 mod html;
 #[cfg(feature = "enabled")]
@@ -201,11 +221,15 @@ mod line;
 #[cfg(feature = "enabled")]
 mod list;
 #[cfg(feature = "enabled")]
+mod marks;
+#[cfg(feature = "enabled")]
 mod measure;
 #[cfg(feature = "enabled")]
 mod meter;
 #[cfg(feature = "enabled")]
 mod on_exit;
+#[cfg(feature = "profiling")]
+mod profiles;
 #[cfg(feature = "enabled")]
 mod rate;
 #[cfg(feature = "enabled")]
@@ -226,6 +250,12 @@ mod timeline;
 mod totals;
 #[cfg(feature = "enabled")]
 mod tree;
+#[cfg(feature = "enabled")]
+mod watch;
+#[cfg(feature = "enabled")]
+mod watch_event;
+#[cfg(feature = "enabled")]
+mod watch_line;
 
 #[cfg(not(feature = "enabled"))]
 mod disabled;
@@ -238,6 +268,8 @@ pub mod __private;
 pub use allocator::Allocator;
 pub use distribution::Distribution;
 pub use process::{Heap, Limit, LimitSource, Process};
+#[cfg(feature = "profiling")]
+pub use profiles::Profiles;
 pub use report::{
     Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
 };
@@ -247,10 +279,11 @@ pub use status::{Events, GlobalAllocator, Reading, Status};
 pub use usage::__assert_peak;
 pub use usage::{Unavailable, Usage};
 pub use verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
+pub use watch_mode::{Mode, WatchError};
 
 #[cfg(not(feature = "enabled"))]
 pub use disabled::{
-    ReportOnExit, carry, carry_future, in_flight, measure, measure_future, process, report,
+    ReportOnExit, Watch, carry, carry_future, in_flight, measure, measure_future, process, report,
     report_on_exit, reset, scope, scope_future, status,
 };
 #[cfg(feature = "enabled")]
@@ -263,6 +296,7 @@ pub use {
     scope::{scope, scope_future},
     status::status,
     system::process,
+    watch::Watch,
 };
 
 /// Reads what each call of a function allocates, frees, keeps and peaks at.

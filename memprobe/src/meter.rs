@@ -13,6 +13,7 @@ use crate::bytes::Bytes;
 use crate::call::{self, Open};
 use crate::flight::Record;
 use crate::jemalloc::{Counters, Peak};
+use crate::segment::Stage;
 
 struct Thread {
     counters: Cell<Option<Counters>>,
@@ -27,6 +28,11 @@ struct Thread {
     quiet: Cell<bool>,
     /// A `realloc` came through memprobe's allocator while memprobe was at work.
     realloc_seen: Cell<bool>,
+    /// The raw counters at the last callback of the allocator.
+    called_back: Cell<Bytes>,
+    /// Size of the block that a `realloc` in progress replaces: counted still, and gone when it
+    /// is done.
+    replaced: Cell<u64>,
 }
 
 thread_local! {
@@ -39,6 +45,8 @@ thread_local! {
             innermost: Cell::new(ptr::null()),
             quiet: Cell::new(false),
             realloc_seen: Cell::new(false),
+            called_back: Cell::new(Bytes::ZERO),
+            replaced: Cell::new(0),
         }
     };
 }
@@ -135,6 +143,16 @@ impl Thread {
             highest = highest.max(self.logical(base).net() + above as i64);
         }
         frame.raise_own(highest);
+    }
+
+    /// Shows what all open calls hold at these logical counters.
+    fn show(&self, now: Bytes) {
+        find(self, self.innermost(), |frame| -> Option<()> {
+            if let Some(record) = frame.record.get() {
+                record.show_shared(now.since(frame.call.get()).net());
+            }
+            None
+        });
     }
 
     #[inline]
@@ -545,7 +563,7 @@ pub(crate) fn find_frame<T>(look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
 fn find<'a, T>(
     thread: &'a Thread,
     mut at: Option<&'a Frame>,
-    look: impl Fn(&Frame) -> Option<T>,
+    mut look: impl FnMut(&Frame) -> Option<T>,
 ) -> Option<T> {
     while let Some(frame) = at {
         if let found @ Some(_) = look(frame) {
@@ -558,11 +576,47 @@ fn find<'a, T>(
 
 /// Shows other threads what all open calls of this one hold.
 pub(crate) fn show_held() {
-    let now = thread().fold();
-    find_frame(|frame| -> Option<()> {
-        if let Some(record) = frame.record.get() {
-            record.show_shared(now.since(frame.call.get()).net());
-        }
+    let thread = thread();
+    thread.show(thread.fold());
+}
+
+/// The same before a `realloc`. Folds nothing: the peak slot is in use by it.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn show_held_unfolded() {
+    let thread = thread();
+    // What memprobe spends is taken off when it is done.
+    if let Some(counters) = thread.counters.get().filter(|_| !thread.quiet.get()) {
+        thread.show(thread.logical(counters.read()));
+    }
+}
+
+/// The same in a callback of the allocator, which gives the raw counters. Gives those that it
+/// had given to this thread the last time.
+pub(crate) fn show_held_at(raw: Bytes) -> Bytes {
+    let thread = thread();
+    if !thread.quiet.get() {
+        let replaced = Bytes { allocated: 0, freed: thread.replaced.get() };
+        thread.show(thread.logical(raw).plus(replaced));
+    }
+    thread.called_back.replace(raw)
+}
+
+/// Whether this thread holds so many bytes more than when this was last true.
+pub(crate) fn has_grown_by(bytes: u64) -> bool {
+    let thread = thread();
+    let raw = thread.raw();
+    let grown = raw.net().wrapping_sub(thread.called_back.get().net());
+    if grown < 0 || grown >= bytes as i64 {
+        thread.called_back.set(raw);
+    }
+    grown >= bytes as i64
+}
+
+/// Looks at where the open calls of this thread are, the innermost first.
+pub(crate) fn each_open(mut look: impl FnMut(&'static Stage)) {
+    let thread = thread();
+    find(thread, thread.innermost(), |frame| -> Option<()> {
+        look(frame.record.get()?.stage()?);
         None
     });
 }
@@ -580,7 +634,11 @@ pub(crate) fn is_realloc_seen() -> bool {
 /// takes off the old one, also where the block does not move and both never live at once.
 #[cfg(feature = "jemalloc")]
 #[inline]
-pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) -> *mut u8 {
+pub(crate) fn around_realloc(
+    old: *mut u8,
+    old_size: usize,
+    realloc: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
     let thread = thread();
     if thread.quiet.get() {
         thread.realloc_seen.set(true);
@@ -588,7 +646,9 @@ pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) ->
     }
     let Some(frame) = thread.innermost() else { return realloc() };
     let before = thread.fold();
+    thread.replaced.set(old_size as u64);
     let new = realloc();
+    thread.replaced.set(0);
     if new.is_null() {
         return new;
     }

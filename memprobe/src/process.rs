@@ -74,6 +74,13 @@ pub struct Limit {
     pub source: LimitSource,
 }
 
+impl Limit {
+    /// A limit that the program knows of.
+    pub fn of_bytes(bytes: u64) -> Limit {
+        Limit { bytes, source: LimitSource::Program }
+    }
+}
+
 /// Where a limit was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,6 +89,8 @@ pub enum LimitSource {
     Lambda,
     /// A cgroup's file, version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
     Cgroup(PathBuf),
+    /// The program gave it: [`Limit::of_bytes`].
+    Program,
 }
 
 impl fmt::Display for LimitSource {
@@ -89,6 +98,7 @@ impl fmt::Display for LimitSource {
         match self {
             LimitSource::Lambda => f.write_str("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
             LimitSource::Cgroup(file) => file.display().fmt(f),
+            LimitSource::Program => f.write_str("the program"),
         }
     }
 }

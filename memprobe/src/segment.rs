@@ -67,6 +67,12 @@ impl Stage {
         Stage { node, after, is_entry: false, segments: List::new() }
     }
 
+    /// What the calls have kept that started here and have ended, bytes.
+    pub fn kept(&self) -> i64 {
+        let calls = self.segments.iter().filter(|segment| segment.is_call());
+        calls.map(|segment| segment.totals.sums().bytes.net()).sum()
+    }
+
     /// The segment from here to `point`.
     #[inline]
     pub fn segment(&'static self, point: &'static Point) -> &'static Segment {
@@ -121,6 +127,17 @@ impl Segment {
         if hit.bytes != Bytes::ZERO {
             self.distributions.add(slot, hit.peak, hit.bytes.allocated);
         }
+    }
+
+    /// Whether this stands for whole calls: for those with a probe, or it is all of a call.
+    pub fn is_call(&self) -> bool {
+        self.whole || (self.from.is_entry && self.from.node.site.ends_at(self.at))
+    }
+
+    /// Whether it is the first of those that stand for the whole calls of its node.
+    pub fn is_first_call(&self) -> bool {
+        let first = self.from.segments.iter().find(|segment| segment.is_call());
+        first.is_some_and(|first| ptr::eq(first, self))
     }
 
     /// Whether this is one of the segments that end at `point`.

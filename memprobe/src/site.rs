@@ -99,6 +99,11 @@ impl Site {
         &self.wholes[outcome as usize]
     }
 
+    /// Whether calls end at this point, or their last segments.
+    pub(crate) fn ends_at(&self, point: &Point) -> bool {
+        self.ends.iter().any(|end| std::ptr::eq(end, point))
+    }
+
     /// Whether calls, and not segments of them, end at this point.
     pub(crate) fn is_whole(&self, point: &Point) -> bool {
         let mut wholes = self.wholes.iter().chain([&self.late]);

@@ -7,9 +7,11 @@
 pub struct Readme;
 
 pub mod browser;
+pub mod cgroup;
 pub mod exact;
 pub mod output;
 pub mod record;
+pub mod watch_line;
 
 /// Lets other tasks run. tokio's own keeps a list, whose growth would rightly be in the
 /// figures of the function that awaits.

@@ -195,7 +195,9 @@ fn limit(process: &Process) -> Answer {
     answer.more.push(format!("now {}", Scaled(used)));
     answer.more.push(match &limit.source {
         LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
-        source @ LimitSource::Cgroup(_) => format!("the limit of {source}"),
+        source @ (LimitSource::Cgroup(_) | LimitSource::Program) => {
+            format!("the limit of {source}")
+        }
     });
     answer
 }

@@ -71,4 +71,11 @@ fn main() {
     println!("{:?}", report.verdicts());
     report.write_folded(std::io::stdout()).expect("stdout is open");
     print!("{}", memprobe::status());
+    let watch = memprobe::Watch::new()
+        .limit(memprobe::Limit::of_bytes(1 << 50))
+        .at([0.5, 1.0])
+        .sample_every(std::time::Duration::from_secs(60));
+    let mode: Result<memprobe::Mode, memprobe::WatchError> = watch.install();
+    println!("watch: {mode:?}");
+    assert!(mode.is_ok());
 }

@@ -27,6 +27,9 @@ fn compiled_out() {
     assert_eq!(works().len(), 1000);
     assert_eq!(memprobe::scope("scope", || works().len()), 1000);
     assert_eq!(memprobe::process(), memprobe::Process::default(), "absent, not 0");
+    for _ in 0..2 {
+        assert_eq!(memprobe::Watch::new().install(), Ok(memprobe::Mode::Off), "never an error");
+    }
     let report = memprobe::report();
     assert!(report.functions.is_empty());
     assert!(report.to_string().contains("compiled out"), "{report}");

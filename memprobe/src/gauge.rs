@@ -1,0 +1,147 @@
+//! How much memory the process is about to use, as cheaply as it can be known. Nothing here
+//! allocates.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::process::{Heap, Limit};
+use crate::system::{GroupUsage, Resident};
+use crate::{clock, jemalloc, system};
+
+/// Stands for a figure that cannot be had.
+const ABSENT: u64 = u64::MAX;
+
+/// Memory of this process that is not jemalloc's, as last seen: RSS less `resident`, and the
+/// same without files and shared memory.
+static OUTSIDE: AtomicU64 = AtomicU64::new(ABSENT);
+static PRIVATE_OUTSIDE: AtomicU64 = AtomicU64::new(0);
+/// jemalloc's own bookkeeping, as last seen.
+static METADATA: AtomicU64 = AtomicU64::new(0);
+
+/// Keeps what a refresh of jemalloc's figures has told.
+pub(crate) fn saw(heap: &Heap) {
+    let Some(Resident { rss, shared }) = system::resident() else { return };
+    METADATA.store(heap.metadata, Relaxed);
+    // Blocks that were never touched are in `resident` all the same: then RSS is less, and
+    // nothing can be told.
+    if let Some(outside) = rss.checked_sub(heap.resident) {
+        OUTSIDE.store(outside, Relaxed);
+        PRIVATE_OUTSIDE.store(outside.saturating_sub(shared), Relaxed);
+    }
+}
+
+/// Reads what an estimate needs.
+pub(crate) struct Gauge {
+    limit: u64,
+    /// Where a cgroup sets the limit. It does not count the process's files, which are cache:
+    /// then RSS is without what is shared, and the cgroup has shared memory.
+    group: Option<GroupUsage>,
+    /// What RSS had beside active bytes when it was last read, and what the cgroup had beside
+    /// RSS: freed pages that jemalloc keeps, C libraries; tmpfs, the kernel, other processes.
+    beside_active: AtomicU64,
+    beside_rss: AtomicU64,
+    /// When that was, by the coarse clock, and how much was active then.
+    rss_read_at: AtomicU64,
+    group_read_at: AtomicU64,
+    active_then: AtomicU64,
+}
+
+/// What the process is about to use, and what that was made of; bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Estimate {
+    pub bytes: u64,
+    /// Active bytes of jemalloc, untouched ones too.
+    pub active: Option<u64>,
+    pub rss: Option<u64>,
+    /// Usage of the cgroup less its page cache.
+    pub group: Option<u64>,
+    /// What the cgroup holds beside the process, if anything.
+    pub beside: Option<u64>,
+    /// What the process has outside jemalloc, as last seen.
+    pub outside: Option<u64>,
+}
+
+/// What is not in any figure yet, bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Coming {
+    /// About to be allocated.
+    pub allocated: u64,
+    /// About to be touched at once.
+    pub touched: u64,
+}
+
+/// RSS may have moved without any allocation after so many ns; or after the active bytes have
+/// moved by this part of the limit.
+const STALE: u64 = 10_000_000;
+const MOVED: u64 = 64;
+
+impl Gauge {
+    pub fn new(limit: &Limit) -> Gauge {
+        Gauge {
+            limit: limit.bytes,
+            group: GroupUsage::of(limit),
+            beside_active: AtomicU64::new(0),
+            beside_rss: AtomicU64::new(0),
+            rss_read_at: AtomicU64::new(0),
+            group_read_at: AtomicU64::new(0),
+            active_then: AtomicU64::new(0),
+        }
+    }
+
+    /// What the process might be about to use, by active bytes alone; more rather than less.
+    /// `None` where RSS must be read anew.
+    pub fn guess(&self) -> Option<u64> {
+        let active = jemalloc::active()?;
+        let moved = active.abs_diff(self.active_then.load(Relaxed));
+        let age = clock::coarse().saturating_sub(self.rss_read_at.load(Relaxed));
+        if moved > self.limit / MOVED || age > STALE {
+            return None;
+        }
+        let beside = self.beside_active.load(Relaxed) + self.beside_rss.load(Relaxed);
+        Some(active.saturating_add(beside))
+    }
+
+    /// How far a guess may be off between two readings.
+    pub fn margin(&self) -> u64 {
+        self.limit / (MOVED / 2)
+    }
+
+    /// Reads RSS, and the cgroup if that was long ago or `whole` is asked for.
+    pub fn read(&self, coming: &Coming, whole: bool) -> Estimate {
+        let now = clock::coarse();
+        let active = jemalloc::active();
+        let resident = system::resident();
+        let own = resident.map_or(0, |resident| match self.group {
+            Some(_) => resident.rss.saturating_sub(resident.shared),
+            None => resident.rss,
+        });
+        self.rss_read_at.store(now, Relaxed);
+        let mut group = None;
+        if whole || now.saturating_sub(self.group_read_at.load(Relaxed)) > STALE {
+            group = self.group.as_ref().and_then(GroupUsage::read);
+            let beside = group.map_or(0, |group| group.saturating_sub(own));
+            self.beside_rss.store(beside, Relaxed);
+            self.group_read_at.store(now, Relaxed);
+        }
+        let beside = self.beside_rss.load(Relaxed);
+        let outside = Some(OUTSIDE.load(Relaxed)).filter(|&outside| outside != ABSENT);
+        let rest = METADATA.load(Relaxed).saturating_add(match self.group {
+            Some(_) => PRIVATE_OUTSIDE.load(Relaxed),
+            None => outside.unwrap_or(0),
+        });
+        // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
+        let needed = active.map_or(own, |active| active.saturating_add(rest));
+        if let Some(active) = active {
+            self.beside_active.store(own.saturating_sub(active).max(rest), Relaxed);
+            self.active_then.store(active, Relaxed);
+        }
+        let bytes = needed.saturating_add(coming.allocated).max(own.saturating_add(coming.touched));
+        Estimate {
+            bytes: bytes.saturating_add(beside),
+            active,
+            rss: resident.map(|resident| resident.rss),
+            group,
+            beside: Some(beside).filter(|&beside| beside > 0),
+            outside,
+        }
+    }
+}

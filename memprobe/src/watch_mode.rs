@@ -1,0 +1,45 @@
+//! How a watch looks, and why it cannot be installed.
+
+use std::fmt;
+
+/// How an installed [`Watch`](crate::Watch) looks at the memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// From inside the allocator, right after an allocation and before the program touches it:
+    /// a call that never comes to its next point is named too.
+    Hook,
+    /// At entries, probes and exits: jemalloc 5.3.0 or another allocator cannot call back.
+    Points,
+    /// Not at all: there is no limit, `MEMPROBE_WATCH=off`, nothing to read on this platform,
+    /// or memprobe is compiled out.
+    #[default]
+    Off,
+}
+
+/// Why a [`Watch`](crate::Watch) was not installed: mistakes of the program, and never what
+/// the platform lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The marks are not one to eight numbers above 0 and up to 1.
+    Marks,
+    /// There is one already; it lives as long as the process.
+    Installed,
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WatchError::Marks => {
+                "the marks of a watch are one to eight parts of the limit, above 0 and up to 1, \
+                 as in `.at([0.80, 0.90, 0.95])`"
+            }
+            WatchError::Installed => {
+                "a watch was installed before: there is one, and it lives as long as the process"
+            }
+        })
+    }
+}
+
+impl std::error::Error for WatchError {}

@@ -1,0 +1,385 @@
+//! Programs that run into their memory limit, each in a way of its own: `tests/oom.rs` puts
+//! them into a cgroup and reads what they leave behind.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError};
+use std::time::Duration;
+
+use memprobe::{Limit, Mode, Watch, memprobe, probe};
+use memprobe_tests::yield_now;
+use tracing::{Event, Metadata, Subscriber, span};
+
+memprobe::global_allocator!();
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let scenario = arguments.next().unwrap_or_default();
+    let number = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let watch = match &*scenario {
+        "c_malloc" | "tmpfs" => Watch::new().sample_every(Duration::from_millis(2)),
+        "crossings" | "events" | "forked" => Watch::new().limit(Limit::of_bytes(64 << 20)),
+        _ => Watch::new(),
+    };
+    let mode = watch.install();
+    match &*scenario {
+        "mode" => return println!("{mode:?}"),
+        _ => assert_eq!(mode, Ok(Mode::Hook), "in a cgroup with a limit"),
+    }
+    match &*scenario {
+        "one_of_many" => run(one_of_many()),
+        "small_boxes" => small_boxes(),
+        "huge" => huge(),
+        "push" => push(number),
+        "no_probe" => no_probe(),
+        "no_point" => no_point(),
+        "blocking" => run(async { tokio::task::spawn_blocking(blocking).await.expect("killed") }),
+        "leaks" => (0..10_000).for_each(|_| leaks()),
+        "nested_leaks" => (0..10_000).for_each(|_| handler()),
+        "equal" => run(equal_calls()),
+        "not_annotated" => not_annotated(),
+        "c_malloc" => c_malloc(),
+        "tmpfs" => tmpfs(),
+        "last_label" => {
+            tracing_subscriber::fmt().with_ansi(false).init();
+            small_boxes();
+        }
+        "reservation" => reservation(),
+        "crossings" => crossings(number),
+        "events" => events(),
+        "forked" => forked(),
+        _ => panic!("no scenario {scenario:?}"),
+    }
+}
+
+fn run(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(future);
+}
+
+fn touched(bytes: usize) -> Vec<u8> {
+    black_box(vec![1; bytes])
+}
+
+/// One task of a hundred grows without bound; the others hold a little and churn.
+async fn one_of_many() {
+    let tasks: Vec<_> = (0..100)
+        .map(|index| if index == 37 { tokio::spawn(culprit()) } else { tokio::spawn(bystander()) })
+        .collect();
+    for task in tasks {
+        task.await.expect("killed first");
+    }
+}
+
+#[memprobe]
+async fn culprit() {
+    let mut held = vec![touched(8 * KIB)];
+    probe!("loaded");
+    loop {
+        held.push(touched(300 * KIB));
+        yield_now().await;
+    }
+}
+
+#[memprobe]
+async fn bystander() {
+    let held = touched(16 * KIB);
+    probe!("waiting");
+    loop {
+        drop(touched(held.len() + held.len() / 2));
+        yield_now().await;
+    }
+}
+
+#[memprobe]
+fn small_boxes() {
+    let mut boxes = Vec::new();
+    probe!("opened");
+    loop {
+        boxes.push(black_box(Box::new([1_u8; 200])));
+    }
+}
+
+#[memprobe]
+fn huge() {
+    probe!("sized");
+    touch(&mut black_box(Vec::with_capacity(400 * MIB)));
+}
+
+fn touch(block: &mut Vec<u8>) {
+    block.resize(block.capacity(), 1);
+}
+
+#[memprobe]
+fn push(capacity: usize) {
+    let mut list = Vec::<u64>::with_capacity(capacity);
+    probe!("opened");
+    loop {
+        list.push(black_box(list.len() as u64));
+    }
+}
+
+#[memprobe]
+fn no_probe() {
+    let mut held = Vec::new();
+    loop {
+        held.push(touched(10 * KIB));
+    }
+}
+
+/// One thread grows in a loop without points and stops below all marks; another crosses them.
+fn no_point() {
+    let grown = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| grows_and_stays(&grown));
+        grown.wait();
+        creeps();
+    });
+}
+
+#[memprobe]
+fn grows_and_stays(grown: &Barrier) {
+    let held: Vec<_> = (0..8 * 90).map(|_| touched(112 * KIB)).collect();
+    grown.wait();
+    loop {
+        std::thread::park();
+        black_box(&held);
+    }
+}
+
+#[memprobe]
+fn creeps() {
+    let mut held = Vec::new();
+    loop {
+        held.push(touched(10 * KIB));
+    }
+}
+
+#[memprobe]
+fn blocking() {
+    let mut held = Vec::new();
+    probe!("unpacking");
+    loop {
+        held.push(touched(10 * KIB));
+    }
+}
+
+#[memprobe]
+fn leaks() {
+    std::mem::forget(touched(40 * KIB));
+}
+
+#[memprobe]
+fn handler() {
+    let given_back = given();
+    cache_put(&given_back);
+}
+
+#[memprobe]
+fn given() -> Vec<u8> {
+    touched(100 * KIB)
+}
+
+#[memprobe]
+fn cache_put(page: &[u8]) {
+    std::mem::forget(touched(page.len() * 2 / 5));
+}
+
+/// A hundred calls of one function, none of them larger than the others.
+async fn equal_calls() {
+    let tasks: Vec<_> = (0..100).map(|_| tokio::spawn(equal())).collect();
+    for task in tasks {
+        task.await.expect("killed first");
+    }
+}
+
+#[memprobe]
+async fn equal() {
+    let mut held = vec![touched(8 * KIB)];
+    probe!("started");
+    loop {
+        held.push(touched(20 * KIB));
+        yield_now().await;
+    }
+}
+
+fn not_annotated() {
+    small_call();
+    let mut held = Vec::new();
+    loop {
+        held.push(touched(10 * KIB));
+    }
+}
+
+#[memprobe]
+fn small_call() {
+    drop(touched(10 * KIB));
+}
+
+#[memprobe]
+fn c_malloc() {
+    loop {
+        // SAFETY: a fresh block of that size.
+        unsafe {
+            let block = libc::malloc(MIB);
+            libc::memset(block, 1, MIB);
+            black_box(block);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[memprobe]
+fn tmpfs() {
+    // SAFETY: the name ends with NUL; the descriptor is new and nobody else's.
+    let file = unsafe { OwnedFd::from_raw_fd(libc::memfd_create(c"victim".as_ptr(), 0)) };
+    let mut file = File::from(file);
+    let page = touched(MIB);
+    loop {
+        file.write_all(&page).expect("killed first");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Larger than the limit, and never touched: nothing happens.
+#[memprobe]
+fn reservation() {
+    probe!("sized");
+    black_box(Vec::<u8>::with_capacity(400 * MIB));
+}
+
+/// Sixteen threads that cross the marks together, so many times, while a subscriber and a
+/// panic hook allocate and lock.
+fn crossings(cycles: usize) {
+    tracing::subscriber::set_global_default(Greedy).expect("the only subscriber");
+    std::panic::set_hook(Box::new(|panic| keep(panic.to_string())));
+    let barrier = Barrier::new(16);
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                for cycle in 0..cycles {
+                    barrier.wait();
+                    let held = crowded();
+                    barrier.wait();
+                    drop(held);
+                    if cycle % 16 == thread {
+                        assert!(std::panic::catch_unwind(panicking).is_err());
+                    }
+                }
+            });
+        }
+    });
+    println!("events: {}", WATCH_EVENTS.load(Ordering::Relaxed));
+}
+
+#[memprobe]
+fn crowded() -> Vec<Vec<u8>> {
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        // Not touched: only what jemalloc has given out counts, and it counts at once.
+        held.push(black_box(Vec::with_capacity(MIB)));
+    }
+    probe!("crowded");
+    held
+}
+
+#[memprobe]
+fn panicking() {
+    let _held = black_box(Vec::<u8>::with_capacity(MIB));
+    panic!("as meant");
+}
+
+static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static WATCH_EVENTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Allocates enough, with the lock held, that the watch is called back here.
+fn keep(text: String) {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(black_box(Vec::<u8>::with_capacity(300 * KIB)));
+    kept.push(text);
+    if kept.len() > 100 {
+        kept.clear();
+    }
+}
+
+/// A subscriber that locks, and allocates while it does.
+struct Greedy;
+
+impl Subscriber for Greedy {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target() == "memprobe::watch" {
+            WATCH_EVENTS.fetch_add(1, Ordering::Relaxed);
+        }
+        keep(format!("{event:?}"));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// Crosses a mark, comes to a point, and does it again once the mark is armed anew.
+fn events() {
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::WARN).init();
+    for _ in 0..2 {
+        outer();
+        // Too little to cross a mark; enough to be looked at.
+        drop(black_box(Vec::<u8>::with_capacity(MIB)));
+    }
+}
+
+#[memprobe]
+fn outer() {
+    probe!("outside");
+    inner();
+}
+
+#[memprobe]
+fn inner() {
+    probe!("inside");
+    let held = black_box(Vec::<u8>::with_capacity(54 * MIB));
+    probe!("grown");
+    drop(held);
+}
+
+/// A child process that grows, where its parent is small.
+fn forked() {
+    // SAFETY: this process has one thread.
+    match unsafe { libc::fork() } {
+        0 => {
+            let mut held = Vec::new();
+            for _ in 0..60 {
+                held.push(touched(MIB));
+            }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: writes one `c_int`.
+            let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!((waited, status), (child, 0));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A memory cgroup of a child's own, version 1 or 2: made beside what is there, and removed
+//! when it is dropped.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The group, with its limit.
+#[derive(Debug)]
+pub struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Makes a group with a limit on memory and, where the kernel counts it, on swap.
+    ///
+    /// # Errors
+    ///
+    /// Says why none can be made.
+    pub fn new(limit: u64) -> Result<Cgroup, String> {
+        let (version, ours, top) = memory_controller().ok_or("no memory cgroup is mounted")?;
+        let mut why = String::new();
+        // In version 2 a group with processes has no groups with limits in it: then beside it.
+        for parent in ours.ancestors().take_while(|parent| parent.starts_with(&top)) {
+            match Cgroup::make(parent, version, limit) {
+                Ok(group) => return Ok(group),
+                Err(error) => why = format!("{}: {error}", parent.display()),
+            }
+        }
+        Err(format!("no memory cgroup can be made in {why}"))
+    }
+
+    fn make(parent: &Path, version: Version, limit: u64) -> io::Result<Cgroup> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("memprobe-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        fs::create_dir(parent.join(&name))?;
+        let group = Cgroup(parent.join(name));
+        let (memory, swap, swap_limit) = match version {
+            Version::V1 => ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", limit),
+            Version::V2 => ("memory.max", "memory.swap.max", 0),
+        };
+        if !group.0.join(memory).exists() {
+            return Err(io::Error::other("it has no memory controller for groups in it"));
+        }
+        fs::write(group.0.join(memory), limit.to_string())?;
+        if group.0.join(swap).exists() {
+            fs::write(group.0.join(swap), swap_limit.to_string())?;
+        }
+        Ok(group)
+    }
+
+    /// Runs a program in the group, to its end.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be run, or is not done within a minute.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        // The shell goes into the group and becomes the program.
+        let child = Command::new("sh")
+            .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
+            .arg(self.0.join("cgroup.procs"))
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut running = Running(Some(child));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while running.is_running() {
+            assert!(
+                Instant::now() < deadline,
+                "{program} {arguments:?} neither ends nor is killed"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        running.0.take().expect("not waited for").wait_with_output().expect("its output")
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // A killed process takes a moment to leave.
+        for _ in 0..200 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        eprintln!("{} is left behind", self.0.display());
+    }
+}
+
+/// Killed if a test fails before it ends.
+struct Running(Option<Child>);
+
+impl Running {
+    fn is_running(&mut self) -> bool {
+        let child = self.0.as_mut().expect("not waited for");
+        child.try_wait().expect("a child of ours").is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Version {
+    V1,
+    V2,
+}
+
+/// The version that has the memory controller, the group of this process, and the top of its
+/// mount.
+fn memory_controller() -> Option<(Version, PathBuf, PathBuf)> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let path = |is_it: &dyn Fn(&str) -> bool| {
+        groups.lines().find_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            is_it(controllers).then(|| path.to_owned())
+        })
+    };
+    let (version, path) = match path(&|names| names.split(',').any(|name| name == "memory")) {
+        Some(path) => (Version::V1, path),
+        None => (Version::V2, path(&str::is_empty)?),
+    };
+    let (shows, at) = mounts.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let kind: Vec<&str> = kind.split(' ').collect();
+        let is_it = match version {
+            Version::V1 => {
+                kind[0] == "cgroup" && kind[2].split(',').any(|option| option == "memory")
+            }
+            Version::V2 => kind[0] == "cgroup2",
+        };
+        let place: Vec<&str> = place.split(' ').collect();
+        is_it.then(|| (PathBuf::from(place[3]), PathBuf::from(place[4])))
+    })?;
+    let inside = Path::new(&path).strip_prefix(shows).unwrap_or(Path::new("")).to_owned();
+    Some((version, at.join(inside), at))
+}
