@@ -24,7 +24,8 @@ fn main() {
     let number = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(0);
     let watch = match &*scenario {
         "c_malloc" | "tmpfs" => Watch::new().sample_every(Duration::from_millis(2)),
-        "crossings" | "events" | "forked" => Watch::new().limit(Limit::of_bytes(64 << 20)),
+        "crossings" | "forked" => Watch::new().limit(Limit::of_bytes(64 << 20)),
+        "events" => Watch::new().limit(Limit::of_bytes(64 << 20)).at([0.5]),
         _ => Watch::new(),
     };
     let mode = watch.install();
