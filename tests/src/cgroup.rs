@@ -62,6 +62,8 @@ impl Cgroup {
             .arg(self.0.join("cgroup.procs"))
             .arg(program)
             .args(arguments)
+            .env_remove("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+            .env_remove("MEMPROBE_WATCH")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
