@@ -86,6 +86,8 @@ async fn lambda(json: bool) -> Result<ExitCode, Error> {
     } else {
         log::json();
     }
+    // Says who took the memory before the Lambda is killed for it.
+    memprobe::Watch::new().install()?;
     let ended = lambda_runtime::run(service_fn(handler::thumbnail)).await;
     eprint!("{}", memprobe::report());
     if !is_local {
