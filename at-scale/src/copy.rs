@@ -1,0 +1,166 @@
+//! The two copies of a crate: as published, and with every function annotated.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::annotate::{Functions, annotate};
+use crate::crates::Crate;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What was done to one file of the annotated copy.
+pub struct Annotated {
+    /// From the root of the crate.
+    pub file: PathBuf,
+    pub functions: Functions,
+}
+
+pub struct Copies {
+    pub plain: PathBuf,
+    pub annotated: PathBuf,
+    pub files: Vec<Annotated>,
+    /// Files under `src` that are no Rust files by themselves, and why.
+    pub left: Vec<(PathBuf, String)>,
+}
+
+/// Makes both copies in `folder`.
+pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
+    let source = fetch(krate, &folder.join("fetch"))?;
+    let mut copies = Copies {
+        plain: folder.join("plain"),
+        annotated: folder.join("annotated"),
+        files: Vec::new(),
+        left: Vec::new(),
+    };
+    for file in files(&source)? {
+        let text = fs::read(source.join(&file))?;
+        if is_left_out(krate, &file) {
+            continue;
+        }
+        // Cargo has completed it since.
+        if file == Path::new("Cargo.lock") && copies.annotated.join(&file).exists() {
+            continue;
+        }
+        let (plain, annotated) = if file == Path::new("Cargo.toml") {
+            let text = String::from_utf8(text)?;
+            (manifest(krate, &text, false)?.into(), manifest(krate, &text, true)?.into())
+        } else {
+            let annotated = copies.annotate(krate, &file, &text);
+            (text, annotated)
+        };
+        write(&copies.plain.join(&file), &plain)?;
+        write(&copies.annotated.join(&file), &annotated)?;
+    }
+    Ok(copies)
+}
+
+impl Copies {
+    /// The text of a file in the annotated copy.
+    fn annotate(&mut self, krate: &Crate, file: &Path, text: &[u8]) -> Vec<u8> {
+        let source = std::str::from_utf8(text).ok();
+        let is_rust = file.starts_with("src") && file.extension().is_some_and(|end| end == "rs");
+        let Some(source) = source.filter(|_| is_rust) else { return text.to_vec() };
+        match annotate(source) {
+            Ok((mut text, functions)) => {
+                if krate.no_allocator.is_none() && file == Path::new("src/lib.rs") {
+                    text.push_str("::memprobe::global_allocator!();\n");
+                }
+                self.files.push(Annotated { file: file.to_owned(), functions });
+                text.into()
+            }
+            Err(error) => {
+                self.left.push((file.to_owned(), error.to_string()));
+                text.to_vec()
+            }
+        }
+    }
+}
+
+/// Lets cargo get the crate, and says where it put it.
+fn fetch(krate: &Crate, folder: &Path) -> Result<PathBuf> {
+    let mut manifest = DocumentMut::new();
+    manifest["package"]["name"] = value("fetch");
+    manifest["package"]["edition"] = value("2024");
+    manifest["workspace"] = Item::Table(Table::new());
+    manifest["dependencies"][krate.name]["version"] = value(format!("={}", krate.version));
+    manifest["dependencies"][krate.name]["default-features"] = value(false);
+    write(&folder.join("Cargo.toml"), manifest.to_string().as_bytes())?;
+    write(&folder.join("src/lib.rs"), b"")?;
+    let output = Command::new(crate::cargo())
+        .args(["metadata", "--format-version=1"])
+        .current_dir(folder)
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().into());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let package = metadata["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|package| package["name"] == krate.name && package["version"] == krate.version);
+    let manifest = package.and_then(|package| package["manifest_path"].as_str());
+    let manifest = Path::new(manifest.ok_or("cargo does not say where it put the crate")?);
+    Ok(manifest.parent().ok_or("a manifest without a folder")?.to_owned())
+}
+
+/// The manifest of a copy: a workspace of its own, without the targets that are left out,
+/// and with the dependency on memprobe if it is annotated.
+fn manifest(krate: &Crate, text: &str, annotated: bool) -> Result<String> {
+    let mut manifest: DocumentMut = text.parse()?;
+    manifest["workspace"] = Item::Table(Table::new());
+    for kind in ["test", "example", "bin", "bench"] {
+        if let Some(targets) = manifest.get_mut(kind).and_then(Item::as_array_of_tables_mut) {
+            targets.retain(|target| {
+                let name = target.get("name").and_then(Item::as_str);
+                !krate.without.iter().any(|(without, _)| name == Some(without))
+            });
+        }
+    }
+    if krate.patch {
+        manifest["patch"]["crates-io"][krate.name]["path"] = value(".");
+    }
+    if annotated {
+        manifest["dependencies"]["memprobe"]["path"] = value(crate::memprobe());
+    }
+    Ok(manifest.to_string())
+}
+
+fn is_left_out(krate: &Crate, file: &Path) -> bool {
+    let in_tests = file.starts_with("tests") || file.starts_with("examples");
+    let name = file.file_stem().and_then(|name| name.to_str());
+    in_tests && krate.without.iter().any(|(without, _)| name == Some(without))
+}
+
+/// Every file in `root`, by its path from there.
+fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.insert(entry.path().strip_prefix(root)?.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A file that is the same already keeps its time, so that cargo need not build it again.
+fn write(path: &Path, text: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    Ok(fs::write(path, text)?)
+}
