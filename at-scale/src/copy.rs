@@ -31,6 +31,8 @@ pub struct Copies {
 /// Makes both copies in `folder`.
 pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
     let source = fetch(krate, &folder.join("fetch"))?;
+    let published = fs::read_to_string(source.join("Cargo.toml"))?;
+    let published: DocumentMut = published.parse()?;
     let mut copies = Copies {
         plain: folder.join("plain"),
         annotated: folder.join("annotated"),
@@ -38,37 +40,49 @@ pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
         left: Vec::new(),
     };
     for file in files(&source)? {
-        let text = fs::read(source.join(&file))?;
         if is_left_out(krate, &file) {
             continue;
         }
-        // Cargo has completed it since.
         if file == Path::new("Cargo.lock") && copies.annotated.join(&file).exists() {
             continue;
         }
         let (plain, annotated) = if file == Path::new("Cargo.toml") {
-            let text = String::from_utf8(text)?;
-            (manifest(krate, &text, false)?.into(), manifest(krate, &text, true)?.into())
+            let [plain, annotated] =
+                [false, true].map(|annotated| manifest(krate, &published, annotated).into_bytes());
+            (plain, annotated)
         } else {
-            let annotated = copies.annotate(krate, &file, &text);
-            (text, annotated)
+            let plain = fs::read(source.join(&file))?;
+            let annotated = copies.annotated_text(&file, &plain, &at_root(krate, &published));
+            (plain, annotated)
         };
         write(&copies.plain.join(&file), &plain)?;
         write(&copies.annotated.join(&file), &annotated)?;
     }
+    copies.lock()?;
     Ok(copies)
 }
 
 impl Copies {
+    /// Chooses the versions of what both copies depend on, once: as the crate was published
+    /// with them, or the newest where those are too old for memprobe.
+    fn lock(&self) -> Result<()> {
+        let lock = self.annotated.join("Cargo.lock");
+        if fetch_dependencies(&self.annotated).is_err() {
+            fs::remove_file(&lock)?;
+            fetch_dependencies(&self.annotated)?;
+        }
+        write(&self.plain.join("Cargo.lock"), &fs::read(lock)?)
+    }
+
     /// The text of a file in the annotated copy.
-    fn annotate(&mut self, krate: &Crate, file: &Path, text: &[u8]) -> Vec<u8> {
+    fn annotated_text(&mut self, file: &Path, text: &[u8], at_root: &str) -> Vec<u8> {
         let source = std::str::from_utf8(text).ok();
         let is_rust = file.starts_with("src") && file.extension().is_some_and(|end| end == "rs");
         let Some(source) = source.filter(|_| is_rust) else { return text.to_vec() };
         match annotate(source) {
             Ok((mut text, functions)) => {
-                if krate.no_allocator.is_none() && file == Path::new("src/lib.rs") {
-                    text.push_str("::memprobe::global_allocator!();\n");
+                if file == Path::new("src/lib.rs") {
+                    text.push_str(at_root);
                 }
                 self.files.push(Annotated { file: file.to_owned(), functions });
                 text.into()
@@ -109,10 +123,18 @@ fn fetch(krate: &Crate, folder: &Path) -> Result<PathBuf> {
     Ok(manifest.parent().ok_or("a manifest without a folder")?.to_owned())
 }
 
+fn fetch_dependencies(root: &Path) -> Result<()> {
+    let output = Command::new(crate::cargo()).arg("fetch").current_dir(root).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().into())
+}
+
 /// The manifest of a copy: a workspace of its own, without the targets that are left out,
 /// and with the dependency on memprobe if it is annotated.
-fn manifest(krate: &Crate, text: &str, annotated: bool) -> Result<String> {
-    let mut manifest: DocumentMut = text.parse()?;
+fn manifest(krate: &Crate, published: &DocumentMut, annotated: bool) -> String {
+    let mut manifest = published.clone();
     manifest["workspace"] = Item::Table(Table::new());
     for kind in ["test", "example", "bin", "bench"] {
         if let Some(targets) = manifest.get_mut(kind).and_then(Item::as_array_of_tables_mut) {
@@ -128,7 +150,20 @@ fn manifest(krate: &Crate, text: &str, annotated: bool) -> Result<String> {
     if annotated {
         manifest["dependencies"]["memprobe"]["path"] = value(crate::memprobe());
     }
-    Ok(manifest.to_string())
+    manifest.to_string()
+}
+
+/// What the root of the annotated copy needs beside the attributes.
+fn at_root(krate: &Crate, published: &DocumentMut) -> String {
+    let mut text = String::new();
+    let edition = published.get("package").and_then(|package| package.get("edition"));
+    if edition.and_then(Item::as_str).is_none_or(|edition| edition == "2015") {
+        text.push_str("\nextern crate memprobe;");
+    }
+    if krate.no_allocator.is_none() {
+        text.push_str("\n::memprobe::global_allocator!();\n");
+    }
+    text
 }
 
 fn is_left_out(krate: &Crate, file: &Path) -> bool {

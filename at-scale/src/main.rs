@@ -131,7 +131,7 @@ fn target_folder() -> Result<PathBuf, Box<dyn Error>> {
 /// The lints of the compiler that are off unless asked for, as flags that ask for them.
 fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
     let output = Command::new("rustc").args(["-W", "help"]).output()?;
-    let flags: Vec<String> = String::from_utf8(output.stdout)?
+    let mut flags: Vec<String> = String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
@@ -144,6 +144,8 @@ fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
     if flags.is_empty() {
         return Err("`rustc -W help` names no lint".into());
     }
+    // Some of those are there on nightly compilers only.
+    flags.push("-Aunknown-lints".to_owned());
     Ok(flags)
 }
 
@@ -159,11 +161,6 @@ impl Bench {
         let folder = self.folder.join(format!("{}-{}", krate.name, krate.version));
         let copies = copy::make(krate, &folder)?;
         let plain = self.side(krate, &folder, "plain")?;
-        // What both copies depend on has the same versions in both.
-        let lock = folder.join("annotated/Cargo.lock");
-        if !lock.exists() {
-            fs::copy(folder.join("plain/Cargo.lock"), lock)?;
-        }
         let annotated = self.side(krate, &folder, "annotated")?;
         row.compare(&copies, plain, annotated);
         Ok(())

@@ -45,8 +45,12 @@ impl Row {
             self.differences.push(format!("does not compile: {}", errors(&annotated.build)));
         }
         self.compare_diagnostics(&plain.build, &annotated.build);
-        self.compare_diagnostics(&plain.clippy, &annotated.clippy);
-        self.compare_tests(&plain.tests, &annotated.tests);
+        if annotated.build.compiles {
+            self.compare_diagnostics(&plain.clippy, &annotated.clippy);
+        }
+        if annotated.build.compiles {
+            self.compare_tests(&plain.tests, &annotated.tests);
+        }
         self.plain = plain;
         self.annotated = annotated;
     }
@@ -60,7 +64,8 @@ impl Row {
             }
             let times = |build: &Build| build.diagnostics.get(diagnostic).copied().unwrap_or(0);
             let (without, with) = (times(plain), times(annotated));
-            if without != with {
+            // What does not compile has not said all that it would.
+            if without != with && (annotated.compiles || without == 0) {
                 let Diagnostic { target, place, code, text } = diagnostic;
                 self.differences.push(format!(
                     "{code} given {with} times instead of {without}: {target}, {place}: {text}"
@@ -123,7 +128,7 @@ pub fn print_table(rows: &[Row]) {
             functions.in_macros,
             pair(plain.build.warnings().to_string(), annotated.build.warnings().to_string()),
             pair(plain.tests.passed().to_string(), annotated.tests.passed().to_string()),
-            pair(seconds(&plain.tests), seconds(&annotated.tests)),
+            pair(format!("{:.1}", plain.tests.seconds), format!("{:.1}", annotated.tests.seconds)),
             if row.differences.is_empty() { "same" } else { "DIFFERENT" }
         );
     }
@@ -138,10 +143,6 @@ pub fn print_table(rows: &[Row]) {
     println!(
         "\nPairs are as published / annotated. Not annotated: `const fn`, and what stands in macros."
     );
-}
-
-fn seconds(tests: &Tests) -> String {
-    format!("{:.1}", tests.time.as_secs_f64())
 }
 
 /// `--list`
