@@ -1,18 +1,20 @@
 //! The expansions: what is put around the user's body, and nothing else.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Lifetime, PathArguments, ReturnType, Type, TypeParamBound};
+use syn::{
+    GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound, parse_quote,
+};
 
 use crate::args::Args;
-use crate::parse::Function;
+use crate::parse::{Function, group, is_expression};
 
 /// The only exit: a mistake gives its error beside the untouched item, so that nothing that
 /// uses the item errs as well.
 pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = syn::parse2::<Args>(args);
-    let function = syn::parse2::<Function>(item.clone());
+    let function = Function::parse(item.clone());
     let error = match (args, function) {
         (Ok(args), Ok(function)) => return annotate(&args, &function),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => error,
@@ -22,55 +24,58 @@ pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         }
     };
     let error = error.into_compile_error();
+    if is_expression(item.clone()) {
+        return quote!({ #error #item });
+    }
     quote!(#error #item)
 }
 
 fn annotate(args: &Args, function: &Function) -> TokenStream {
-    let site = site(args, function);
-    if let Some(asyncness) = &function.sig.asyncness {
-        return function.with_body(&asynchronous(args, function, &site, asyncness.span));
-    }
-    if let Some(body) = returned_future(args, function) {
-        return function.with_body(&quote!(#site #body));
-    }
-    function.with_body(&synchronous(args, function, &site))
+    let body = if function.sig.asyncness.is_some() {
+        asynchronous(args, function)
+    } else {
+        returned_future(args, function).unwrap_or_else(|| synchronous(args, function))
+    };
+    function.with_body(&body)
 }
 
-/// The static that describes the function and holds its totals.
-fn site(args: &Args, function: &Function) -> TokenStream {
+/// The static that describes the function and holds its totals, in a block of its own: the
+/// user's body cannot name it.
+fn site(args: &Args) -> TokenStream {
     let krate = args.krate();
     let level = args.level();
     let rate = args.rate();
     let name = args.name.as_ref().map(|name| quote!(name: #name,));
     let target = args.target.as_ref().map(|target| quote!(target: #target,));
-    let body = if function.sig.asyncness.is_some() { quote!(async) } else { quote!(sync) };
-    quote!(#krate::__private::site!(__MEMPROBE, #body, #level, #rate, #name #target);)
+    quote!(#krate::__private::site!(#level, #rate, #name #target))
 }
 
 /// ```text
 /// Input:  fn f(..) -> T { BODY }
 /// Output: fn f(..) -> T {
-///             static __MEMPROBE: Site = ..;
-///             let frame = pin!(Frame::new(&__MEMPROBE));
+///             let frame = pin!(Frame::new({ static SITE: Site = ..; &SITE }));
 ///             frame.as_ref().enter();
 ///             match () { () => { BODY } }
 ///         }
 /// ```
 /// The arm is a temporary scope in every edition: the exit comes after the temporaries of
 /// the tail are gone.
-fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStream {
+fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
-    let frame = Ident::new("frame", Span::mixed_site());
-    let block = function.block();
+    let site = site(args);
+    // Not a name that a constant of the user's may have: a pattern would mean that.
+    let frame = Ident::new("__memprobe_frame", Span::mixed_site());
+    let body = &function.body;
     // A closure's signature is deduced from `impl Fn…` only where the body is the tail.
-    let tail = if may_hide_impl(&function.sig.output) {
-        quote!(#[allow(unused_braces)] #block)
+    let tail = if may_hide_impl(function.sig.output.to_token_stream()) {
+        // Any attribute keeps `unused_braces` from speaking of the block. What this one allows
+        // cannot occur in a body.
+        quote!(#[allow(exported_private_dependencies)] #body)
     } else {
-        quote!(match () { () => #block })
+        scoped(body)
     };
     quote! {
-        #site
-        let #frame = ::core::pin::pin!(#krate::__private::Frame::new(&__MEMPROBE));
+        let #frame = ::core::pin::pin!(#krate::__private::Frame::new(#site));
         #frame.as_ref().enter();
         #tail
     }
@@ -79,66 +84,74 @@ fn synchronous(args: &Args, function: &Function, site: &TokenStream) -> TokenStr
 /// ```text
 /// Input:  async fn f(..) -> T { BODY }
 /// Output: async fn f(..) -> T {
-///             static __MEMPROBE: Site = ..;
-///             follow(&__MEMPROBE, async move {
-///                 if false { return hint::<T>(); }
-///                 match () { () => { BODY } }
-///             }).await
+///             return match () {
+///                 () => follow({ static SITE: Site = ..; &SITE }, async move {
+///                     if false { return hint::<T>(); }
+///                     match () { () => { BODY } }
+///                 }).await,
+///             }
 ///         }
 /// ```
 /// The hint pins the return type, so that `?` and coercions infer as in the plain function.
-fn asynchronous(args: &Args, function: &Function, site: &TokenStream, span: Span) -> TokenStream {
+/// The `return` keeps `clippy::implicit_return` from asking for one at our `await`.
+fn asynchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
-    let block = function.block();
-    let never =
-        matches!(&function.sig.output, ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)));
-    let hint = match &function.sig.output {
-        _ if never => Some(quote!(::core::convert::Infallible)),
-        ReturnType::Default => None,
-        ReturnType::Type(_, ty) if is_unit(ty) => None,
-        ReturnType::Type(_, ty) => {
-            let mut ty = (**ty).clone();
-            generalize(&mut ty);
-            Some(quote!(#ty))
-        }
+    let site = site(args);
+    let output = match &function.sig.output {
+        ReturnType::Default => &parse_quote!(()),
+        ReturnType::Type(_, ty) => &**ty,
     };
-    let hint = hint.map(|ty| quote!(if false { return #krate::__private::hint::<#ty>(); }));
-    let future = quote_spanned! {span=> async move };
+    let is_never = matches!(output, Type::Never(_));
+    let hint = match output {
+        Type::Never(_) => hint(&krate, &parse_quote!(::core::convert::Infallible)),
+        ty => hint(&krate, ty),
+    };
+    let body = scoped(&function.body);
+    let body = group(Delimiter::Brace, quote!(#hint #body), function.body.span());
+    let future = quote_spanned!(function.sig.asyncness.span()=> async move #body);
+    // A future that gives a future: meant here, as the type says.
+    let allow = may_be_future(output).then(|| quote!(#[allow(clippy::async_yields_async)]));
     let follow = quote! {
-        #krate::__private::follow(&__MEMPROBE, #future {
-            #hint
-            match () { () => #block }
-        }).await
+        match () { #allow () => #krate::__private::follow(#site, #future).await }
     };
-    if never {
-        return quote!(#site match #follow {});
-    }
-    quote!(#site #follow)
+    if is_never { quote!(match #follow {}) } else { quote!(return #follow) }
+}
+
+/// A statement that pins the type of the `async` block that it stands in.
+fn hint(krate: &Path, ty: &Type) -> TokenStream {
+    let mut ty = ty.clone();
+    generalize(&mut ty);
+    // For `()` there is nothing that a lint could call a needless value.
+    let value = (!is_unit(&ty)).then(|| quote!(#krate::__private::hint::<#ty>()));
+    quote!(if false { return #value; })
+}
+
+/// A block as an arm, which is a scope for temporaries. The `match` stands where the block
+/// ends, as if the user had written it: else lints of the tail would speak of the attribute.
+fn scoped(block: &Group) -> TokenStream {
+    quote_spanned!(block.span_close()=> match () { () => #block })
 }
 
 /// ```text
 /// Input:  fn f(..) -> impl Future { STATEMENTS async move { BODY } }
-/// Output: fn f(..) -> impl Future { STATEMENTS follow(&__MEMPROBE, async move { BODY }) }
+/// Output: fn f(..) -> impl Future { STATEMENTS follow(&SITE, async move { BODY }) }
 /// ```
 /// and the same inside `Box::pin(…)`, which is also what `#[async_trait]` writes. Any other
 /// tail is `None`: a plain function that builds a future.
 fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
-    let ReturnType::Type(_, output) = &function.sig.output else { return None };
-    let mut tokens: Vec<TokenTree> = function.body.clone().into_iter().collect();
-    let krate = args.krate();
-    let hint = future_output(output).filter(|ty| !is_unit(ty)).map(|mut ty| {
-        generalize(&mut ty);
-        quote!(if false { return #krate::__private::hint::<#ty>(); })
-    });
-    let follow = |future: &[TokenTree]| {
-        let (head, body) = future.split_at(future.len() - 1);
-        let body = &body[0];
-        let inner =
-            hint.as_ref().map_or(quote!(#body), |hint| quote!({ #hint match () { () => #body } }));
-        quote!(#krate::__private::follow(&__MEMPROBE, #(#head)* #inner))
+    let ReturnType::Type(..) = &function.sig.output else { return None };
+    let mut tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
+    let site = site(args);
+    // The call stands where the `async` block does, as if the user had written it.
+    let follow = |block: &[TokenTree]| {
+        let [first, .., last] = block else { return None };
+        let krate = args.krate_at(first.span());
+        let path = quote_spanned!(first.span()=> #krate::__private::follow);
+        let arguments = group(Delimiter::Parenthesis, quote!(#site, #(#block)*), last.span());
+        Some(quote!(#path #arguments))
     };
     if let Some(start) = async_block(&tokens).filter(|&start| starts_statement(&tokens, start)) {
-        let future = follow(&tokens[start..]);
+        let future = follow(&tokens[start..])?;
         tokens.truncate(start);
         return Some(quote!(#(#tokens)* #future));
     }
@@ -157,8 +170,7 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     if !starts_statement(&tokens, path) {
         return None;
     }
-    let mut pinned = Group::new(Delimiter::Parenthesis, follow(&argument));
-    pinned.set_span(call.span());
+    let pinned = group(Delimiter::Parenthesis, follow(&argument)?, call.span());
     tokens.pop();
     Some(quote!(#(#tokens)* #pinned))
 }
@@ -206,105 +218,83 @@ fn starts_statement(tokens: &[TokenTree], at: usize) -> bool {
         || matches!(&tokens[before], TokenTree::Punct(p) if p.as_char() == ';')
 }
 
-/// `T` of `impl Future<Output = T>`, also behind `Pin<Box<dyn …>>`.
-fn future_output(ty: &Type) -> Option<Type> {
-    let bounds = match ty {
-        Type::ImplTrait(ty) => &ty.bounds,
-        Type::TraitObject(ty) => &ty.bounds,
-        Type::Paren(ty) => return future_output(&ty.elem),
-        Type::Group(ty) => return future_output(&ty.elem),
-        Type::Path(path) => {
-            let last = path.path.segments.last()?;
-            let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
-            if last.ident != "Pin" && last.ident != "Box" {
-                return None;
-            }
-            return args.args.iter().find_map(|arg| match arg {
-                GenericArgument::Type(inner) => future_output(inner),
-                _ => None,
-            });
-        }
-        _ => return None,
-    };
-    bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let last = bound.path.segments.last()?;
-        let PathArguments::AngleBracketed(args) = &last.arguments else { return None };
-        args.args.iter().find_map(|arg| match arg {
-            GenericArgument::AssocType(output) if output.ident == "Output" => {
-                Some(output.ty.clone())
-            }
-            _ => None,
-        })
-    })
-}
-
 fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Whether `impl …` stands in the return type or a macro may put it there.
-fn may_hide_impl(output: &ReturnType) -> bool {
-    match output {
-        ReturnType::Default => false,
-        ReturnType::Type(_, ty) => {
-            let mut copy = (**ty).clone();
-            generalize(&mut copy)
+/// Types of values that are no futures.
+const COMMON: [&str; 20] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize", "String", "Option", "Result", "Vec",
+];
+
+/// Whether a value of this type may be a future: of common types it is known that it is not.
+fn may_be_future(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_some(),
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_none_or(|last| !COMMON.contains(&last.ident.to_string().as_str()))
         }
+        Type::Array(_) | Type::Never(_) | Type::Ptr(_) | Type::Tuple(_) => false,
+        _ => true,
     }
+}
+
+/// Whether `impl …` stands in a type, or a macro that may put it there.
+fn may_hide_impl(ty: TokenStream) -> bool {
+    let mut after_bang = false;
+    ty.into_iter().any(|token| match token {
+        TokenTree::Group(group) => after_bang || may_hide_impl(group.stream()),
+        TokenTree::Ident(word) => word == "impl",
+        TokenTree::Punct(punct) => {
+            after_bang = punct.as_char() == '!';
+            false
+        }
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// Turns a return type into one that can be written inside the body: `impl …` and macros
 /// become `_`, named lifetimes `'_` (else `clippy::needless_lifetimes` falls silent).
-/// Says whether there was an `impl …` or a macro.
-fn generalize(ty: &mut Type) -> bool {
+fn generalize(ty: &mut Type) {
     let anonymous = |lifetime: &mut Lifetime| {
         if lifetime.ident != "static" {
             lifetime.ident = Ident::new("_", lifetime.span());
         }
     };
     match ty {
-        Type::ImplTrait(_) | Type::Macro(_) => {
-            *ty = Type::Verbatim(quote_spanned!(ty.span()=> _));
-            true
-        }
         Type::Reference(reference) => {
-            if let Some(lifetime) = &mut reference.lifetime {
-                anonymous(lifetime);
-            }
-            generalize(&mut reference.elem)
+            reference.lifetime.iter_mut().for_each(anonymous);
+            generalize(&mut reference.elem);
         }
         Type::Path(path) => {
-            let mut found = false;
             for segment in &mut path.path.segments {
                 // `Fn(&'a T)` would mean something else with an elided lifetime.
                 let PathArguments::AngleBracketed(args) = &mut segment.arguments else { continue };
                 for arg in &mut args.args {
                     match arg {
                         GenericArgument::Lifetime(lifetime) => anonymous(lifetime),
-                        GenericArgument::Type(inner) => found |= generalize(inner),
+                        GenericArgument::Type(inner) => generalize(inner),
                         _ => {}
                     }
                 }
             }
-            found
         }
+        Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(generalize),
+        Type::Array(array) => generalize(&mut array.elem),
+        Type::Slice(slice) => generalize(&mut slice.elem),
+        Type::Paren(paren) => generalize(&mut paren.elem),
+        Type::Group(group) => generalize(&mut group.elem),
+        Type::Ptr(pointer) => generalize(&mut pointer.elem),
+        _ if may_hide_impl(ty.to_token_stream()) => *ty = parse_quote!(_),
         Type::TraitObject(object) => {
             for bound in &mut object.bounds {
                 if let TypeParamBound::Lifetime(lifetime) = bound {
                     anonymous(lifetime);
                 }
             }
-            false
         }
-        Type::Tuple(tuple) => {
-            tuple.elems.iter_mut().fold(false, |found, elem| generalize(elem) | found)
-        }
-        Type::Array(array) => generalize(&mut array.elem),
-        Type::Slice(slice) => generalize(&mut slice.elem),
-        Type::Paren(paren) => generalize(&mut paren.elem),
-        Type::Group(group) => generalize(&mut group.elem),
-        Type::Ptr(pointer) => generalize(&mut pointer.elem),
-        _ => false,
+        _ => {}
     }
 }

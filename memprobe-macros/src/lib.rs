@@ -8,6 +8,8 @@ mod args;
 #[cfg(feature = "enabled")]
 mod expand;
 #[cfg(feature = "enabled")]
+mod list;
+#[cfg(feature = "enabled")]
 mod parse;
 #[cfg(feature = "enabled")]
 mod probe;

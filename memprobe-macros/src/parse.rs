@@ -1,69 +1,130 @@
-//! A function with its header parsed and its body left alone: a half-written body must give
-//! only rustc's own errors, and an editor must see the user's tokens.
+//! A function with its header parsed and all its tokens left as they are: a half-written body
+//! must give only rustc's own errors, and an editor must see what the user wrote.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::parse::{Parse, ParseStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
 use syn::token::{Brace, Default as DefaultToken};
-use syn::{Attribute, Error, Result, Signature, Token, Visibility, braced};
+use syn::{Abi, Attribute, Error, Expr, Ident, Path, Result, Signature, Token, Visibility};
 
 pub struct Function {
-    pub attrs: Vec<Attribute>,
-    pub vis: Visibility,
-    pub defaultness: Option<DefaultToken>,
+    /// What stands before the body.
+    head: Vec<TokenTree>,
+    /// What the head says.
     pub sig: Signature,
-    pub brace: Brace,
-    pub inner_attrs: Vec<Attribute>,
-    pub body: TokenStream,
+    inner_attrs: TokenStream,
+    /// The body in the user's own braces: they carry the edition that decides when temporaries
+    /// of the tail are dropped.
+    pub body: Group,
 }
 
-impl Parse for Function {
-    fn parse(input: ParseStream) -> Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
-        let vis: Visibility = input.parse()?;
-        if let Some((what, span)) = other_item(input) {
-            let message = format!("`#[memprobe]` belongs on a function, not on {what}");
-            return Err(Error::new(span, message));
-        }
-        let defaultness = input.parse()?;
-        let sig: Signature = input.parse()?;
-        if let Some(constness) = &sig.constness {
-            return Err(Error::new(
-                constness.span,
-                "`#[memprobe]` cannot be applied to a `const fn`: readings are taken at run time",
-            ));
-        }
-        if input.peek(Token![;]) {
-            return Err(
-                input.error("`#[memprobe]` needs a function body: put it on the implementation")
-            );
-        }
-        let content;
-        let brace = braced!(content in input);
-        Ok(Function {
-            attrs,
-            vis,
-            defaultness,
-            sig,
-            brace,
-            inner_attrs: content.call(Attribute::parse_inner)?,
-            body: content.parse()?,
-        })
+impl Function {
+    pub fn parse(item: TokenStream) -> Result<Self> {
+        let sig = header.parse2(item.clone())?;
+        let mut head = visible(item);
+        let Some(TokenTree::Group(body)) = head.pop() else {
+            return Err(Error::new_spanned(sig.fn_token, NO_BODY));
+        };
+        let (inner_attrs, body) = split_inner_attrs(body);
+        Ok(Function { head, sig, inner_attrs, body })
+    }
+
+    /// The function with another body between the user's own braces: with braces of ours the
+    /// item would count as macro-made and lose lints such as `dead_code`.
+    pub fn with_body(&self, statements: &TokenStream) -> TokenStream {
+        let mut tokens: TokenStream = self.head.iter().cloned().collect();
+        let inside = [self.inner_attrs.clone(), statements.clone()].into_iter().collect();
+        group(Delimiter::Brace, inside, self.body.span()).to_tokens(&mut tokens);
+        tokens
     }
 }
 
-/// Names what stands here when it is plainly another kind of item.
-fn other_item(input: ParseStream) -> Option<(&'static str, proc_macro2::Span)> {
+/// Tokens in delimiters that stand where the user wrote others.
+pub fn group(delimiter: Delimiter, tokens: TokenStream, span: Span) -> Group {
+    let mut group = Group::new(delimiter, tokens);
+    group.set_span(span);
+    group
+}
+
+/// The tokens, out of the invisible group in which a `macro_rules!` may hand them over.
+fn visible(tokens: TokenStream) -> Vec<TokenTree> {
+    let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    if let Some(TokenTree::Group(last)) = tokens.last() {
+        if last.delimiter() == Delimiter::None {
+            let inside = visible(last.stream());
+            tokens.pop();
+            tokens.extend(inside);
+        }
+    }
+    tokens
+}
+
+/// Takes `#![…]` off a body: they count for all of the function, and are not allowed inside
+/// of it.
+fn split_inner_attrs(body: Group) -> (TokenStream, Group) {
+    let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
+    let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == char);
+    let mut end = 0;
+    while is_punct(end, '#') && is_punct(end + 1, '!') {
+        end += 3;
+    }
+    if end == 0 {
+        return (TokenStream::new(), body);
+    }
+    let (attrs, rest) = tokens.split_at(end.min(tokens.len()));
+    let rest = rest.iter().cloned().collect();
+    (attrs.iter().cloned().collect(), group(Delimiter::Brace, rest, body.span()))
+}
+
+const NO_BODY: &str = "`#[memprobe]` needs a function with a body: put it on the implementation";
+
+const WRAP: &str = "for a block, a closure or a future there are `memprobe::scope` and \
+                    `memprobe::scope_future`";
+
+/// Whether this is an expression, on which rustc allows no attribute macro.
+pub fn is_expression(tokens: TokenStream) -> bool {
+    syn::parse2::<Expr>(tokens).is_ok_and(|expression| !matches!(expression, Expr::Macro(_)))
+}
+
+fn header(input: ParseStream) -> Result<Signature> {
+    input.call(Attribute::parse_outer)?;
+    input.parse::<Visibility>()?;
+    if let Some((what, span)) = other_item(input) {
+        let message = format!("`#[memprobe]` belongs on a function, not on {what}");
+        return Err(Error::new(span, message));
+    }
+    input.parse::<Option<DefaultToken>>()?;
+    let start = input.fork();
+    let sig: Signature = input.parse().map_err(|error| {
+        let is_no_item = start.peek(Token![let]) || start.parse().is_ok_and(is_expression);
+        let why = if is_no_item { WRAP.to_owned() } else { error.to_string() };
+        Error::new(error.span(), format!("`#[memprobe]` belongs on a function: {why}"))
+    })?;
+    if let Some(constness) = &sig.constness {
+        return Err(Error::new(
+            constness.span,
+            "`#[memprobe]` cannot be applied to a `const fn`: readings are taken at run time",
+        ));
+    }
+    if !input.peek(Brace) {
+        return Err(input.error(NO_BODY));
+    }
+    input.parse::<TokenStream>()?;
+    Ok(sig)
+}
+
+/// Names what stands here when it is plainly another kind of item, and where its keyword is.
+fn other_item(input: ParseStream) -> Option<(&'static str, Span)> {
     let ahead = input.fork();
-    let _ = ahead.parse::<Option<DefaultToken>>();
-    if ahead.peek(Token![unsafe]) && (ahead.peek2(Token![impl]) || ahead.peek2(Token![trait])) {
-        let _ = ahead.parse::<Token![unsafe]>();
+    while ahead.peek(Token![default]) || ahead.peek(Token![unsafe]) || ahead.peek(Token![auto]) {
+        ahead.parse::<TokenTree>().ok()?;
     }
+    let span = ahead.span();
     let what = if ahead.peek(Token![struct]) {
         "a struct"
     } else if ahead.peek(Token![enum]) {
         "an enum"
-    } else if ahead.peek(Token![union]) && ahead.peek2(syn::Ident) {
+    } else if ahead.peek(Token![union]) && ahead.peek2(Ident) {
         "a union"
     } else if ahead.peek(Token![impl]) {
         "an impl block: annotate the methods in it"
@@ -77,39 +138,16 @@ fn other_item(input: ParseStream) -> Option<(&'static str, proc_macro2::Span)> {
         "an import"
     } else if ahead.peek(Token![type]) {
         "a type alias"
-    } else if ahead.peek(Token![const])
-        && !(ahead.peek2(Token![fn])
-            || ahead.peek2(Token![async])
-            || ahead.peek2(Token![unsafe])
-            || ahead.peek2(Token![extern]))
-    {
+    } else if ahead.peek(Token![const]) && (ahead.peek2(Ident) || ahead.peek2(Token![_])) {
         "a constant"
     } else if ahead.peek(Token![extern]) && ahead.peek2(Token![crate]) {
         "an `extern crate`"
+    } else if ahead.parse::<Abi>().is_ok() && ahead.peek(Brace) {
+        "an `extern` block: its functions have no body"
+    } else if ahead.call(Path::parse_mod_style).is_ok() && ahead.peek(Token![!]) {
+        "a macro: annotate the functions that it makes"
     } else {
         return None;
     };
-    Some((what, ahead.span()))
-}
-
-impl Function {
-    /// The function with another body between the user's own braces: with braces of ours the
-    /// item would count as macro-made and lose lints such as `dead_code`.
-    pub fn with_body(&self, statements: &TokenStream) -> TokenStream {
-        let Function { attrs, vis, defaultness, sig, inner_attrs, .. } = self;
-        let mut block = TokenStream::new();
-        self.brace.surround(&mut block, |body| {
-            body.extend(quote!(#(#inner_attrs)*));
-            statements.to_tokens(body);
-        });
-        quote!(#(#attrs)* #vis #defaultness #sig #block)
-    }
-
-    /// The user's body between the user's own braces: they carry the edition that decides
-    /// when temporaries of the tail are dropped.
-    pub fn block(&self) -> TokenStream {
-        let mut block = TokenStream::new();
-        self.brace.surround(&mut block, |body| self.body.to_tokens(body));
-        block
-    }
+    Some((what, span))
 }

@@ -9,48 +9,68 @@ pub use crate::follow::follow;
 pub use crate::site::Site;
 pub use crate::{__fields as fields, __probe_point as probe_point, __site as site};
 
-pub use tracing::field::{debug, display};
+use tracing::Value;
 
 /// Pins the type of an `async` block; never called.
 pub fn hint<T>() -> T {
     unreachable!("stands in a branch that is never taken")
 }
 
-/// The path of `item`'s type.
-pub fn path_of_val<T: ?Sized>(item: &T) -> &'static str {
-    core::any::type_name_of_val(item)
+/// What a field of a probe takes as it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field as it is",
+    label = "write `?value` to show it by `Debug`, or `%value` by `Display`"
+)]
+pub trait Field: Value {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value> Field for T {}
+
+/// `field = value`.
+pub fn value<T: Field>(value: &T) -> &dyn Value {
+    value
 }
 
-/// `site!(NAME, sync|async, LEVEL, rate, [name: "…",] [target: "…"])`: the static of a
-/// function, with the callsites of its entry and its exit.
+/// The path of a type: of one in the function that is asked for.
+pub fn path<T>() -> &'static str {
+    core::any::type_name::<T>()
+}
+
+/// `site!(LEVEL, rate, [name: "…",] [target: "…"])`: the static of a function, with the
+/// callsites of its entry and its exit, in a block in which nothing of the user's stands.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    ($site:ident, $kind:ident, $level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {
-        static $site: $crate::__private::Site = {
-            fn here() -> &'static str {
-                $crate::__private::path_of_val(&here)
-            }
+    ($level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {{
+        static SITE: $crate::__private::Site = {
+            enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
             $crate::__callsite!(EXIT, $level, $crate::__target!($($target)?), $crate::__fields!(exit));
-            $crate::__private::Site::new($crate::__option!($($name)?), here, $rate, &ENTRY, &EXIT)
+            // No `let`: a constant of the user's may have its name.
+            $crate::__private::Site::new(
+                $crate::__option!($($name)?),
+                $crate::__private::path::<Here>,
+                $rate,
+                &ENTRY,
+                &EXIT,
+            )
         };
-    };
+        &SITE
+    }};
 }
 
-/// `probe_point!(NAME, "label", ["field", …])`: the static of a probe.
+/// `probe_point!("label", ["field", …])`: the static of a probe.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __probe_point {
-    ($point:ident, $label:expr, [$($user:expr),*]) => {
-        static $point: $crate::__private::ProbePoint = {
-            fn here() -> &'static str {
-                $crate::__private::path_of_val(&here)
-            }
+    ($label:expr, [$($user:expr),*]) => {{
+        static POINT: $crate::__private::ProbePoint = {
+            enum Here {}
             $crate::__callsite!(PROBE, INFO, $crate::__target!(), $crate::__fields!(probe $($user),*));
-            $crate::__private::ProbePoint::new($label, here, &PROBE)
+            $crate::__private::ProbePoint::new($label, $crate::__private::path::<Here>, &PROBE)
         };
-    };
+        &POINT
+    }};
 }
 
 #[doc(hidden)]

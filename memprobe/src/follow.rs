@@ -1,6 +1,7 @@
 //! The future that brackets each poll of another: a call that may move between threads.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -59,6 +60,11 @@ struct Suspended {
     ticket: Option<Box<Ticket>>,
     progress: Progress,
 }
+
+// A call that a panic has left is over, and what it refers to are counters: a future is as
+// unwind-safe with it as without.
+impl UnwindSafe for Suspended {}
+impl RefUnwindSafe for Suspended {}
 
 /// A peak is never below 0, so this tells that there was no poll yet without a word more.
 const UNPOLLED: Progress = Progress { call_peak: -1, ..Progress::START };

@@ -1,0 +1,44 @@
+//! Temporaries of the tail are dropped in edition 2021 after the locals.
+//@ edition: 2021
+
+use std::cell::RefCell;
+
+pub struct Says(&'static str);
+
+impl Says {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        println!("drop {}", self.0);
+    }
+}
+
+#[memprobe::memprobe]
+pub fn order(_argument: Says) -> usize {
+    let _local = Says("local");
+    Says("temporary").len()
+}
+
+#[memprobe::memprobe]
+pub async fn async_order(argument: Says) -> usize {
+    let _used = &argument;
+    let _local = Says("local");
+    Says("temporary").len()
+}
+
+#[memprobe::memprobe]
+pub fn borrows() -> usize {
+    let c = RefCell::new(vec![1]);
+    let len = c.borrow().len();
+    len
+}
+
+fn main() {
+    println!("{}", order(Says("argument")));
+    println!("{}", pollster::block_on(async_order(Says("argument"))));
+    println!("{}", borrows());
+}

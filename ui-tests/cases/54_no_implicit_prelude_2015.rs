@@ -1,0 +1,23 @@
+//! `#![no_implicit_prelude]`, edition 2015.
+//@ unwrapped
+//@ edition: 2015
+
+#![no_implicit_prelude]
+
+extern crate memprobe;
+
+#[::memprobe::memprobe]
+pub fn f() -> u8 {
+    ::std::println!("f");
+    ::memprobe::probe!("here", x = "x", y = %"y", z = ?"z");
+    1
+}
+
+#[::memprobe::memprobe(name = "h", target = "t", level = "debug", rate = 0)]
+pub fn h() -> impl ::std::future::Future<Output = u8> {
+    ::std::future::ready(1)
+}
+
+fn main() {
+    ::std::println!("{}", f());
+}
