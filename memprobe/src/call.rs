@@ -11,16 +11,23 @@ use tracing::field::Value;
 
 use crate::bytes::Bytes;
 use crate::callsite::Callsite;
+use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
+use crate::flight::{Carried, Record};
 use crate::jemalloc;
 use crate::meter::{self, Progress, Quiet};
-use crate::rate::{Bucket, clock};
-use crate::site::{Outcome, Point, Segment, Site, Stage, path_of};
+use crate::rate::Bucket;
+use crate::segment::{Point, Segment, Stage};
+use crate::site::{Outcome, Site, path_of};
+use crate::slot::slot;
+use crate::timeline;
 use crate::totals::Hit;
+use crate::tree::Node;
 
 /// What a call carries beside its figures.
 pub(crate) struct Open {
-    stage: Cell<&'static Stage>,
+    /// `None` in a frame that is no call of a function.
+    stage: Cell<Option<&'static Stage>>,
     ticket: Cell<Option<Box<Ticket>>>,
 }
 
@@ -35,36 +42,52 @@ pub(crate) struct Ticket {
     peak_segment: Option<&'static Segment>,
 }
 
+impl Ticket {
+    /// For work elsewhere, whose events are those of the call.
+    pub fn carried(&self) -> Ticket {
+        Ticket { last_rss: None, peak: 0, peak_segment: None, cold: false, ..*self }
+    }
+}
+
 impl Open {
-    pub fn new(stage: &'static Stage, ticket: Option<Box<Ticket>>) -> Open {
-        Open { stage: Cell::new(stage), ticket: Cell::new(ticket) }
+    /// Of a call that has not begun, or of no call.
+    pub const fn new() -> Open {
+        Open { stage: Cell::new(None), ticket: Cell::new(None) }
     }
 
-    pub fn stage(&self) -> &'static Stage {
-        self.stage.get()
+    /// Goes on with a call.
+    pub fn resume(&self, stage: Option<&'static Stage>, ticket: Option<Box<Ticket>>) {
+        self.stage.set(stage);
+        self.ticket.set(ticket);
     }
 
     pub fn take_ticket(&self) -> Option<Box<Ticket>> {
         self.ticket.take()
     }
 
-    /// Counts a call that starts, and writes its entry if it is admitted.
-    #[inline]
-    pub fn start(&self) {
-        let site = self.stage.get().site;
-        let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
-        if !jemalloc::is_global() {
-            event::warn_without_jemalloc();
-        }
-        if site.entry.is_wanted() || site.exit.is_wanted() {
-            self.admit(site, cold);
-        }
+    pub fn stage(&self) -> Option<&'static Stage> {
+        self.stage.get()
+    }
+
+    fn node(&self) -> Option<&'static Node> {
+        self.stage.get().map(|stage| stage.node)
+    }
+
+    fn call_id(&self) -> Option<u64> {
+        self.with_ticket(|ticket| ticket.who.call_id)
+    }
+
+    pub fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
+        let mut ticket = self.ticket.take()?;
+        let seen = look(&mut ticket);
+        self.ticket.set(Some(ticket));
+        Some(seen)
     }
 
     #[cold]
-    fn admit(&self, site: &'static Site, cold: bool) {
+    fn admit(&self, site: &'static Site, now: u64, cold: bool) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
-        let Some(skipped) = site.bucket.take(clock(), site.rate) else { return };
+        let Some(skipped) = site.bucket.take(now, site.rate) else { return };
         let _quiet = Quiet::begin();
         let who = Who {
             function: site.name(),
@@ -77,59 +100,97 @@ impl Open {
         self.ticket.set(Some(Box::new(ticket)));
     }
 
-    fn call_id(&self) -> Option<u64> {
-        self.with_ticket(|ticket| ticket.who.call_id)
-    }
-
-    fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
-        let mut ticket = self.ticket.take()?;
-        let seen = look(&mut ticket);
-        self.ticket.set(Some(ticket));
-        Some(seen)
-    }
-
-    /// Ends the segment that `progress` is in, at `point`.
+    /// Counts a segment that has ended, and goes on behind it.
     #[inline]
-    fn end_segment(&self, point: &'static Point, progress: &Progress) -> &'static Segment {
-        let segment = point.segment(self.stage.get());
+    pub fn end_segment(&self, segment: &'static Segment, progress: &Progress) {
         let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
-        segment.totals.add(&Hit {
+        let hit = Hit {
             bytes: progress.segment,
             own: progress.segment.since(progress.nested),
             peak: progress.segment_peak.max(0) as u64,
-            level,
-        });
-        self.stage.set(segment.to);
+            mark: level,
+            is_call: false,
+        };
+        segment.add(slot(), &hit);
+        self.stage.set(Some(segment.to));
         self.with_ticket(|ticket| {
             if level > ticket.peak {
                 ticket.peak = level;
                 ticket.peak_segment = Some(segment);
             }
         });
-        segment
     }
+}
 
-    /// Counts a call that ends, and writes its exit if it was admitted.
-    #[inline]
-    pub fn finish(&self, progress: &Progress, outcome: Outcome) {
-        let site = self.stage.get().site;
-        let direct = ptr::eq(self.stage.get(), site.start());
-        let segment = self.end_segment(site.end(outcome), progress);
-        if !direct {
-            let call_peak = progress.call_peak.max(0) as u64;
-            site.whole(outcome).segment(site.start()).totals.add(&Hit {
-                bytes: progress.call,
-                own: Bytes::ZERO,
-                peak: call_peak,
-                level: call_peak,
-            });
-        }
-        if let Some(ticket) = self.ticket.take() {
-            write_exit(site, &ticket, segment, progress, outcome);
-            // Its memory is ours: it must not count as freed by the user.
-            let _quiet = Quiet::begin();
-            drop(ticket);
-        }
+/// Begins a call of `site` in a frame that was just entered, and writes its entry if it is
+/// admitted.
+#[inline]
+pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Record {
+    let caller = frame.find_caller(|caller| Some((caller.open_call.node()?, caller.record()?)));
+    let stage = site.start(caller.map(|(node, _)| node));
+    let now = clock::coarse();
+    let record = Record::take(stage, caller.map(|(_, record)| record), now);
+    frame.set_record(record);
+    site.crowd.enter(slot());
+    let open = &frame.open_call;
+    open.stage.set(Some(stage));
+    timeline::pass(now, || site.name(), stage.after);
+    let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
+    if !jemalloc::is_global() {
+        event::warn_without_jemalloc();
+    }
+    if site.entry.is_wanted() || site.exit.is_wanted() {
+        open.admit(site, now, cold);
+    }
+    record
+}
+
+/// Counts what work elsewhere did for the call of a frame that is about to be left.
+#[inline]
+pub(crate) fn close(frame: &meter::Frame) {
+    credit(frame, frame.record().and_then(Record::close_carried));
+}
+
+#[inline]
+fn credit(frame: &meter::Frame, carried: Option<Carried>) {
+    if let Some(Carried { bytes, level }) = carried {
+        frame.credit(bytes, level);
+    }
+}
+
+/// Counts a call that has ended, and writes its exit if it was admitted.
+#[inline]
+pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome) {
+    let open = &frame.open_call;
+    let Some(stage) = open.stage.get() else { return };
+    let start = stage.node.start();
+    let site = stage.node.site;
+    let segment = stage.segment(site.end(outcome));
+    let mut whole = Hit {
+        bytes: progress.call,
+        own: Bytes::ZERO,
+        peak: progress.call_peak.max(0) as u64,
+        mark: progress.self_peak.max(0) as u64,
+        is_call: true,
+    };
+    let slot = slot();
+    if ptr::eq(stage, start) {
+        whole.own = progress.segment.since(progress.nested);
+        segment.add(slot, &whole);
+    } else {
+        open.end_segment(segment, progress);
+        start.segment(site.whole(outcome)).add(slot, &whole);
+    }
+    site.set_first(&whole);
+    site.crowd.leave(slot);
+    if let Some(record) = frame.record() {
+        record.give();
+    }
+    if let Some(ticket) = open.ticket.take() {
+        write_exit(site, &ticket, segment, progress, outcome);
+        // Its memory is ours: it must not count as freed by the user.
+        let _quiet = Quiet::begin();
+        drop(ticket);
     }
 }
 
@@ -162,6 +223,7 @@ fn write_exit(
         freed: progress.call.freed,
         cold: ticket.cold,
     };
+    timeline::pass(clock::coarse(), || ticket.who.function, segment.label);
     let ends = (segment.from.after, segment.label);
     event::exit(site.exit, ticket.who, ends, reading(progress).as_ref(), &whole);
 }
@@ -171,19 +233,21 @@ fn write_exit(
 pin_project_lite::pin_project! {
     /// The call of a sync function, on its stack.
     pub struct Frame {
+        site: &'static Site,
         unwinding: Cell<bool>,
         #[pin]
-        frame: meter::Frame,
+        inner: meter::Frame,
     }
 
     impl PinnedDrop for Frame {
         fn drop(this: Pin<&mut Self>) {
             let this = this.as_ref().project_ref();
-            if let Some(progress) = this.frame.leave() {
+            close(&this.inner);
+            if let Some(progress) = this.inner.leave() {
                 // Also true in an ordinary call that a destructor makes during unwinding.
                 let panicked = panicking() && !this.unwinding.get();
                 let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
-                this.frame.open_call.finish(&progress, outcome);
+                finish(this.inner.get_ref(), &progress, outcome);
             }
         }
     }
@@ -193,17 +257,16 @@ impl Frame {
     /// A frame that is not entered yet.
     #[inline]
     pub fn new(site: &'static Site) -> Frame {
-        let frame = meter::Frame::new(Open::new(site.start(), None));
-        Frame { unwinding: Cell::new(false), frame }
+        Frame { site, unwinding: Cell::new(false), inner: meter::Frame::new(Open::new()) }
     }
 
     /// Starts the call; its end is the drop of the frame.
     #[inline]
     pub fn enter(self: Pin<&Frame>) {
         let this = self.project_ref();
-        if this.frame.enter(&Progress::START) {
+        if this.inner.enter(&Progress::START) {
             this.unwinding.set(panicking());
-            this.frame.get_ref().open_call.start();
+            begin(this.inner.get_ref(), this.site);
         }
     }
 }
@@ -255,24 +318,28 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     if meter::is_quiet() {
         return None;
     }
-    meter::innermost(|frame| match frame {
-        None => snapshot(point),
-        Some(frame) => {
-            let progress = frame.cut();
-            let call = &frame.open_call;
-            let segment = call.end_segment(&point.point, &progress);
-            let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
-            // A probe in a loop is passed over by the measure of its function's own rate.
-            pending(point, segment.from.site.rate, |skipped| Found {
-                function: who.function,
-                label: segment.label,
-                who: Some(who),
-                reading: reading(&progress),
-                from: Some(segment.from.after),
-                last_rss,
-                skipped,
-            })
+    meter::innermost(|frame| {
+        let call = frame.and_then(|frame| Some((frame, frame.open_call.stage.get()?)));
+        let Some((frame, stage)) = call else { return snapshot(point) };
+        credit(frame, frame.record().and_then(Record::take_carried));
+        let progress = frame.cut();
+        let segment = stage.segment(&point.point);
+        let call = &frame.open_call;
+        call.end_segment(segment, &progress);
+        if let Some(record) = frame.record() {
+            record.set_stage(segment.to);
         }
+        let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
+        // A probe in a loop is passed over by the measure of its function's own rate.
+        pending(point, stage.node.site.rate, |skipped| Found {
+            function: who.function,
+            label: segment.label,
+            who: Some(who),
+            reading: reading(&progress),
+            from: Some(stage.after),
+            last_rss,
+            skipped,
+        })
     })
 }
 
@@ -301,7 +368,7 @@ fn pending(
     if !point.callsite.is_wanted() {
         return None;
     }
-    let skipped = point.bucket.take(clock(), rate)?;
+    let skipped = point.bucket.take(clock::coarse(), rate)?;
     Some(Pending { callsite: point.callsite, found: found(skipped) })
 }
 
@@ -310,6 +377,7 @@ impl Pending {
     #[cold]
     pub fn write(&self, values: &[Option<&dyn Value>]) {
         let _quiet = Quiet::begin();
+        timeline::pass(clock::coarse(), || self.found.function, self.found.label);
         let rss = event::probe(self.callsite, &self.found, values);
         let ours = self.found.who.map(|who| who.call_id);
         meter::find_open(|open| {

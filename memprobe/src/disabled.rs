@@ -1,10 +1,13 @@
 //! The same public names with nothing behind them.
 
 use std::future::Future;
+use std::io::Write;
 
 use crate::process::Process;
 use crate::report::Report;
+use crate::running::InFlight;
 use crate::status::Status;
+use crate::usage::{Unavailable, Usage};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {
@@ -16,8 +19,69 @@ pub fn report() -> Report {
     Report::default()
 }
 
+/// Compiled out: there is nothing to report. Says so if `MEMPROBE_REPORT` asks for a report.
+pub fn report_on_exit() -> ReportOnExit {
+    ReportOnExit(())
+}
+
+/// Compiled out: reports nothing.
+#[derive(Debug)]
+#[must_use = "it reports when it is dropped; keep it to the end of `main`: \
+              `let _report = memprobe::report_on_exit();`"]
+pub struct ReportOnExit(());
+
+impl Drop for ReportOnExit {
+    fn drop(&mut self) {
+        let asked = std::env::var_os("MEMPROBE_REPORT").unwrap_or_default();
+        if !asked.is_empty() && asked != "off" {
+            let _ = writeln!(
+                std::io::stderr(),
+                "memprobe: MEMPROBE_REPORT={} asks for a report, and memprobe is compiled out: \
+                 build with its feature `enabled`",
+                std::path::Path::new(&asked).display()
+            );
+        }
+    }
+}
+
 /// Compiled out: there is nothing to reset.
 pub fn reset() {}
+
+/// Compiled out: the work as it is.
+#[inline]
+pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
+    work
+}
+
+/// Compiled out: the future as it is.
+#[inline]
+pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    future
+}
+
+/// Compiled out: no call is known.
+pub fn in_flight() -> Vec<InFlight> {
+    Vec::new()
+}
+
+/// Compiled out: there are no figures, and `work` is not run.
+///
+/// # Errors
+///
+/// Always.
+pub fn measure<T>(_work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
+
+/// Compiled out: there are no figures, and the future is dropped.
+///
+/// # Errors
+///
+/// Always.
+#[expect(clippy::unused_async)]
+pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage), Unavailable> {
+    Err(Unavailable::CompiledOut)
+}
 
 /// Compiled out: says so.
 pub fn status() -> Status {

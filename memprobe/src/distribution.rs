@@ -51,6 +51,19 @@ impl Distribution {
         }
     }
 
+    /// How many values there were.
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
+    /// The sum of the values, at most 12.5 % off.
+    pub(crate) fn sum(&self) -> u64 {
+        let values = self.counts.iter().enumerate();
+        let sums =
+            values.map(|(bucket, &count)| middle(bucket).min(self.most).saturating_mul(count));
+        sums.fold(0, u64::saturating_add)
+    }
+
     /// The value that `q` (0 to 1) of all values do not exceed, in bytes, at most 12.5 % off;
     /// `None` if there was no value.
     pub fn quantile(&self, q: f64) -> Option<u64> {
@@ -58,6 +71,9 @@ impl Distribution {
             return None;
         }
         let rank = ((q.clamp(0.0, 1.0) * self.total as f64).ceil() as u64).max(1);
+        if rank >= self.total {
+            return Some(self.most);
+        }
         let counted: u64 = self.counts.iter().sum();
         let mut seen = self.total.saturating_sub(counted);
         if seen >= rank {
@@ -69,7 +85,17 @@ impl Distribution {
                 return Some(middle(bucket).min(self.most));
             }
         }
-        self.counts.iter().rposition(|&count| count > 0).map(|_| self.most)
+        Some(self.most)
+    }
+}
+
+#[cfg(all(test, feature = "enabled"))]
+impl Distribution {
+    /// The same value many times.
+    pub(crate) fn of(value: u64, times: u64) -> Distribution {
+        let mut counts = Box::new([0; BUCKETS]);
+        counts[bucket(value)] = times;
+        Distribution { total: times, most: value, counts }
     }
 }
 

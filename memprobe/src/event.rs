@@ -8,11 +8,12 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
+use crate::clock;
 use crate::jemalloc;
 use crate::line::{Line, short};
 use crate::meter::Quiet;
 use crate::process::Heap;
-use crate::rate::{Budget, clock};
+use crate::rate::Budget;
 use crate::system;
 use crate::units::{Scaled, Signed, Took};
 
@@ -98,7 +99,7 @@ impl Surroundings {
             uptime_us: system::uptime_us(Instant::now()),
             rss: system::rss(),
             limit: system::limit(),
-            heap: EPOCH.spend(clock, jemalloc::heap).flatten(),
+            heap: heap_within_budget(),
         }
     }
 
@@ -111,6 +112,11 @@ impl Surroundings {
             figure(|h| h.metadata),
         ]
     }
+}
+
+/// jemalloc's figures, refreshed, if that keeps to the budget.
+pub(crate) fn heap_within_budget() -> Option<Heap> {
+    EPOCH.spend(clock::fine, jemalloc::heap).flatten()
 }
 
 /// Writes the entry of a call; gives the RSS it showed.
@@ -227,11 +233,7 @@ pub(crate) fn exit(
         }
         let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));
     }
-    line.rss(&around, None);
-    if let Some(highest) = rss_max {
-        let _ = write!(line, ", highest {}", Scaled(highest));
-        line.percent(highest, around.limit);
-    }
+    line.rss_and_highest(&around, rss_max);
     let heap = around.heap();
     let figure = |of: fn(&Reading) -> u64| reading.map(of);
     let (peak, allocated, freed) =

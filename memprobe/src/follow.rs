@@ -5,9 +5,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use crate::call::{Open, Ticket};
+use crate::call::{self, Open, Ticket};
+use crate::flight::Record;
 use crate::meter::{Frame, Progress};
-use crate::site::{Outcome, Site, Stage};
+use crate::site::{Outcome, Site};
 
 pin_project_lite::pin_project! {
     /// A future whose polls are read; its call starts at the first poll.
@@ -34,7 +35,7 @@ pin_project_lite::pin_project! {
 
 /// Starts no call yet: a future that is never polled is no call.
 pub fn follow<F: Future>(site: &'static Site, future: F) -> Follow<F> {
-    let call = Suspended { stage: Some(site.start()), ticket: None, progress: UNPOLLED };
+    let call = Suspended { state: State::Unpolled(site), ticket: None };
     Follow { call, future: Some(future) }
 }
 
@@ -52,13 +53,17 @@ impl<F: Future> Future for Follow<F> {
     }
 }
 
-/// A call between two polls. Ten words: a future with it is no larger than one under
-/// `tracing::instrument`.
+/// A call between two polls. Three words: the rest is in its record.
 struct Suspended {
-    /// `None` once the call is over.
-    stage: Option<&'static Stage>,
+    state: State,
     ticket: Option<Box<Ticket>>,
-    progress: Progress,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Unpolled(&'static Site),
+    Running(&'static Record),
+    Over,
 }
 
 // A call that a panic has left is over, and what it refers to are counters: a future is as
@@ -66,12 +71,9 @@ struct Suspended {
 impl UnwindSafe for Suspended {}
 impl RefUnwindSafe for Suspended {}
 
-/// A peak is never below 0, so this tells that there was no poll yet without a word more.
-const UNPOLLED: Progress = Progress { call_peak: -1, ..Progress::START };
-
 impl Suspended {
     fn is_running(&self) -> bool {
-        self.stage.is_some() && self.progress.call_peak >= 0
+        matches!(self.state, State::Running(_))
     }
 
     #[inline]
@@ -87,31 +89,33 @@ impl Suspended {
     /// Runs a part of the call on this thread; `part` says whether that was its end.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
-        let Some(stage) = self.stage else {
-            // Polled after its end: the future says what it thinks of that.
+        let frame = pin!(Frame::new(Open::new()));
+        let frame = frame.into_ref();
+        let progress = match self.state {
+            State::Unpolled(_) => Progress::START,
+            State::Running(record) => record.saved(),
+            State::Over => {
+                // Polled after its end: the future says what it thinks of that.
+                part();
+                return;
+            }
+        };
+        if !frame.enter(&progress) {
+            // memprobe itself is at work: this part is in no figure.
             part();
             return;
+        }
+        let record = match self.state {
+            State::Running(record) => {
+                frame.set_record(record);
+                frame.open_call.resume(record.stage(), self.ticket.take());
+                record
+            }
+            State::Unpolled(site) => call::begin(frame.get_ref(), site),
+            State::Over => return,
         };
-        let frame = pin!(Frame::new(Open::new(stage, self.ticket.take())));
-        let frame = frame.into_ref();
-        let first = self.progress.call_peak < 0;
-        if first {
-            self.progress = Progress::START;
-        }
-        if !frame.enter(&self.progress) {
-            if first {
-                self.progress = UNPOLLED;
-            }
-            self.ticket = frame.open_call.take_ticket();
-            if part().is_some() {
-                self.stage = None;
-            }
-            return;
-        }
-        if first {
-            frame.open_call.start();
-        }
-        let mut running = Running { call: self, frame, outcome: Some(Outcome::Panicked) };
+        self.state = State::Running(record);
+        let mut running = Running { call: self, frame, record, outcome: Some(Outcome::Panicked) };
         running.outcome = part();
     }
 }
@@ -120,22 +124,25 @@ impl Suspended {
 struct Running<'a> {
     call: &'a mut Suspended,
     frame: Pin<&'a Frame>,
+    record: &'static Record,
     outcome: Option<Outcome>,
 }
 
 impl Drop for Running<'_> {
+    #[inline]
     fn drop(&mut self) {
+        if self.outcome.is_some() {
+            call::close(&self.frame);
+        }
         let Some(progress) = self.frame.leave() else { return };
-        let open = &self.frame.open_call;
         match self.outcome {
             None => {
-                self.call.stage = Some(open.stage());
-                self.call.ticket = open.take_ticket();
-                self.call.progress = progress;
+                self.record.save(&progress);
+                self.call.ticket = self.frame.open_call.take_ticket();
             }
             Some(outcome) => {
-                self.call.stage = None;
-                open.finish(&progress, outcome);
+                self.call.state = State::Over;
+                call::finish(self.frame.get_ref(), &progress, outcome);
             }
         }
     }

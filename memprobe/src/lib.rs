@@ -115,13 +115,22 @@
 extern crate self as memprobe;
 
 mod distribution;
+mod folded;
+mod name;
 mod process;
 mod report;
+mod running;
 mod status;
+mod style;
+mod text;
 mod units;
+mod usage;
+mod verdict;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
+#[cfg(all(test, feature = "enabled"))]
+mod by_hand;
 #[cfg(feature = "enabled")]
 mod bytes;
 #[cfg(feature = "enabled")]
@@ -129,28 +138,58 @@ mod call;
 #[cfg(feature = "enabled")]
 mod callsite;
 #[cfg(feature = "enabled")]
+mod carry;
+#[cfg(feature = "enabled")]
+mod clock;
+#[cfg(feature = "enabled")]
+mod crowd;
+#[cfg(feature = "enabled")]
 mod event;
+#[cfg(feature = "enabled")]
+mod flight;
 #[cfg(feature = "enabled")]
 mod follow;
 #[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
+mod histogram;
+#[cfg(feature = "enabled")]
+mod in_flight;
+#[cfg(feature = "enabled")]
 #[cfg_attr(target_env = "msvc", path = "jemalloc_absent.rs")]
 mod jemalloc;
+#[cfg(feature = "serde")]
+mod json;
 #[cfg(feature = "enabled")]
 mod line;
 #[cfg(feature = "enabled")]
+mod list;
+#[cfg(feature = "enabled")]
+mod measure;
+#[cfg(feature = "enabled")]
 mod meter;
+#[cfg(feature = "enabled")]
+mod on_exit;
 #[cfg(feature = "enabled")]
 mod rate;
 #[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]
+mod segment;
+#[cfg(feature = "enabled")]
 mod site;
+#[cfg(feature = "enabled")]
+mod slot;
+#[cfg(feature = "enabled")]
+mod static_ref;
 #[cfg(feature = "enabled")]
 mod system;
 #[cfg(feature = "enabled")]
+mod timeline;
+#[cfg(feature = "enabled")]
 mod totals;
+#[cfg(feature = "enabled")]
+mod tree;
 
 #[cfg(not(feature = "enabled"))]
 mod disabled;
@@ -163,14 +202,28 @@ pub mod __private;
 pub use allocator::Allocator;
 pub use distribution::Distribution;
 pub use process::{Heap, Limit, LimitSource, Process};
-pub use report::{Figures, Function, Outcomes, Report, SegmentTotals};
+pub use report::{
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+};
+pub use running::InFlight;
 pub use status::{Events, GlobalAllocator, Reading, Status};
+#[doc(hidden)]
+pub use usage::__assert_peak;
+pub use usage::{Unavailable, Usage};
+pub use verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 
 #[cfg(not(feature = "enabled"))]
-pub use disabled::{process, report, reset, scope, scope_future, status};
+pub use disabled::{
+    ReportOnExit, carry, carry_future, in_flight, measure, measure_future, process, report,
+    report_on_exit, reset, scope, scope_future, status,
+};
 #[cfg(feature = "enabled")]
 pub use {
+    carry::{carry, carry_future},
     gather::{report, reset},
+    in_flight::in_flight,
+    measure::{measure, measure_future},
+    on_exit::{ReportOnExit, report_on_exit},
     scope::{scope, scope_future},
     status::status,
     system::process,

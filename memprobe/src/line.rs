@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::event::Surroundings;
-use crate::units::{Scaled, Signed};
+use crate::units::{Scaled, Signed, percent};
+
+pub(crate) use crate::name::short;
 
 /// One line of at most 140 ASCII characters.
 pub(crate) struct Line {
@@ -22,20 +24,39 @@ impl Line {
 
     pub fn rss(&mut self, around: &Surroundings, last: Option<u64>) {
         let Some(rss) = around.rss else { return };
-        let _ = write!(self, "; rss {}", Scaled(rss));
+        if !self.whole(format_args!("; rss {}", Scaled(rss))) {
+            return;
+        }
         if let Some(last) = last {
-            let _ = write!(self, " ({})", Signed(rss.wrapping_sub(last) as i64));
+            self.whole(format_args!(" ({})", Signed(rss.wrapping_sub(last) as i64)));
         }
-        if let Some(limit) = around.limit {
-            let _ = write!(self, " of {}", Scaled(limit));
-        }
-        self.percent(rss, around.limit);
+        self.of_limit(rss, around.limit);
     }
 
-    pub fn percent(&mut self, part: u64, limit: Option<u64>) {
-        if let Some(limit) = limit.filter(|&limit| limit > 0) {
-            let _ = write!(self, " ({}%)", u128::from(part) * 100 / u128::from(limit));
+    /// The RSS now and, held against the limit, the highest so far.
+    pub fn rss_and_highest(&mut self, around: &Surroundings, highest: Option<u64>) {
+        let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
+        self.whole(format_args!("; rss {}", Scaled(rss)));
+        if self.whole(format_args!(", highest {}", Scaled(highest))) {
+            self.of_limit(highest, around.limit);
         }
+    }
+
+    fn of_limit(&mut self, part: u64, limit: Option<u64>) {
+        let percent = limit.and_then(|limit| Some((limit, percent(part, limit)?)));
+        if let Some((limit, percent)) = percent {
+            self.whole(format_args!(" of {} ({percent}%)", Scaled(limit)));
+        }
+    }
+
+    /// Writes all of it or, without room for all, nothing: half a figure is a wrong one.
+    fn whole(&mut self, text: fmt::Arguments<'_>) -> bool {
+        let start = self.len;
+        let fits = self.write_fmt(text).is_ok();
+        if !fits {
+            self.len = start;
+        }
+        fits
     }
 
     pub fn holds(&mut self, held: i64) {
@@ -76,26 +97,18 @@ impl fmt::Write for Line {
     }
 }
 
-/// The last part of a function's path, with its type for a method.
-pub(crate) fn short(path: &str) -> Short<'_> {
-    Short(path)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(crate) struct Short<'a>(&'a str);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 28;
-        let mut parts = self.0.rsplit("::");
-        let name = parts.next().unwrap_or(self.0);
-        let of = parts.next().filter(|of| {
-            let is_type = of.trim_start_matches('<').starts_with(|c: char| c.is_uppercase());
-            is_type && of.len() + name.len() + 2 <= MOST
-        });
-        if let Some(of) = of {
-            write!(f, "{}::", of.trim_matches(['<', '>']))?;
+    #[test]
+    fn a_figure_without_room_is_left_out() {
+        for room in 0..40 {
+            let mut line = Line { bytes: [0; 140], len: 140 - room };
+            line.of_limit(100 << 20, Some(512 << 20));
+            let text = &line.bytes[140 - room..line.len];
+            let expected = if room < 19 { "" } else { " of 512.0 MiB (19%)" };
+            assert_eq!(std::str::from_utf8(text), Ok(expected));
         }
-        let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
-        f.write_str(&name[..end])
     }
 }

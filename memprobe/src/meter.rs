@@ -11,6 +11,7 @@ use std::ptr;
 
 use crate::bytes::Bytes;
 use crate::call::Open;
+use crate::flight::Record;
 use crate::jemalloc::{Counters, Peak};
 
 struct Thread {
@@ -92,7 +93,7 @@ impl Thread {
         if let Some(frame) = self.innermost().filter(|_| raw.allocated != base.allocated) {
             let above = self.peak.get().map_or(0, Peak::read);
             let now = self.logical(raw).net();
-            frame.raise(now.max(self.logical(base).net() + above as i64));
+            frame.raise_own(now.max(self.logical(base).net() + above as i64));
         }
         self.rebase();
     }
@@ -112,21 +113,31 @@ impl Thread {
 pub(crate) struct Frame {
     /// What the layer above keeps of the call; the meter does not look at it.
     pub open_call: Open,
+    /// Shows other threads what the call holds.
+    record: Cell<Option<&'static Record>>,
     caller: Cell<*const Frame>,
     /// In the chain.
     open: Cell<bool>,
+    /// What it does is no business of its caller on this thread.
+    apart: Cell<bool>,
+    /// What work elsewhere did for the call since the frame was entered.
+    credited: Cell<Bytes>,
     entered: Cell<Bytes>,
     call: Cell<Bytes>,
     segment: Cell<Bytes>,
     /// What nested calls did in this segment.
     nested: Cell<Bytes>,
+    /// Net of what nested calls did in this call.
+    children_kept: Cell<i64>,
     /// Highest net of the thread seen since the frame was entered, in this segment of it and
-    /// in all.
+    /// in all, and in all while this was the innermost frame, less what nested calls had kept.
     segment_max: Cell<i64>,
     call_max: Cell<i64>,
+    self_max: Cell<i64>,
     /// The peaks of earlier polls. Apart, because they are no business of today's caller.
     earlier_segment_peak: Cell<i64>,
     earlier_call_peak: Cell<i64>,
+    earlier_self_peak: Cell<i64>,
     _pinned: PhantomPinned,
 }
 
@@ -140,6 +151,10 @@ pub(crate) struct Progress {
     pub nested: Bytes,
     /// Highest net of the segment above its start.
     pub segment_peak: i64,
+    /// Net of what nested calls did in the call.
+    pub children_kept: i64,
+    /// Highest net of the call while it was the innermost, less what nested calls had kept.
+    pub self_peak: i64,
 }
 
 impl Progress {
@@ -149,6 +164,8 @@ impl Progress {
         segment: Bytes::ZERO,
         nested: Bytes::ZERO,
         segment_peak: 0,
+        children_kept: 0,
+        self_peak: 0,
     };
 
     /// Net of the call at the start of its segment.
@@ -166,16 +183,22 @@ impl Frame {
     pub const fn new(open_call: Open) -> Frame {
         Frame {
             open_call,
+            record: Cell::new(None),
             caller: Cell::new(ptr::null()),
             open: Cell::new(false),
+            apart: Cell::new(false),
+            credited: Cell::new(Bytes::ZERO),
             entered: Cell::new(Bytes::ZERO),
             call: Cell::new(Bytes::ZERO),
             segment: Cell::new(Bytes::ZERO),
             nested: Cell::new(Bytes::ZERO),
+            children_kept: Cell::new(0),
             segment_max: Cell::new(0),
             call_max: Cell::new(0),
+            self_max: Cell::new(0),
             earlier_segment_peak: Cell::new(0),
             earlier_call_peak: Cell::new(0),
+            earlier_self_peak: Cell::new(0),
             _pinned: PhantomPinned,
         }
     }
@@ -193,10 +216,16 @@ impl Frame {
             self.call.set(now.since(progress.call));
             self.segment.set(now.since(progress.segment));
             self.nested.set(progress.nested);
+            self.children_kept.set(progress.children_kept);
             self.call_max.set(now.net());
             self.segment_max.set(now.net());
+            self.self_max.set(now.net() - progress.children_kept);
             self.earlier_call_peak.set(progress.call_peak);
             self.earlier_segment_peak.set(progress.segment_peak);
+            self.earlier_self_peak.set(progress.self_peak);
+            if let Some(caller) = thread.innermost() {
+                caller.show(now);
+            }
             self.caller.set(thread.innermost.replace(ptr::from_ref(self.get_ref())));
             self.open.set(true);
             true
@@ -212,6 +241,8 @@ impl Frame {
             nested: self.nested.get(),
             segment_peak: above(self.segment_max.get(), segment)
                 .max(self.earlier_segment_peak.get()),
+            children_kept: self.children_kept.get(),
+            self_peak: above(self.self_max.get(), call).max(self.earlier_self_peak.get()),
         }
     }
 
@@ -221,6 +252,10 @@ impl Frame {
         THREAD.with(|thread| {
             let now = thread.fold();
             let progress = self.progress(now);
+            if let Some(record) = self.record.get() {
+                record.show_held(progress.call.net());
+                record.show_peak(progress.call_peak);
+            }
             self.segment.set(now);
             self.nested.set(Bytes::ZERO);
             self.segment_max.set(now.net());
@@ -238,12 +273,90 @@ impl Frame {
         THREAD.with(|thread| {
             let now = thread.fold();
             self.unlink(thread);
-            if let Some(caller) = self.caller_in(thread) {
+            if self.apart.get() {
+                // As if it had not been on this thread, for the frames around it.
+                let done = now.since(self.entered.get());
+                thread.spent.set(thread.spent.get().plus(done));
+            } else if let Some(caller) = self.caller_in(thread) {
+                let done = now.since(self.entered.get());
                 caller.raise(self.call_max.get());
-                caller.nested.set(caller.nested.get().plus(now.since(self.entered.get())));
+                caller.nested.set(caller.nested.get().plus(done));
+                caller.children_kept.set(caller.children_kept.get().wrapping_add(done.net()));
+                if self.credited.get() != Bytes::ZERO {
+                    self.pass_on(caller, now);
+                }
+                caller.show(now);
             }
             Some(self.progress(now))
         })
+    }
+
+    /// From now on what the frame does is no business of the frames around it.
+    pub fn set_apart(&self) {
+        self.apart.set(true);
+    }
+
+    /// What was done since the frame was entered, and the highest net above that.
+    pub fn since_entered(&self, progress: &Progress, before: &Progress) -> (Bytes, i64) {
+        let peak = self.call_max.get().wrapping_sub(self.entered.get().net());
+        (progress.call.since(before.call), peak)
+    }
+
+    /// Counts what work elsewhere did for the call, and which `level` above its start the
+    /// call reached with it.
+    #[cold]
+    pub fn credit(&self, bytes: Bytes, level: i64) {
+        THREAD.with(|thread| {
+            let now = thread.fold();
+            self.credit_at(now, bytes, level);
+        });
+    }
+
+    fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
+        let net = bytes.net();
+        // As if the call had begun that much earlier, and was as high as it was.
+        self.call.set(self.call.get().since(bytes));
+        self.segment.set(self.segment.get().since(bytes));
+        for max in [&self.segment_max, &self.call_max, &self.self_max] {
+            max.set(max.get().wrapping_sub(net));
+        }
+        self.nested.set(self.nested.get().plus(bytes));
+        self.children_kept.set(self.children_kept.get().wrapping_add(net));
+        self.credited.set(self.credited.get().plus(bytes));
+        self.raise(now.net());
+        self.raise(self.call.get().net().wrapping_add(level));
+    }
+
+    /// What was credited here counts for the callers too.
+    #[cold]
+    fn pass_on(&self, caller: &Frame, now: Bytes) {
+        let before = self.entered.get().since(caller.call.get()).net();
+        let peak = above(self.call_max.get(), self.call.get());
+        caller.credit_at(now, self.credited.get(), before.saturating_add(peak));
+    }
+
+    /// Shows other threads what the call holds.
+    #[inline]
+    fn show(&self, now: Bytes) {
+        if let Some(record) = self.record.get() {
+            record.show_held(now.since(self.call.get()).net());
+        }
+    }
+
+    /// From now on the figures of the call are shown in `record`.
+    #[inline]
+    pub fn set_record(&self, record: &'static Record) {
+        self.record.set(Some(record));
+    }
+
+    pub fn record(&self) -> Option<&'static Record> {
+        self.record.get()
+    }
+
+    /// Looks from the frame's caller outwards.
+    #[inline]
+    pub fn find_caller<T>(&self, look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
+        THREAD.with(|thread| find(thread, self.caller_in(thread), look))
     }
 
     fn caller_in<'a>(&self, _thread: &'a Thread) -> Option<&'a Frame> {
@@ -268,10 +381,18 @@ impl Frame {
         }
     }
 
+    /// A net that this call, or a nested one, has reached.
     #[inline]
     fn raise(&self, net: i64) {
         self.segment_max.set(self.segment_max.get().max(net));
         self.call_max.set(self.call_max.get().max(net));
+    }
+
+    /// A net that this call has reached while it was the innermost.
+    #[inline]
+    fn raise_own(&self, net: i64) {
+        self.raise(net);
+        self.self_max.set(self.self_max.get().max(net.wrapping_sub(self.children_kept.get())));
     }
 }
 
@@ -322,17 +443,40 @@ pub(crate) fn innermost<T>(look: impl FnOnce(Option<&Frame>) -> T) -> T {
 }
 
 /// Looks from the innermost open call of this thread outwards.
-pub(crate) fn find_open<T>(mut look: impl FnMut(&Open) -> Option<T>) -> Option<T> {
-    THREAD.with(|thread| {
-        let mut at = thread.innermost();
-        while let Some(frame) = at {
-            if let found @ Some(_) = look(&frame.open_call) {
-                return found;
-            }
-            at = frame.caller_in(thread);
+pub(crate) fn find_open<T>(look: impl Fn(&Open) -> Option<T>) -> Option<T> {
+    THREAD.with(|thread| find(thread, thread.innermost(), |frame| look(&frame.open_call)))
+}
+
+/// The same for frames.
+pub(crate) fn find_frame<T>(look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
+    THREAD.with(|thread| find(thread, thread.innermost(), look))
+}
+
+fn find<'a, T>(
+    thread: &'a Thread,
+    mut at: Option<&'a Frame>,
+    look: impl Fn(&Frame) -> Option<T>,
+) -> Option<T> {
+    while let Some(frame) = at {
+        if let found @ Some(_) = look(frame) {
+            return found;
         }
-        None
-    })
+        at = frame.caller_in(thread);
+    }
+    None
+}
+
+/// Shows other threads what all open calls of this one hold.
+pub(crate) fn show_held() {
+    THREAD.with(|thread| {
+        let now = thread.fold();
+        find(thread, thread.innermost(), |frame| -> Option<()> {
+            if let Some(record) = frame.record.get() {
+                record.show_shared(now.since(frame.call.get()).net());
+            }
+            None
+        });
+    });
 }
 
 /// Whether the global allocator is memprobe's own, which sends its reallocs here.
@@ -362,7 +506,7 @@ pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) ->
         }
         let after = thread.logical(thread.raw());
         let both = if new == old { 0 } else { after.since(before).freed as i64 };
-        frame.raise(after.net().wrapping_add(both));
+        frame.raise_own(after.net().wrapping_add(both));
         thread.rebase();
         new
     })

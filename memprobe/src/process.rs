@@ -53,6 +53,15 @@ impl Process {
             _ => self.rss,
         }
     }
+
+    /// The highest that is known to have stood against the limit, bytes: [`rss_max`], or what
+    /// is [`used`] now where that is more.
+    ///
+    /// [`rss_max`]: Process::rss_max
+    /// [`used`]: Process::used
+    pub fn highest(&self) -> Option<u64> {
+        self.rss_max.max(self.used())
+    }
 }
 
 /// A limit whose crossing kills the process.

@@ -1,8 +1,6 @@
 //! How often: events of one place, and refreshes of jemalloc's figures.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -37,12 +35,6 @@ impl Bucket {
         self.skipped.fetch_add(1, Relaxed);
         None
     }
-}
-
-/// Nanoseconds since memprobe first looked at the clock.
-pub(crate) fn clock() -> u64 {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 /// A share of wall time that may be spent, with a burst; one spender at a time.

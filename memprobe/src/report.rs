@@ -1,21 +1,47 @@
-//! The totals, as a value for programs and a table for people.
+//! The totals, as a value: what all views are made from.
 
-use std::fmt;
+use std::time::Duration;
 
 use crate::distribution::Distribution;
-use crate::units::Scaled;
+use crate::process::Process;
 
 /// What every annotated function has done since the start or the last [`reset`](crate::reset()).
 ///
-/// `Display` prints a table, the functions with the highest peak first.
+/// A value to look at, and the source of all views:
+///
+/// | | |
+/// |---|---|
+/// | [`verdicts`](Report::verdicts) | what presses, what grows, what churns |
+/// | `Display` | the verdicts and the call tree, for a terminal |
+/// | [`write_folded`](Report::write_folded) | folded stacks, for flame graphs |
+/// | `serde::Serialize`, [`write_json`] | raw numbers, with the features `serde` and `json` |
+/// | [`to_html`], [`write_html`] | one page to open from disk, with the feature `html` |
+///
+/// [`write_json`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_json
+/// [`to_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.to_html
+/// [`write_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_html
+///
+/// All figures are bytes unless their name says otherwise. One that cannot be had is `None`,
+/// and left out of every view.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Functions, the one with the highest peak first.
+    /// Functions in all their calling contexts, the one with the highest peak first.
     pub functions: Vec<Function>,
+    /// The same by calling context, from the functions that no annotated one calls.
+    pub tree: Vec<Node>,
+    /// Calls in contexts that the tree had no room for. They count for their functions and
+    /// for their callers, and have no node of their own.
+    pub folded_calls: u64,
+    /// The process at the time of the report.
+    pub process: Process,
+    /// The process over time, the oldest first.
+    pub timeline: Vec<Sample>,
+    /// Since the start or the last reset.
+    pub elapsed: Duration,
 }
 
-/// The totals of one function.
+/// One function, in all its calling contexts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
@@ -23,16 +49,68 @@ pub struct Function {
     pub name: &'static str,
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
+    /// Most calls that ran at once, also of one future that waits while others run.
+    pub most_at_once: Option<u64>,
     /// The figures of whole calls; `None` where jemalloc is not the global allocator.
     pub figures: Option<Figures>,
+    /// The first call, to hold against the others.
+    pub cold: Option<Cold>,
+    /// How the peaks of single calls are distributed.
+    pub peaks: Distribution,
+    /// How the allocated bytes of single calls are distributed.
+    pub allocations: Distribution,
     /// From point to point, the one that reached the highest level first.
     pub segments: Vec<SegmentTotals>,
 }
 
-/// The totals of one segment.
+/// The first call of a function: it fills caches and makes what later calls find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cold {
+    /// Highest net above its start, bytes.
+    pub peak: u64,
+    /// Bytes allocated.
+    pub allocated: u64,
+}
+
+/// One segment of a function, in all calling contexts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SegmentTotals {
+    /// The label it starts at; `entry` for the first.
+    pub from: &'static str,
+    /// The label it ends at; `return`, `panic` or `cancel` for the last.
+    pub label: &'static str,
+    /// How often it was passed.
+    pub count: u64,
+    /// Its figures; `None` where jemalloc is not the global allocator.
+    pub figures: Option<Figures>,
+    /// How the peaks of single passes are distributed.
+    pub peaks: Distribution,
+    /// How the allocated bytes of single passes are distributed.
+    pub allocations: Distribution,
+}
+
+/// One calling context: a function, as it is called from one place of the tree.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Node {
+    /// The name of the function.
+    pub function: &'static str,
+    /// Calls that ended, and how.
+    pub outcomes: Outcomes,
+    /// The figures of whole calls; `None` where jemalloc is not the global allocator.
+    pub figures: Option<Figures>,
+    /// From point to point, the one that reached the highest level first.
+    pub segments: Vec<NodeSegment>,
+    /// What calls of this node have called, the one with the highest peak first.
+    pub children: Vec<Node>,
+}
+
+/// One segment in one calling context.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeSegment {
     /// The label it starts at; `entry` for the first.
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
@@ -62,8 +140,9 @@ impl Outcomes {
     }
 }
 
-/// Sums over all calls, in bytes; with nested calls unless it says `self`.
-#[derive(Clone, Debug, Default)]
+/// What calls, or segments of them, did: sums over all of them and highest values, in bytes;
+/// with nested calls unless it says `self`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
     /// Bytes allocated, all that was asked for.
@@ -76,12 +155,26 @@ pub struct Figures {
     pub self_freed: u64,
     /// Highest net above the start of the segment or call.
     pub peak: u64,
-    /// Highest net above the start of the call: what it held before, and the peak.
+    /// Highest net above the start of the call. For a segment it is what the call held before
+    /// and the segment's peak, so that the segment of the true high-water has the highest.
     pub level: u64,
-    /// How the peaks of single calls are distributed.
-    pub peaks: Distribution,
-    /// How the allocated bytes of single calls are distributed.
-    pub allocations: Distribution,
+    /// Highest net while the call was the innermost, less what its nested calls had kept:
+    /// what the function itself had at most. `None` for segments.
+    pub self_peak: Option<u64>,
+    /// The latter half of the calls; `None` for segments, and while there are too few calls
+    /// to have one.
+    pub steady: Option<Steady>,
+}
+
+/// The latter half of the calls, when caches are filled and what is made once is made. What
+/// these calls still keep is the sign of a leak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Steady {
+    /// How many calls.
+    pub calls: u64,
+    /// Bytes that they allocated less those that they freed, nested calls with them.
+    pub net: i64,
 }
 
 impl Figures {
@@ -96,69 +189,58 @@ impl Figures {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if cfg!(not(feature = "enabled")) {
-            return f.write_str("memprobe is compiled out: build with its feature `enabled`\n");
-        }
-        if self.functions.is_empty() {
-            return f.write_str("memprobe: no annotated function has finished a call yet\n");
-        }
-        let heads = ["calls", "peak", "kept", "allocated", "p50 peak", "p99 peak"];
-        write!(f, "{:40}", "function, and its segments")?;
-        for head in heads {
-            write!(f, "{head:>11}")?;
-        }
-        writeln!(f)?;
-        for function in &self.functions {
-            row(f, function.name, function.outcomes.calls(), function.figures.as_ref())?;
-            // A single segment is the call itself.
-            if function.segments.len() > 1 {
-                for segment in &function.segments {
-                    let name = format!("  {} -> {}", segment.from, segment.label);
-                    row(f, &name, segment.count, segment.figures.as_ref())?;
-                }
+impl Steady {
+    /// Bytes that each call kept, on average.
+    pub fn per_call(&self) -> i64 {
+        self.net.checked_div(self.calls as i64).unwrap_or(0)
+    }
+}
+
+/// The process at one point of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// Age of the process, µs.
+    pub uptime_us: u64,
+    /// Resident set size, bytes.
+    pub rss: Option<u64>,
+    /// Bytes that jemalloc has handed out and not got back (`stats.allocated`).
+    pub allocated: Option<u64>,
+    /// The function that reached the point.
+    pub function: &'static str,
+    /// The point's label.
+    pub label: &'static str,
+}
+
+impl Report {
+    /// Every calling context with the nodes that lead to it, callers before what they call.
+    pub(crate) fn contexts(&self) -> Vec<Vec<&Node>> {
+        fn add<'a>(nodes: &'a [Node], path: &mut Vec<&'a Node>, all: &mut Vec<Vec<&'a Node>>) {
+            for node in nodes {
+                path.push(node);
+                all.push(path.clone());
+                add(&node.children, path, all);
+                path.pop();
             }
         }
-        if self.functions.iter().any(|function| function.figures.is_none()) {
-            f.write_str(
+        let mut all = Vec::new();
+        add(&self.tree, &mut Vec::new(), &mut all);
+        all
+    }
+
+    /// Why there are no figures at all, and what to add; `None` if there are.
+    pub(crate) fn why_empty(&self) -> Option<&'static str> {
+        if cfg!(not(feature = "enabled")) {
+            Some("memprobe is compiled out: build with its feature `enabled`")
+        } else if self.functions.is_empty() {
+            Some("no annotated function has finished a call yet")
+        } else if self.functions.iter().all(|function| function.figures.is_none()) {
+            Some(
                 "no bytes: jemalloc is not the global allocator; add \
-                 `memprobe::global_allocator!();` to the crate with `main`\n",
-            )?;
-        }
-        Ok(())
-    }
-}
-
-fn row(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    count: u64,
-    figures: Option<&Figures>,
-) -> fmt::Result {
-    if name.chars().count() > 40 {
-        writeln!(f, "{name}")?;
-        write!(f, "{:40}", "")?;
-    } else {
-        write!(f, "{name:40}")?;
-    }
-    write!(f, "{count:>11}")?;
-    if let Some(figures) = figures {
-        let sign = if figures.net() < 0 { "-" } else { "" };
-        let quantile = |q| figures.peaks.quantile(q).map_or(String::new(), scaled);
-        for figure in [
-            scaled(figures.level),
-            format!("{sign}{}", scaled(figures.net().unsigned_abs())),
-            scaled(figures.allocated),
-            quantile(0.5),
-            quantile(0.99),
-        ] {
-            write!(f, "{figure:>11}")?;
+                 `memprobe::global_allocator!();` to the crate with `main`",
+            )
+        } else {
+            None
         }
     }
-    writeln!(f)
-}
-
-fn scaled(bytes: u64) -> String {
-    Scaled(bytes).to_string()
 }

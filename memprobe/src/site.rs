@@ -1,14 +1,15 @@
-//! What stands in the program for good: the static of each function and of each probe, and
-//! the segments between two points.
+//! The static of an annotated function.
 
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::callsite::Callsite;
-use crate::meter::Quiet;
+use crate::crowd::Crowd;
+use crate::list::List;
 use crate::rate::Bucket;
-use crate::totals::Totals;
+use crate::segment::{Point, Stage};
+use crate::totals::{Hit, generation};
+use crate::tree::{self, Link, Node};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,22 @@ pub struct Site {
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
-    start: OnceLock<Stage>,
+    /// The nodes of the call tree that stand for this function, by their callers.
+    pub(crate) links: List<Link>,
+    /// Stands for all further callers once there are too many.
+    pub(crate) folded: OnceLock<&'static Stage>,
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
-    /// A call has finished.
+    /// Where work ends that was carried out of a call, and where it is counted if the call
+    /// has ended by then.
+    pub(crate) done: Point,
+    pub(crate) late: Point,
+    pub(crate) crowd: Crowd,
+    /// The generation of the totals, the peak and the allocated bytes of the first call that
+    /// has ended.
+    first: OnceLock<(u32, u64, u64)>,
+    /// A call has started.
     pub(crate) warm: AtomicBool,
 }
 
@@ -58,9 +70,14 @@ impl Site {
             bucket: Bucket::new(),
             entry,
             exit,
-            start: OnceLock::new(),
+            links: List::new(),
+            folded: OnceLock::new(),
             ends: Point::ends(),
             wholes: Point::ends(),
+            done: Point::new("done"),
+            late: Point::new("late"),
+            crowd: Crowd::new(),
+            first: OnceLock::new(),
             warm: AtomicBool::new(false),
         }
     }
@@ -78,10 +95,33 @@ impl Site {
         &self.wholes[outcome as usize]
     }
 
-    /// Where every call of this function starts.
+    /// Whether calls, and not segments of them, end at this point.
+    pub(crate) fn is_whole(&self, point: &Point) -> bool {
+        let mut wholes = self.wholes.iter().chain([&self.late]);
+        wholes.any(|whole| std::ptr::eq(whole, point))
+    }
+
+    /// Tells the figures of a call that has ended, until there was a first.
     #[inline]
-    pub(crate) fn start(&'static self) -> &'static Stage {
-        self.start.get_or_init(|| Stage { site: self, after: "entry" })
+    pub(crate) fn set_first(&self, call: &Hit) {
+        if self.first.get().is_none() {
+            let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
+        }
+    }
+
+    /// Peak and allocated bytes of the first call, unless it was before the last reset.
+    pub(crate) fn cold(&self) -> Option<(u64, u64)> {
+        let (since, peak, allocated) = *self.first.get()?;
+        (since == generation()).then_some((peak, allocated))
+    }
+
+    /// Where a call from `caller` starts.
+    #[inline]
+    pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+        match self.links.iter().find(|link| link.is_from(caller)) {
+            Some(link) => link.start,
+            None => tree::start(self, caller),
+        }
     }
 }
 
@@ -96,122 +136,9 @@ pub(crate) fn path_of(item: &'static str) -> &'static str {
     path
 }
 
-/// Somewhere in a call: in a function, after a label.
-#[derive(Debug)]
-pub(crate) struct Stage {
-    pub site: &'static Site,
-    pub after: &'static str,
-}
-
 impl std::fmt::Debug for Site {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Site").field("name", &self.name()).finish_non_exhaustive()
-    }
-}
-
-/// Where segments end: a probe, or an end of a function.
-pub(crate) struct Point {
-    label: &'static str,
-    /// The segments that end here, each linked to the next.
-    first: OnceLock<&'static Segment>,
-}
-
-/// From one point of a function to the next, with its totals.
-pub(crate) struct Segment {
-    pub from: &'static Stage,
-    pub label: &'static str,
-    at: &'static Point,
-    /// Where the call is once the segment has ended; one for each point and function.
-    pub to: &'static Stage,
-    /// Stands for whole calls that had a probe, and not for a segment of one.
-    pub whole: bool,
-    pub totals: Totals,
-    /// The next of those that end at the same point, and of all.
-    next_here: OnceLock<&'static Segment>,
-    next: OnceLock<&'static Segment>,
-}
-
-static FIRST: OnceLock<&'static Segment> = OnceLock::new();
-
-impl Point {
-    pub const fn new(label: &'static str) -> Point {
-        Point { label, first: OnceLock::new() }
-    }
-
-    const fn ends() -> [Point; 3] {
-        [Point::new("return"), Point::new("panic"), Point::new("cancel")]
-    }
-
-    pub fn label(&self) -> &'static str {
-        self.label
-    }
-
-    /// The segment that ends here when the call was at `from`.
-    #[inline]
-    pub fn segment(&'static self, from: &'static Stage) -> &'static Segment {
-        let mut place = &self.first;
-        while let Some(segment) = place.get() {
-            if ptr::eq(segment.from, from) {
-                return segment;
-            }
-            place = &segment.next_here;
-        }
-        self.add(from)
-    }
-
-    #[cold]
-    fn add(&'static self, from: &'static Stage) -> &'static Segment {
-        let _quiet = Quiet::begin();
-        let here = std::iter::successors(self.first.get(), |segment| segment.next_here.get());
-        let to = here
-            .map(|segment| segment.to)
-            .find(|stage| ptr::eq(stage.site, from.site))
-            .unwrap_or_else(|| Box::leak(Box::new(Stage { site: from.site, after: self.label })));
-        let ours: &'static Segment = Box::leak(Box::new(Segment {
-            from,
-            label: self.label,
-            at: self,
-            to,
-            whole: from.site.wholes.iter().any(|whole| ptr::eq(whole, self)),
-            totals: Totals::new(),
-            next_here: OnceLock::new(),
-            next: OnceLock::new(),
-        }));
-        // Two threads may race for the same segment: the loser's stays unused.
-        let segment = append(&self.first, ours, |s| &s.next_here, |s| ptr::eq(s.from, from));
-        if ptr::eq(segment, ours) {
-            append(&FIRST, ours, |segment| &segment.next, |_| false);
-        }
-        segment
-    }
-}
-
-/// Hangs `ours` on the end of a list, unless one that will do stands in it by then.
-fn append(
-    first: &'static OnceLock<&'static Segment>,
-    ours: &'static Segment,
-    next: fn(&'static Segment) -> &'static OnceLock<&'static Segment>,
-    will_do: impl Fn(&'static Segment) -> bool,
-) -> &'static Segment {
-    let mut place = first;
-    loop {
-        let here = *place.get_or_init(|| ours);
-        if ptr::eq(here, ours) || will_do(here) {
-            return here;
-        }
-        place = next(here);
-    }
-}
-
-/// Every segment that any call has finished.
-pub(crate) fn segments() -> impl Iterator<Item = &'static Segment> {
-    std::iter::successors(FIRST.get().copied(), |segment| segment.next.get().copied())
-}
-
-impl Segment {
-    /// Whether this is one of the segments that end at `point`.
-    pub fn ends(&self, point: &'static Point) -> bool {
-        ptr::eq(self.at, point)
     }
 }
 

@@ -3,71 +3,24 @@
 //! The hot path has no shared writes: a thread leases one of a few slots and is the only one
 //! to write there. What a thread leaves behind stays in its slot for the next to add to.
 
-use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
-use crate::distribution::{BUCKETS, bucket};
 use crate::meter::Quiet;
+use crate::slot::{SHARED, SLOTS};
 
-/// Threads that have a slot of their own; the last slot is shared by all others.
-const SLOTS: usize = 32;
-const SHARED: u32 = SLOTS as u32 - 1;
-/// Histograms of a segment: those of the first slots are their own, the last is shared.
-const SHARDS: usize = 4;
-
-static TAKEN: AtomicU32 = AtomicU32::new(0);
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 
-thread_local! {
-    static SLOT: Cell<u32> = const { Cell::new(u32::MAX) };
-    static LEASE: Lease = const { Lease };
+/// Changes when everything starts anew.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Relaxed)
 }
 
-/// Gives the slot of its thread back.
-struct Lease;
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let slot = SLOT.replace(SHARED);
-        if slot < SHARED {
-            TAKEN.fetch_and(!(1 << slot), Release);
-        }
-    }
-}
-
-#[inline]
-fn slot() -> u32 {
-    match SLOT.get() {
-        u32::MAX => lease(),
-        slot => slot,
-    }
-}
-
-#[cold]
-fn lease() -> u32 {
-    let _quiet = Quiet::begin();
-    // Where the thread is past its destructors it could not give a slot back.
-    let slot = LEASE.try_with(|_| take_slot()).unwrap_or(SHARED);
-    SLOT.set(slot);
-    slot
-}
-
-fn take_slot() -> u32 {
-    let mut taken = TAKEN.load(Relaxed);
-    loop {
-        let free = taken.trailing_ones();
-        if free >= SHARED {
-            return SHARED;
-        }
-        match TAKEN.compare_exchange(taken, taken | 1 << free, AcqRel, Relaxed) {
-            Ok(_) => return free,
-            Err(now) => taken = now,
-        }
-    }
+/// Everything starts anew from here: cells of an older generation count as empty, and are
+/// emptied by the next thread that writes there.
+pub(crate) fn reset() {
+    GENERATION.fetch_add(1, Relaxed);
 }
 
 /// Totals of one segment in one slot; a cache line.
@@ -80,18 +33,21 @@ struct Cells {
     self_allocated: AtomicU64,
     self_freed: AtomicU64,
     peak: AtomicU64,
-    level: AtomicU64,
+    mark: AtomicU64,
 }
 
-/// What one segment of one call did.
+/// What one segment of one call did, or one whole call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hit {
     pub bytes: Bytes,
     pub own: Bytes,
     /// Highest net above the segment's start.
     pub peak: u64,
-    /// Highest net above the call's start.
-    pub level: u64,
+    /// The one figure that the other kind does not have: for a segment the highest net above
+    /// the call's start (for a call its peak), for a call its peak without nested ones.
+    pub mark: u64,
+    /// Is a whole call, with a probe or without.
+    pub is_call: bool,
 }
 
 impl Cells {
@@ -104,7 +60,7 @@ impl Cells {
             self_allocated: AtomicU64::new(0),
             self_freed: AtomicU64::new(0),
             peak: AtomicU64::new(0),
-            level: AtomicU64::new(0),
+            mark: AtomicU64::new(0),
         }
     }
 
@@ -116,12 +72,13 @@ impl Cells {
             &self.self_allocated,
             &self.self_freed,
             &self.peak,
-            &self.level,
+            &self.mark,
         ]
     }
 
+    #[inline]
     fn renew(&self) {
-        let generation = GENERATION.load(Relaxed);
+        let generation = generation();
         if self.generation.load(Relaxed) != generation {
             for cell in self.all() {
                 cell.store(0, Relaxed);
@@ -129,106 +86,125 @@ impl Cells {
             self.generation.store(generation, Relaxed);
         }
     }
+
+    fn net(&self) -> i64 {
+        Bytes { allocated: self.allocated.load(Relaxed), freed: self.freed.load(Relaxed) }.net()
+    }
 }
 
 /// What all calls did in one segment.
 pub(crate) struct Totals {
     cells: [Cells; SLOTS],
-    histograms: [OnceLock<Box<Histograms>>; SHARDS],
+    /// For whole calls, once a slot has seen a second one.
+    halves: OnceLock<Box<[Halves; SLOTS]>>,
+}
+
+/// Calls and their net at the last two powers of two, which tell the latter part of the calls
+/// from the former.
+#[derive(Default)]
+struct Halves {
+    generation: AtomicU32,
+    before: Half,
+    last: Half,
+}
+
+#[derive(Default)]
+struct Half {
+    hits: AtomicU64,
+    net: AtomicI64,
+}
+
+impl Half {
+    fn set(&self, (hits, net): (u64, i64)) {
+        self.hits.store(hits, Relaxed);
+        self.net.store(net, Relaxed);
+    }
+
+    fn get(&self) -> (u64, i64) {
+        (self.hits.load(Relaxed), self.net.load(Relaxed))
+    }
 }
 
 impl Totals {
     pub const fn new() -> Totals {
-        Totals {
-            cells: [const { Cells::new() }; SLOTS],
-            histograms: [const { OnceLock::new() }; SHARDS],
-        }
+        Totals { cells: [const { Cells::new() }; SLOTS], halves: OnceLock::new() }
     }
 
-    /// Adds what one call did.
+    /// Adds what one call did, on the thread with this slot.
     #[inline]
-    pub fn add(&self, hit: &Hit) {
-        let slot = slot();
+    pub fn add(&self, slot: u32, hit: &Hit) {
         let cells = &self.cells[slot as usize % SLOTS];
         cells.renew();
         let sums = [
-            (&cells.hits, 1),
             (&cells.allocated, hit.bytes.allocated),
             (&cells.freed, hit.bytes.freed),
             (&cells.self_allocated, hit.own.allocated),
             (&cells.self_freed, hit.own.freed),
         ];
+        let hits;
         if slot == SHARED {
+            hits = cells.hits.fetch_add(1, Relaxed).wrapping_add(1);
             for (cell, add) in sums {
                 cell.fetch_add(add, Relaxed);
             }
             cells.peak.fetch_max(hit.peak, Relaxed);
-            cells.level.fetch_max(hit.level, Relaxed);
+            cells.mark.fetch_max(hit.mark, Relaxed);
         } else {
+            hits = cells.hits.load(Relaxed).wrapping_add(1);
+            cells.hits.store(hits, Relaxed);
             for (cell, add) in sums {
                 cell.store(cell.load(Relaxed).wrapping_add(add), Relaxed);
             }
             if hit.peak > cells.peak.load(Relaxed) {
                 cells.peak.store(hit.peak, Relaxed);
             }
-            if hit.level > cells.level.load(Relaxed) {
-                cells.level.store(hit.level, Relaxed);
+            if hit.mark > cells.mark.load(Relaxed) {
+                cells.mark.store(hit.mark, Relaxed);
             }
         }
-        if hit.peak | hit.bytes.allocated != 0 {
-            self.distribute(slot, hit);
+        if hit.is_call && hits.is_power_of_two() && hits > 1 {
+            self.halve(slot, hits);
         }
     }
 
-    fn distribute(&self, slot: u32, hit: &Hit) {
-        let shard = (slot as usize).min(SHARDS - 1);
-        let histograms = self.histograms[shard].get_or_init(|| {
+    #[cold]
+    fn halve(&self, slot: u32, hits: u64) {
+        let halves = self.halves.get_or_init(|| {
             let _quiet = Quiet::begin();
-            Box::new(Histograms::new())
+            Box::new(std::array::from_fn(|_| Halves::default()))
         });
-        histograms.renew();
-        let alone = shard < SHARDS - 1;
-        histograms.peak.add(hit.peak, alone);
-        histograms.allocated.add(hit.bytes.allocated, alone);
+        let halves = &halves[slot as usize % SLOTS];
+        let generation = generation();
+        let is_old = halves.generation.swap(generation, Relaxed) != generation;
+        halves.before.set(if is_old { (0, 0) } else { halves.last.get() });
+        halves.last.set((hits, self.cells[slot as usize % SLOTS].net()));
     }
 
     /// The sums over all slots.
     pub fn sums(&self) -> Sums {
-        let generation = GENERATION.load(Relaxed);
         let mut sums = Sums::default();
-        for cells in self.cells.iter().filter(|cells| cells.generation.load(Relaxed) == generation)
-        {
-            let [hits, allocated, freed, own_allocated, own_freed, peak, level] =
+        for (slot, cells) in self.cells.iter().enumerate() {
+            if cells.generation.load(Relaxed) != generation() {
+                continue;
+            }
+            let [hits, allocated, freed, own_allocated, own_freed, peak, mark] =
                 cells.all().map(|cell| cell.load(Relaxed));
             sums.hits += hits;
             sums.bytes = sums.bytes.plus(Bytes { allocated, freed });
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
-            sums.level = sums.level.max(level);
+            sums.mark = sums.mark.max(mark);
+            let halves = self.halves.get().map(|halves| &halves[slot]);
+            if let Some(halves) = halves.filter(|h| h.generation.load(Relaxed) == generation()) {
+                let (hits_before, net_before) = halves.before.get();
+                if hits_before > 0 {
+                    sums.later_hits += hits.saturating_sub(hits_before);
+                    sums.later_net += cells.net().wrapping_sub(net_before);
+                }
+            }
         }
         sums
     }
-
-    /// How many hits fell into each bucket.
-    pub fn distribution(&self, of: fn(&Histograms) -> &Histogram) -> [u64; BUCKETS] {
-        let generation = GENERATION.load(Relaxed);
-        let mut counts = [0; BUCKETS];
-        for histograms in self.histograms.iter().filter_map(OnceLock::get) {
-            if histograms.generation.load(Relaxed) != generation {
-                continue;
-            }
-            for (sum, count) in counts.iter_mut().zip(&of(histograms).counts) {
-                *sum += count.load(Relaxed);
-            }
-        }
-        counts
-    }
-}
-
-/// Everything starts anew from here: cells of an older generation count as empty, and are
-/// emptied by the next thread that writes there.
-pub(crate) fn reset() {
-    GENERATION.fetch_add(1, Relaxed);
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -237,47 +213,8 @@ pub(crate) struct Sums {
     pub bytes: Bytes,
     pub own: Bytes,
     pub peak: u64,
-    pub level: u64,
-}
-
-pub(crate) struct Histogram {
-    counts: [AtomicU64; BUCKETS],
-}
-
-pub(crate) struct Histograms {
-    generation: AtomicU32,
-    pub peak: Histogram,
-    pub allocated: Histogram,
-}
-
-impl Histograms {
-    fn new() -> Histograms {
-        let empty = || Histogram { counts: [const { AtomicU64::new(0) }; BUCKETS] };
-        Histograms {
-            generation: AtomicU32::new(GENERATION.load(Relaxed)),
-            peak: empty(),
-            allocated: empty(),
-        }
-    }
-
-    fn renew(&self) {
-        let generation = GENERATION.load(Relaxed);
-        if self.generation.load(Relaxed) != generation {
-            for count in self.peak.counts.iter().chain(&self.allocated.counts) {
-                count.store(0, Relaxed);
-            }
-            self.generation.store(generation, Relaxed);
-        }
-    }
-}
-
-impl Histogram {
-    fn add(&self, value: u64, alone: bool) {
-        let count = &self.counts[bucket(value)];
-        if alone {
-            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
-        } else {
-            count.fetch_add(1, Relaxed);
-        }
-    }
+    pub mark: u64,
+    /// Of each thread's calls the latter ones: half of them or more.
+    pub later_hits: u64,
+    pub later_net: i64,
 }

@@ -1,7 +1,7 @@
 //! Figures as people read them.
 
 use std::fmt;
-#[cfg(feature = "enabled")]
+#[cfg(any(feature = "enabled", feature = "html"))]
 use std::time::Duration;
 
 /// Bytes in the unit that people read.
@@ -20,15 +20,16 @@ impl fmt::Display for Scaled {
         if bytes < (1 << 30) - (1 << 19) / 10 {
             return write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20));
         }
-        write!(f, "{:.2} GiB", bytes as f64 / f64::from(1 << 30))
+        if bytes < (1 << 40) - (1 << 30) / 200 {
+            return write!(f, "{:.2} GiB", bytes as f64 / f64::from(1 << 30));
+        }
+        write!(f, "{:.2} TiB", bytes as f64 / (1_u64 << 40) as f64)
     }
 }
 
 /// Bytes with a sign.
-#[cfg(feature = "enabled")]
 pub(crate) struct Signed(pub i64);
 
-#[cfg(feature = "enabled")]
 impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { '-' } else { '+' };
@@ -36,18 +37,80 @@ impl fmt::Display for Signed {
     }
 }
 
+/// Bytes that may be negative.
+pub(crate) struct Net(pub i64);
+
+impl fmt::Display for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Scaled(self.0.unsigned_abs()))
+    }
+}
+
+/// How many; in millions where it would be long.
+pub(crate) struct Count(pub u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0..10_000_000 => write!(f, "{}", self.0),
+            count => write!(f, "{:.1} M", count as f64 / 1e6),
+        }
+    }
+}
+
 /// A duration in the unit that people read.
-#[cfg(feature = "enabled")]
+#[cfg(any(feature = "enabled", feature = "html"))]
 pub(crate) struct Took(pub Duration);
 
-#[cfg(feature = "enabled")]
+#[cfg(any(feature = "enabled", feature = "html"))]
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let us = self.0.as_micros();
         match us {
-            0..10_000 => write!(f, "{us} us"),
-            10_000..10_000_000 => write!(f, "{} ms", us / 1000),
-            _ => write!(f, "{} s", us / 1_000_000),
+            0..1000 => write!(f, "{us} us"),
+            1000..100_000 => write!(f, "{:.1} ms", us as f64 / 1e3),
+            100_000..10_000_000 => write!(f, "{} ms", us / 1000),
+            10_000_000..6_000_000_000 => write!(f, "{} s", us / 1_000_000),
+            6_000_000_000..360_000_000_000 => write!(f, "{} min", us / 60_000_000),
+            _ => write!(f, "{} h", us / 3_600_000_000),
         }
+    }
+}
+
+/// A part of a whole, rounded down; `None` if there is no whole.
+pub(crate) fn percent(part: u64, whole: u64) -> Option<u128> {
+    (u128::from(part) * 100).checked_div(whole.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_begins_where_rounding_would_reach_it() {
+        let shown = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            ((1 << 20) - 513, "1023 KiB"),
+            ((1 << 20) - 512, "1.0 MiB"),
+            ((1 << 30) - 1, "1.00 GiB"),
+            ((1 << 40) - 1, "1.00 TiB"),
+            (u64::MAX, "16777216.00 TiB"),
+        ];
+        for (bytes, expected) in shown {
+            assert_eq!(Scaled(bytes).to_string(), expected);
+        }
+        assert_eq!(Signed(2048).to_string(), "+2 KiB");
+        assert_eq!(Net(2048).to_string(), "2 KiB");
+        assert_eq!(Net(i64::MIN).to_string(), "-8388608.00 TiB");
+        assert_eq!(Count(9_999_999).to_string(), "9999999");
+        assert_eq!(Count(10_000_000).to_string(), "10.0 M");
+        assert_eq!(Took(Duration::from_micros(8517)).to_string(), "8.5 ms");
+        assert_eq!(Took(Duration::from_secs(5400)).to_string(), "5400 s");
+        assert_eq!(Took(Duration::from_secs(6000)).to_string(), "100 min");
+        assert_eq!(percent(1, 0), None);
+        assert_eq!(percent(u64::MAX, u64::MAX), Some(100));
     }
 }

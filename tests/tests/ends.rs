@@ -91,7 +91,7 @@ async fn panics_later() {
     std::future::poll_fn(|_| {
         if std::mem::replace(&mut polled, true) { panic_now() } else { Poll::Pending }
     })
-    .await
+    .await;
 }
 
 fn panic_now() -> Poll<()> {

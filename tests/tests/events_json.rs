@@ -61,7 +61,8 @@ fn events_are_flat_json() {
         lines.iter().map(|line| serde_json::from_str(line).expect(line)).collect();
     let [entry, page, exit] = &events[..] else { panic!("{lines:#?}") };
     let limit = format!("limit={}", 512 << 20);
-    let heap = ["jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata"];
+    let jemalloc =
+        ["jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata"];
 
     let head = |level: &str| vec![format!("level=\"{level}\""), "message".to_owned()];
     let all = |parts: &[&[&str]]| -> Vec<String> {
@@ -74,7 +75,7 @@ fn events_are_flat_json() {
             all(&[
                 &["memprobe=\"entry\"", "function=\"invoice\"", "call_id=1", "uptime_us", "rss"],
                 &[limit.as_str()],
-                &heap,
+                &jemalloc,
                 &["target=\"billing\""],
             ])
         ]
@@ -89,7 +90,7 @@ fn events_are_flat_json() {
                 &["label=\"page\"", "page=3", "ready=true", "ratio=0.5", "title=\"A4\""],
                 &["call_id=1", "uptime_us", "peak=1048576", "net=1048576", "held=1048576"],
                 &["allocated=1048576", "freed=0", "rss", limit.as_str()],
-                &heap,
+                &jemalloc,
                 &["target=\"memprobe::events_json\""],
             ])
         ]
@@ -103,7 +104,7 @@ fn events_are_flat_json() {
                 &["memprobe=\"exit\"", "function=\"invoice\"", "from=\"page\""],
                 &["label=\"return\"", "call_id=1", "uptime_us", "peak=0", "net=0"],
                 &["held=1048576", "allocated=0", "freed=0", "rss", limit.as_str()],
-                &heap,
+                &jemalloc,
                 &["outcome=\"returned\"", "duration_us", "call_peak=1048576"],
                 &["call_peak_from=\"entry\"", "call_peak_label=\"page\"", "call_net=1048576"],
                 &["call_allocated=1048576", "call_freed=0", "rss_max", "cold=true"],

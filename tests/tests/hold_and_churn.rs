@@ -54,13 +54,13 @@ fn holding_and_churning_look_different() {
     let report = memprobe::report();
     let names: Vec<_> = report.functions.iter().map(|function| function.name).collect();
     assert_eq!(names, ["hold_and_churn::holds", "hold_and_churn::churns"], "the higher first");
-    let [holder, churner] = &report.functions[..] else { panic!("{report}") };
-    assert!(near(holder.figures.as_ref().expect("jemalloc").net(), HUNDRED));
-    assert_eq!(churner.figures.as_ref().expect("jemalloc").net(), 0);
-    assert_eq!(holder.figures.as_ref().expect("jemalloc").peak, holds.number("call_peak") as u64);
-    assert_eq!(churner.figures.as_ref().expect("jemalloc").peak, churns.number("call_peak") as u64);
+    let [first, second] = &report.functions[..] else { panic!("{report}") };
+    assert!(near(first.figures.as_ref().expect("jemalloc").net(), HUNDRED));
+    assert_eq!(second.figures.as_ref().expect("jemalloc").net(), 0);
+    assert_eq!(first.figures.as_ref().expect("jemalloc").peak, holds.number("call_peak") as u64);
+    assert_eq!(second.figures.as_ref().expect("jemalloc").peak, churns.number("call_peak") as u64);
     assert_eq!(
-        churner.figures.as_ref().expect("jemalloc").allocated,
+        second.figures.as_ref().expect("jemalloc").allocated,
         churned.number("allocated") as u64
     );
     let table = report.to_string();

@@ -1,5 +1,15 @@
 //! Every shape of function that can carry the attribute is read, under its own name.
 
+// Shapes that people have, whatever lints say of them here.
+#![allow(
+    clippy::boxed_local,
+    clippy::default_constructed_unit_structs,
+    clippy::multiple_bound_locations,
+    clippy::semicolon_if_nothing_returned,
+    clippy::unused_self,
+    clippy::useless_vec
+)]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;

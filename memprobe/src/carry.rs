@@ -1,0 +1,195 @@
+//! Work on other threads, and in tasks of their own, that counts for the call that asks for it.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use crate::bytes::Bytes;
+use crate::call::{Open, Ticket};
+use crate::flight::Record;
+use crate::meter::{self, Frame, Progress, Quiet};
+use crate::segment::Stage;
+use crate::totals::Hit;
+use crate::{clock, slot};
+
+/// Takes the current call along to where `work` runs: another thread, a thread pool.
+///
+/// What `work` does then counts for that call, exactly as that of a nested call does, and
+/// annotated functions in it have the call for a parent. In the report it is the segment
+/// `carried -> done`. Work that is still running when the call ends counts for its function
+/// all the same, but not for that one call, whose figures are out by then.
+///
+/// The peak of a call with work elsewhere is the highest of its own and, for each piece of
+/// work, the peak of the piece above what the call held: at its last point or when it carried
+/// work, and with what other pieces had kept by then. That is exact where the call waits for
+/// one piece at a time. What several pieces have at once and free again is not added up.
+///
+/// Outside any call, and in work that runs nested in the call after all, it changes nothing.
+///
+/// ```
+/// # async fn run() {
+/// let sum = tokio::task::spawn_blocking(memprobe::carry(|| (0..1000_u64).sum::<u64>())).await;
+/// # }
+/// ```
+pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
+    let piece = Piece::of_this_call();
+    move || match piece {
+        None => work(),
+        Some(mut piece) => piece.run(|| (work(), true)),
+    }
+}
+
+/// The same for a future, as for `tokio::spawn`.
+///
+/// ```
+/// # async fn fetch() -> Vec<u8> { vec![0; 100] }
+/// # async fn run() {
+/// let page = tokio::spawn(memprobe::carry_future(fetch())).await;
+/// # }
+/// ```
+pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    Carry { piece: Piece::of_this_call(), future: Some(future) }
+}
+
+pin_project_lite::pin_project! {
+    struct Carry<F> {
+        piece: Option<Piece>,
+        // Empty once it has been dropped inside a reading.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Carry<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(piece) = this.piece.as_mut().filter(|piece| piece.record.is_some()) {
+                piece.run(|| (this.future.set(None), true));
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for Carry<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        // Emptied only by `drop`, after which nobody can poll.
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        let Some(piece) = this.piece else { return future.poll(context) };
+        piece.run(|| {
+            let result = future.poll(context);
+            let done = result.is_ready();
+            (result, done)
+        })
+    }
+}
+
+/// Work that was carried out of a call.
+struct Piece {
+    /// The call, and its serial; it may have ended.
+    call: &'static Record,
+    serial: u32,
+    stage: &'static Stage,
+    ticket: Option<Box<Ticket>>,
+    /// From the first run to the last.
+    record: Option<&'static Record>,
+    done: bool,
+}
+
+impl Piece {
+    fn of_this_call() -> Option<Piece> {
+        if meter::is_quiet() {
+            return None;
+        }
+        let (call, node, ticket) = meter::find_frame(|frame| {
+            let (record, stage) = (frame.record()?, frame.open_call.stage()?);
+            let ticket = frame.open_call.with_ticket(|ticket| ticket.carried());
+            Some((record, stage.node, ticket))
+        })?;
+        call.set_carries();
+        // What the call holds now is what the work's own peak stands upon.
+        meter::show_held();
+        let _quiet = Quiet::begin();
+        let ticket = ticket.map(Box::new);
+        let (serial, stage) = (call.serial(), node.carried());
+        Some(Piece { call, serial, stage, ticket, record: None, done: false })
+    }
+
+    /// Runs a part of the work on this thread; `part` also says whether that was its end.
+    fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
+        let is_nested = meter::find_frame(|frame| {
+            let record = frame.record().filter(|record| std::ptr::eq(*record, self.call))?;
+            (record.serial() == self.serial).then_some(())
+        });
+        let frame = pin!(Frame::new(Open::new()));
+        let frame = frame.into_ref();
+        let before = self.record.map_or(Progress::START, Record::saved);
+        if self.done || !frame.enter(&before) {
+            return part().0;
+        }
+        if is_nested.is_none() {
+            frame.set_apart();
+        }
+        let take = || Record::take(self.stage, Some(self.call), clock::coarse());
+        let record = *self.record.get_or_insert_with(take);
+        frame.set_record(record);
+        frame.open_call.resume(record.stage(), self.ticket.take());
+        let apart = is_nested.is_none();
+        let mut running = Running { piece: self, frame, before, record, apart, done: true };
+        let (result, done) = part();
+        running.done = done;
+        result
+    }
+
+    /// Counts the work that has ended for its function.
+    fn finish(&mut self, frame: &Frame, progress: &Progress) {
+        let open = &frame.open_call;
+        if let Some(stage) = open.stage() {
+            let segment = stage.segment(&stage.node.site.done);
+            open.end_segment(segment, progress);
+        }
+        if let Some(record) = self.record.take() {
+            record.give();
+        }
+        let _quiet = Quiet::begin();
+        drop(open.take_ticket());
+        self.done = true;
+    }
+
+    /// Counts for the function what came too late for its call.
+    fn count_late(&self, bytes: Bytes, peak: i64) {
+        let node = self.stage.node;
+        let peak = peak.max(0) as u64;
+        let hit = Hit { bytes, own: Bytes::ZERO, peak, mark: 0, is_call: false };
+        node.start().segment(&node.site.late).add(slot::slot(), &hit);
+    }
+}
+
+/// A part of the work in progress; dropped by its end or by a panic.
+struct Running<'a> {
+    piece: &'a mut Piece,
+    frame: Pin<&'a Frame>,
+    before: Progress,
+    record: &'static Record,
+    apart: bool,
+    done: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let Some(progress) = self.frame.leave() else { return };
+        if self.apart {
+            let (bytes, peak) = self.frame.since_entered(&progress, &self.before);
+            if !self.piece.call.carry(self.piece.serial, bytes, peak) {
+                self.piece.count_late(bytes, peak);
+            }
+        }
+        if self.done {
+            self.piece.finish(&self.frame, &progress);
+        } else {
+            self.record.save(&progress);
+            self.piece.ticket = self.frame.open_call.take_ticket();
+        }
+    }
+}

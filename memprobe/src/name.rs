@@ -1,0 +1,62 @@
+//! Names and labels, in the room that there is for them.
+
+use std::fmt;
+
+/// The last part of a function's path, with its type for a method.
+pub(crate) fn short(path: &str) -> Short<'_> {
+    Short(path)
+}
+
+pub(crate) struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 28;
+        let mut parts = self.0.rsplit("::");
+        let name = parts.next().unwrap_or(self.0);
+        let of = parts.next().filter(|of| {
+            let is_type = of.trim_start_matches('<').starts_with(|c: char| c.is_uppercase());
+            is_type && of.len() + name.len() + 2 <= MOST
+        });
+        if let Some(of) = of {
+            write!(f, "{}::", of.trim_matches(['<', '>']))?;
+        }
+        let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
+        f.write_str(&name[..end])
+    }
+}
+
+/// The end of a text that is too long: of a path the part that tells most.
+pub(crate) fn keep_end(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    text.chars().skip(count + 2 - most).fold("..".to_owned(), |mut kept, char| {
+        kept.push(char);
+        kept
+    })
+}
+
+/// The start of a text that is too long.
+pub(crate) fn keep_start(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 2).chain("..".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut_where_it_tells_least() {
+        assert_eq!(keep_end("app::load", 9), "app::load");
+        assert_eq!(keep_end("app::load", 8), "..::load");
+        assert_eq!(keep_start("größer", 6), "größer");
+        assert_eq!(keep_start("größer!", 6), "größ..");
+        assert_eq!(short("app::Store::put").to_string(), "Store::put");
+        assert_eq!(short("app::store::put").to_string(), "put");
+    }
+}

@@ -1,0 +1,132 @@
+//! From one point of a call to the next: where calls are, and what they did on the way.
+
+use std::fmt;
+use std::ptr;
+
+use crate::histogram::Distributions;
+use crate::list::List;
+use crate::meter::Quiet;
+use crate::totals::{Hit, Totals};
+use crate::tree::Node;
+
+/// Somewhere in a call: in a function of some calling context, after a label.
+pub(crate) struct Stage {
+    pub node: &'static Node,
+    pub after: &'static str,
+    /// The segments that start here.
+    segments: List<Segment>,
+}
+
+/// Where segments end: a probe, or an end of a function.
+#[derive(Debug)]
+pub(crate) struct Point {
+    label: &'static str,
+}
+
+/// From one point of a function to the next, in one calling context, with its totals.
+pub(crate) struct Segment {
+    pub from: &'static Stage,
+    pub label: &'static str,
+    at: &'static Point,
+    /// Where the call is once the segment has ended.
+    pub to: &'static Stage,
+    /// Stands for whole calls that had a probe, and not for a segment of one.
+    pub whole: bool,
+    pub totals: Totals,
+    /// Shared by all calling contexts.
+    pub distributions: &'static Distributions,
+}
+
+static ALL: List<&'static Segment> = List::new();
+
+impl Point {
+    pub const fn new(label: &'static str) -> Point {
+        Point { label }
+    }
+
+    pub const fn ends() -> [Point; 3] {
+        [Point::new("return"), Point::new("panic"), Point::new("cancel")]
+    }
+
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+}
+
+impl Stage {
+    pub fn new(node: &'static Node, after: &'static str) -> Stage {
+        Stage { node, after, segments: List::new() }
+    }
+
+    /// The segment from here to `point`.
+    #[inline]
+    pub fn segment(&'static self, point: &'static Point) -> &'static Segment {
+        match self.segments.iter().find(|segment| segment.ends(point)) {
+            Some(segment) => segment,
+            None => self.add(point),
+        }
+    }
+
+    #[cold]
+    fn add(&'static self, at: &'static Point) -> &'static Segment {
+        let _quiet = Quiet::begin();
+        // However a call came to a point, it is at the same stage after it.
+        let to = all()
+            .find(|segment| segment.ends(at) && ptr::eq(segment.from.node, self.node))
+            .map_or_else(
+                || &*Box::leak(Box::new(Stage::new(self.node, at.label))),
+                |segment| segment.to,
+            );
+        let site = self.node.site;
+        let distributions = all()
+            .find(|segment| {
+                ptr::eq(segment.from.node.site, site)
+                    && (segment.from.after, segment.label) == (self.after, at.label)
+                    && segment.whole == site.is_whole(at)
+            })
+            .map_or_else(
+                || &*Box::leak(Box::new(Distributions::new())),
+                |segment| segment.distributions,
+            );
+        let segment = Segment {
+            from: self,
+            label: at.label,
+            at,
+            to,
+            whole: site.is_whole(at),
+            totals: Totals::new(),
+            distributions,
+        };
+        let segment = self.segments.add(segment, |segment| segment.ends(at));
+        ALL.add(segment, |other| ptr::eq(*other, segment));
+        segment
+    }
+}
+
+impl Segment {
+    /// Adds what one call did, on the thread with this slot.
+    #[inline]
+    pub fn add(&self, slot: u32, hit: &Hit) {
+        self.totals.add(slot, hit);
+        if hit.peak | hit.bytes.allocated != 0 {
+            self.distributions.add(slot, hit.peak, hit.bytes.allocated);
+        }
+    }
+
+    /// Whether this is one of the segments that end at `point`.
+    #[inline]
+    pub fn ends(&self, point: &Point) -> bool {
+        ptr::eq(self.at, point)
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.from.node.site.name(), self.from.after, self.label)
+    }
+}
+
+/// Every segment that any call has finished.
+pub(crate) fn all() -> impl Iterator<Item = &'static Segment> {
+    ALL.iter().copied()
+}

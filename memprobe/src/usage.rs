@@ -1,0 +1,124 @@
+//! What a piece of work did, as a value, and the assertion that holds it to a budget.
+
+use std::fmt;
+
+use crate::units::{Scaled, Signed};
+
+/// What a piece of work allocated and freed on its thread, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Bytes allocated, all that was asked for.
+    pub allocated: u64,
+    /// Bytes freed.
+    pub freed: u64,
+    /// Highest net above the start: at most 64 KiB under, and exact where all blocks are
+    /// 64 KiB or larger.
+    pub peak: u64,
+}
+
+impl Usage {
+    /// `allocated − freed`: what was kept.
+    pub fn net(&self) -> i64 {
+        self.allocated.wrapping_sub(self.freed) as i64
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "peak {} ({} B), kept {}, allocated {}, freed {}",
+            Scaled(self.peak),
+            self.peak,
+            Signed(self.net()),
+            Scaled(self.allocated),
+            Scaled(self.freed),
+        )
+    }
+}
+
+/// Why there are no figures. `Display` says what to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// memprobe is compiled out.
+    CompiledOut,
+    /// Rust's allocations do not go to jemalloc.
+    OtherAllocator,
+    /// The work ran while memprobe itself was at work, as in a subscriber.
+    Nested,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unavailable::CompiledOut => {
+                "memprobe is compiled out: build with its feature `enabled`, as in \
+                 `memprobe = { …, features = [\"enabled\", \"jemalloc\"] }`"
+            }
+            Unavailable::OtherAllocator => {
+                "jemalloc is not the global allocator: add `memprobe::global_allocator!();` to \
+                 the crate with `main`, or to the test"
+            }
+            Unavailable::Nested => "there are no figures of what a subscriber does in an event",
+        })
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// Asserts that some work peaks at no more than so many bytes above its start, and gives its
+/// result: the way to hold a memory budget in a test.
+///
+/// Fails with the figures where they are over, and fails too where they cannot be had: a
+/// missing figure never passes a test. Takes a message like `assert!`. For async code see
+/// [`measure_future`](crate::measure_future).
+///
+/// ```
+/// const MIB: usize = 1 << 20;
+///
+/// memprobe::global_allocator!();
+///
+/// let page = memprobe::assert_peak!(10 * MIB, || vec![0_u8; 4 * MIB]);
+/// assert_eq!(page.len(), 4 * MIB);
+/// memprobe::assert_peak!(10 * MIB, || drop(page), "page {}", 1);
+/// ```
+#[macro_export]
+macro_rules! assert_peak {
+    ($most:expr, $work:expr $(,)?) => {
+        $crate::__assert_peak($most, $work, ::core::option::Option::None)
+    };
+    ($most:expr, $work:expr, $($message:tt)+) => {
+        $crate::__assert_peak(
+            $most,
+            $work,
+            ::core::option::Option::Some(::core::format_args!($($message)+)),
+        )
+    };
+}
+
+#[doc(hidden)]
+#[track_caller]
+pub fn __assert_peak<T, B>(
+    most: B,
+    work: impl FnOnce() -> T,
+    message: Option<fmt::Arguments<'_>>,
+) -> T
+where
+    B: TryInto<u64> + Copy + fmt::Display,
+{
+    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+    let Ok(bound) = most.try_into() else { panic!("a peak of {most} bytes is no bound{message}") };
+    match crate::measure(work) {
+        Ok((result, usage)) if usage.peak <= bound => {
+            drop(message);
+            result
+        }
+        Ok((_, usage)) => {
+            let (bound, over) = (Scaled(bound), Scaled(usage.peak - bound));
+            panic!("the peak is {over} over {bound}{message}\n  {usage}")
+        }
+        Err(why) => panic!("the peak cannot be told{message}\n  {why}"),
+    }
+}
