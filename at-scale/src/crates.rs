@@ -49,7 +49,11 @@ pub const CRATES: &[Crate] = &[
     Crate { features: ALL, ..Crate::new("async-lock", "3.5.0") },
     Crate { features: ALL, ..Crate::new("async-executor", "1.14.1") },
     Crate { features: ALL, ..Crate::new("futures-lite", "2.6.1") },
-    Crate { features: &["--features=full"], patch: true, ..Crate::new("tokio", "1.54.1") },
+    Crate {
+        features: &["--features=full,test-util"],
+        patch: true,
+        ..Crate::new("tokio", "1.54.1")
+    },
     Crate { features: ALL, ..Crate::new("tokio-util", "0.7.20") },
     Crate { features: ALL, ..Crate::new("tokio-stream", "0.1.19") },
     Crate { features: ALL, ..Crate::new("tower", "0.5.3") },

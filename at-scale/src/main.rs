@@ -135,7 +135,7 @@ const ABOUT_DEPENDENCIES: [&str; 2] = ["unused-crate-dependencies", "unused-exte
 /// The lints of the compiler that are off unless asked for, as flags that ask for them.
 fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
     let output = Command::new("rustc").args(["-W", "help"]).output()?;
-    let mut flags: Vec<String> = String::from_utf8(output.stdout)?
+    let flags: Vec<String> = String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
@@ -146,8 +146,6 @@ fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
     if flags.is_empty() {
         return Err("`rustc -W help` names no lint".into());
     }
-    // Some of those are there on nightly compilers only.
-    flags.push("-Aunknown-lints".to_owned());
     Ok(flags)
 }
 

@@ -197,13 +197,18 @@ fn diagnostic(message: &Value) -> Option<Diagnostic> {
     let kind = target["kind"][0].as_str()?;
     let message = &message["message"];
     let spans = message["spans"].as_array()?;
-    // Without a place: the closing count, and lints that this compiler does not have.
+    // The closing count of all warnings has no place.
     let main = spans.iter().find(|span| span["is_primary"] == true)?;
     let place = format!("{}:{}", main["file_name"].as_str()?, main["line_start"]);
+    let code = message["code"]["code"].as_str().or(message["level"].as_str())?;
+    // `rustc -W help` names lints that only nightly compilers have.
+    if code == "unknown_lints" {
+        return None;
+    }
     Some(Diagnostic {
         target: format!("{kind} {}", target["name"].as_str()?),
         place,
-        code: message["code"]["code"].as_str().or(message["level"].as_str())?.to_owned(),
+        code: code.to_owned(),
         text: message["message"].as_str()?.to_owned(),
     })
 }
