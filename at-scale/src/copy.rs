@@ -43,7 +43,9 @@ pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
         if is_left_out(krate, &file) {
             continue;
         }
-        if file == Path::new("Cargo.lock") && copies.annotated.join(&file).exists() {
+        // The published versions are for the published crate, the chosen ones are kept.
+        let chosen = krate.patch || copies.annotated.join("Cargo.lock").exists();
+        if file == Path::new("Cargo.lock") && chosen {
             continue;
         }
         let (plain, annotated) = if file == Path::new("Cargo.toml") {
@@ -68,7 +70,9 @@ impl Copies {
     fn lock(&self) -> Result<()> {
         let lock = self.annotated.join("Cargo.lock");
         if fetch_dependencies(&self.annotated).is_err() {
-            fs::remove_file(&lock)?;
+            if lock.exists() {
+                fs::remove_file(&lock)?;
+            }
             fetch_dependencies(&self.annotated)?;
         }
         write(&self.plain.join("Cargo.lock"), &fs::read(lock)?)

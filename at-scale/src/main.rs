@@ -37,6 +37,9 @@ Copies, logs and builds are kept in target/at-scale. The exit status is 0 if the
 difference.
 ";
 
+/// Differences of one crate that are printed.
+const SHOWN: usize = 30;
+
 fn main() -> ExitCode {
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -81,8 +84,11 @@ fn run() -> Result<bool, Box<dyn Error>> {
         if let Err(error) = bench.hold(krate, &mut row) {
             row.differences.push(error.to_string());
         }
-        for difference in &row.differences {
+        for difference in row.differences.iter().take(SHOWN) {
             println!("    DIFFERENT: {difference}");
+        }
+        if let Some(more @ 1..) = row.differences.len().checked_sub(SHOWN) {
+            println!("    and {more} more");
         }
         rows.push(row);
     }
@@ -161,6 +167,10 @@ impl Bench {
         let folder = self.folder.join(format!("{}-{}", krate.name, krate.version));
         let copies = copy::make(krate, &folder)?;
         let plain = self.side(krate, &folder, "plain")?;
+        if !plain.build.compiles {
+            let error = plain.build.first_error();
+            return Err(format!("does not compile as published: {error}").into());
+        }
         let annotated = self.side(krate, &folder, "annotated")?;
         row.compare(&copies, plain, annotated);
         Ok(())

@@ -38,18 +38,15 @@ impl Row {
         if self.functions.annotated() == 0 {
             self.differences.push("no annotated function was compiled".to_owned());
         }
-        if !plain.build.compiles {
-            self.differences
-                .push(format!("does not compile as published: {}", errors(&plain.build)));
-        } else if !annotated.build.compiles {
-            self.differences.push(format!("does not compile: {}", errors(&annotated.build)));
-        }
-        self.compare_diagnostics(&plain.build, &annotated.build);
         if annotated.build.compiles {
+            self.compare_diagnostics(&plain.build, &annotated.build);
             self.compare_diagnostics(&plain.clippy, &annotated.clippy);
-        }
-        if annotated.build.compiles {
             self.compare_tests(&plain.tests, &annotated.tests);
+        } else {
+            self.differences.push(format!("does not compile: {}", annotated.build.first_error()));
+            for error in annotated.build.diagnostics.keys().filter(|given| given.is_error) {
+                self.differences.push(error.to_string());
+            }
         }
         self.plain = plain;
         self.annotated = annotated;
@@ -64,12 +61,9 @@ impl Row {
             }
             let times = |build: &Build| build.diagnostics.get(diagnostic).copied().unwrap_or(0);
             let (without, with) = (times(plain), times(annotated));
-            // What does not compile has not said all that it would.
-            if without != with && (annotated.compiles || without == 0) {
-                let Diagnostic { target, place, code, text } = diagnostic;
-                self.differences.push(format!(
-                    "{code} given {with} times instead of {without}: {target}, {place}: {text}"
-                ));
+            if without != with {
+                self.differences
+                    .push(format!("given {with} times instead of {without}: {diagnostic}"));
             }
         }
     }
@@ -101,11 +95,6 @@ impl Row {
             self.differences.push("no test passed as published".to_owned());
         }
     }
-}
-
-/// The last thing that cargo said, which is why it stopped.
-fn errors(build: &Build) -> &str {
-    build.said.lines().rev().find(|line| line.starts_with("error")).unwrap_or("see the logs")
 }
 
 pub fn print_table(rows: &[Row]) {

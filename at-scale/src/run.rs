@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A warning or an error of the compiler. The column is not in it: the attribute moves it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
+    pub is_error: bool,
     pub target: String,
     pub place: String,
     /// The lint, or the code of the error.
@@ -52,7 +54,19 @@ pub struct Tests {
     pub seconds: f64,
 }
 
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Diagnostic { target, place, code, text, .. } = self;
+        write!(f, "{code}, {target}, {place}: {text}")
+    }
+}
+
 impl Build {
+    /// What to say of a build that failed.
+    pub fn first_error(&self) -> &str {
+        self.said.lines().find(|line| line.starts_with("error")).unwrap_or("see the logs")
+    }
+
     pub fn warnings(&self) -> usize {
         self.diagnostics.values().sum()
     }
@@ -206,6 +220,7 @@ fn diagnostic(message: &Value) -> Option<Diagnostic> {
         return None;
     }
     Some(Diagnostic {
+        is_error: message["level"] == "error",
         target: format!("{kind} {}", target["name"].as_str()?),
         place,
         code: code.to_owned(),
