@@ -165,7 +165,9 @@ fn at_root(krate: &Crate, published: &DocumentMut) -> String {
         text.push_str("\nextern crate memprobe;");
     }
     if krate.no_allocator.is_none() {
-        text.push_str("\n::memprobe::global_allocator!();\n");
+        // Where the library's own tests have it as a dependency too, it comes from there.
+        let condition = if krate.patch { "#[cfg(not(test))] " } else { "" };
+        text.push_str(&format!("\n{condition}::memprobe::global_allocator!();\n"));
     }
     text
 }

@@ -224,6 +224,33 @@ fn diagnostic(message: &Value) -> Option<Diagnostic> {
         target: format!("{kind} {}", target["name"].as_str()?),
         place,
         code: code.to_owned(),
-        text: message["message"].as_str()?.to_owned(),
+        text: without_paths(message["message"].as_str()?),
     })
+}
+
+/// The compiler shows paths as short as they are unique, among the names of dependencies
+/// too: memprobe's may make one longer.
+fn without_paths(text: &str) -> String {
+    let words = text.split("::").collect::<Vec<_>>();
+    let (last, outer) = words.split_last().expect("a split gives one part at least");
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    outer.iter().map(|part| part.trim_end_matches(is_name)).chain([*last]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{result, without_paths};
+
+    #[test]
+    fn paths_are_cut_to_their_last_name() {
+        assert_eq!(without_paths("trait `a::b_1::C<d::E>` is `F`"), "trait `C<E>` is `F`");
+    }
+
+    #[test]
+    fn results_are_read_from_what_the_test_harness_prints() {
+        assert_eq!(result("test a::b ... ok"), Some(("a::b", "ok")));
+        let doc = "test src/lib.rs - f (line 3) ... ignored, too slow";
+        assert_eq!(result(doc), Some(("src/lib.rs - f (line 3)", "ignored")));
+        assert_eq!(result("test result: ok. 1 passed"), None);
+    }
 }
