@@ -63,7 +63,7 @@ fn visible(tokens: TokenStream) -> Vec<TokenTree> {
 /// of it.
 fn split_inner_attrs(body: Group) -> (TokenStream, Group) {
     let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
-    let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == char);
+    let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
     let mut end = 0;
     while is_punct(end, '#') && is_punct(end + 1, '!') {
         end += 3;
@@ -81,13 +81,19 @@ const NO_BODY: &str = "`#[memprobe]` needs a function with a body: put it on the
 const WRAP: &str = "for a block, a closure or a future there are `memprobe::scope` and \
                     `memprobe::scope_future`";
 
+/// `#[unsafe(naked)]`, or `#[naked]` as it was.
+fn is_naked(attr: &Attribute) -> bool {
+    let in_unsafe = || attr.parse_args::<Ident>().is_ok_and(|word| word == "naked");
+    attr.path().is_ident("naked") || (attr.path().is_ident("unsafe") && in_unsafe())
+}
+
 /// Whether this is an expression, on which rustc allows no attribute macro.
 pub fn is_expression(tokens: TokenStream) -> bool {
     syn::parse2::<Expr>(tokens).is_ok_and(|expression| !matches!(expression, Expr::Macro(_)))
 }
 
 fn header(input: ParseStream) -> Result<Signature> {
-    input.call(Attribute::parse_outer)?;
+    let attrs = input.call(Attribute::parse_outer)?;
     input.parse::<Visibility>()?;
     if let Some((what, span)) = other_item(input) {
         let message = format!("`#[memprobe]` belongs on a function, not on {what}");
@@ -100,6 +106,11 @@ fn header(input: ParseStream) -> Result<Signature> {
         let why = if is_no_item { WRAP.to_owned() } else { error.to_string() };
         Error::new(error.span(), format!("`#[memprobe]` belongs on a function: {why}"))
     })?;
+    if let Some(naked) = attrs.iter().find(|attr| is_naked(attr)) {
+        let message = "`#[memprobe]` cannot be applied to a naked function: it has no room for \
+                       more than its assembly";
+        return Err(Error::new_spanned(naked, message));
+    }
     if let Some(constness) = &sig.constness {
         return Err(Error::new(
             constness.span,

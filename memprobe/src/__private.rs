@@ -107,3 +107,18 @@ macro_rules! __option {
         ::core::option::Option::Some($value)
     };
 }
+
+#[cfg(test)]
+mod tests {
+    #[memprobe::memprobe]
+    fn inside() -> u8 {
+        memprobe::probe!("here", x = "x");
+        1
+    }
+
+    /// Case 89: what the macros write finds memprobe from inside of it.
+    #[test]
+    fn the_macros_work_in_memprobe_itself() {
+        assert_eq!(inside(), 1);
+    }
+}

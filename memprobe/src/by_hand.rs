@@ -113,21 +113,22 @@ impl Report {
         self
     }
 
-    /// `allocated` over ten seconds, with what calls hold at every third sample.
+    /// `allocated` over ten seconds at the points of the first root, whose calls hold much at
+    /// two of three.
     pub(crate) fn allocated_from_to(mut self, first: u64, last: u64) -> Report {
-        self.timeline = (0..100)
-            .map(|at| {
-                let allocated = first + (last - first) * at / 99;
-                let held = if at % 3 == 0 { 40 * MIB } else { 0 };
-                Sample {
-                    uptime_us: 500_000 + at * 101_010,
-                    rss: Some(allocated + held + 6 * MIB),
-                    allocated: Some(allocated + held),
-                    function: "app::handler",
-                    label: if at % 3 == 0 { "decoded" } else { "return" },
-                }
-            })
-            .collect();
+        let points = [("return", 0), ("decoded", 30 * MIB), ("resized", 88 * MIB)];
+        let function = self.tree[0].function;
+        let sample = |(at, (label, held)): (u64, (&'static str, u64))| {
+            let allocated = first + (last - first) * at / 99 + held;
+            Sample {
+                uptime_us: 500_000 + at * 101_010,
+                rss: Some(allocated + 6 * MIB),
+                allocated: Some(allocated),
+                function,
+                label,
+            }
+        };
+        self.timeline = (0..100).zip(points.into_iter().cycle()).map(sample).collect();
         self
     }
 }

@@ -11,10 +11,12 @@ impl Bytes {
     pub const ZERO: Bytes = Bytes { allocated: 0, freed: 0 };
 
     /// `allocated − freed`; exact also when the counters of a call started below zero.
+    #[inline]
     pub fn net(self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 
+    #[inline]
     pub fn since(self, start: Bytes) -> Bytes {
         Bytes {
             allocated: self.allocated.wrapping_sub(start.allocated),
@@ -22,6 +24,7 @@ impl Bytes {
         }
     }
 
+    #[inline]
     pub fn plus(self, more: Bytes) -> Bytes {
         Bytes {
             allocated: self.allocated.wrapping_add(more.allocated),

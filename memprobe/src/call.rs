@@ -1,8 +1,8 @@
 //! One call of one function: enter, point, exit.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
 use std::time::Instant;
@@ -10,13 +10,13 @@ use std::time::Instant;
 use tracing::field::Value;
 
 use crate::bytes::Bytes;
-use crate::callsite::Callsite;
+use crate::callsite::{self, Callsite};
 use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
 use crate::flight::{Carried, Record};
 use crate::jemalloc;
-use crate::meter::{self, Progress, Quiet};
-use crate::rate::Bucket;
+use crate::meter::{self, Left, Place, Progress, Quiet};
+use crate::rate::{Bucket, Rate};
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
@@ -28,7 +28,11 @@ use crate::tree::Node;
 pub(crate) struct Open {
     /// `None` in a frame that is no call of a function.
     stage: Cell<Option<&'static Stage>>,
-    ticket: Cell<Option<Box<Ticket>>>,
+    /// Always taken before the call is dropped; without a destructor, so that the end of a
+    /// sync call is one call of ours and nothing more.
+    ticket: Cell<Option<ManuallyDrop<Box<Ticket>>>>,
+    /// The call began while its thread was unwinding.
+    unwinding: bool,
 }
 
 /// Taken by a call that was admitted: its events are written.
@@ -50,25 +54,43 @@ impl Ticket {
 }
 
 impl Open {
-    /// Of a call that has not begun, or of no call.
-    pub const fn new() -> Open {
-        Open { stage: Cell::new(None), ticket: Cell::new(None) }
+    /// Of a call that is about to begin, or of no call.
+    #[inline]
+    pub fn new() -> Open {
+        Open { stage: Cell::new(None), ticket: Cell::new(None), unwinding: panicking() }
     }
 
     /// Goes on with a call.
+    #[inline]
     pub fn resume(&self, stage: Option<&'static Stage>, ticket: Option<Box<Ticket>>) {
         self.stage.set(stage);
-        self.ticket.set(ticket);
+        self.set_ticket(ticket);
     }
 
+    #[inline]
     pub fn take_ticket(&self) -> Option<Box<Ticket>> {
-        self.ticket.take()
+        self.ticket.take().map(ManuallyDrop::into_inner)
     }
 
+    #[inline]
+    fn set_ticket(&self, ticket: Option<Box<Ticket>>) {
+        self.ticket.set(ticket.map(ManuallyDrop::new));
+    }
+
+    #[inline]
+    pub fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
+        let mut ticket = self.ticket.take()?;
+        let seen = look(&mut ticket);
+        self.ticket.set(Some(ticket));
+        Some(seen)
+    }
+
+    #[inline]
     pub fn stage(&self) -> Option<&'static Stage> {
         self.stage.get()
     }
 
+    #[inline]
     fn node(&self) -> Option<&'static Node> {
         self.stage.get().map(|stage| stage.node)
     }
@@ -77,17 +99,23 @@ impl Open {
         self.with_ticket(|ticket| ticket.who.call_id)
     }
 
-    pub fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
-        let mut ticket = self.ticket.take()?;
-        let seen = look(&mut ticket);
-        self.ticket.set(Some(ticket));
-        Some(seen)
+    /// Writes the entry of a call, if it is wanted and admitted.
+    #[inline(never)]
+    fn admit(&self, site: &'static Site, now: u64) {
+        if !jemalloc::is_global() {
+            event::warn_without_jemalloc();
+        }
+        if !site.entry.is_wanted() && !site.exit.is_wanted() {
+            return;
+        }
+        if let Some(skipped) = site.bucket.take(now, site.rate) {
+            self.write_entry(site, skipped);
+        }
     }
 
     #[cold]
-    fn admit(&self, site: &'static Site, now: u64, cold: bool) {
+    fn write_entry(&self, site: &'static Site, skipped: u64) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
-        let Some(skipped) = site.bucket.take(now, site.rate) else { return };
         let _quiet = Quiet::begin();
         let who = Who {
             function: site.name(),
@@ -96,14 +124,16 @@ impl Open {
         };
         let last_rss = event::entry(site.entry, who, skipped);
         let started = Instant::now();
+        let cold = site.is_cold();
         let ticket = Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None };
-        self.ticket.set(Some(Box::new(ticket)));
+        self.set_ticket(Some(Box::new(ticket)));
     }
 
     /// Counts a segment that has ended, and goes on behind it.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "what it is given is in registers")]
+    #[inline(always)]
     pub fn end_segment(&self, segment: &'static Segment, progress: &Progress) {
-        let level = progress.held_before().saturating_add(progress.segment_peak).max(0) as u64;
+        let level = progress.held_before().wrapping_add(progress.segment_peak).max(0) as u64;
         let hit = Hit {
             bytes: progress.segment,
             own: progress.segment.since(progress.nested),
@@ -111,7 +141,7 @@ impl Open {
             mark: level,
             is_call: false,
         };
-        segment.add(slot(), &hit);
+        segment.add(slot(), hit);
         self.stage.set(Some(segment.to));
         self.with_ticket(|ticket| {
             if level > ticket.peak {
@@ -131,18 +161,21 @@ pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Recor
     let now = clock::coarse();
     let record = Record::take(stage, caller.map(|(_, record)| record), now);
     frame.set_record(record);
-    site.crowd.enter(slot());
-    let open = &frame.open_call;
-    open.stage.set(Some(stage));
+    site.crowd.enter(slot(), now);
+    frame.open_call.stage.set(Some(stage));
     timeline::pass(now, || site.name(), stage.after);
-    let cold = !site.warm.load(Relaxed) && !site.warm.swap(true, Relaxed);
-    if !jemalloc::is_global() {
-        event::warn_without_jemalloc();
-    }
-    if site.entry.is_wanted() || site.exit.is_wanted() {
-        open.admit(site, now, cold);
+    if callsite::anybody_listens() {
+        frame.open_call.admit(site, now);
     }
     record
+}
+
+/// Forgets a call whose end cannot be read.
+pub(crate) fn abandon(record: &'static Record) {
+    if let Some(stage) = record.stage() {
+        stage.node.site.crowd.leave(slot());
+    }
+    record.give();
 }
 
 /// Counts what work elsewhere did for the call of a frame that is about to be left.
@@ -158,12 +191,40 @@ fn credit(frame: &meter::Frame, carried: Option<Carried>) {
     }
 }
 
-/// Counts a call that has ended, and writes its exit if it was admitted.
-#[inline]
-pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome) {
-    let open = &frame.open_call;
-    let Some(stage) = open.stage.get() else { return };
-    let start = stage.node.start();
+impl Left<'_> {
+    /// Ends a sync call.
+    #[inline]
+    pub fn end(self) {
+        // Also true in an ordinary call that a destructor makes during unwinding.
+        let panicked = panicking() && !self.frame.open_call.unwinding;
+        self.finish(if panicked { Outcome::Panicked } else { Outcome::Returned });
+    }
+
+    /// Counts a call that has ended, and writes its exit if it was admitted.
+    #[inline]
+    pub fn finish(self, outcome: Outcome) {
+        let open = &self.frame.open_call;
+        let Some(stage) = open.stage() else { return };
+        let site = stage.node.site;
+        let slot = slot();
+        site.crowd.leave(slot);
+        if let Some(record) = self.frame.record() {
+            record.give();
+        }
+        let ticket = open.take_ticket();
+        if stage.is_entry && ticket.is_none() && self.is_idle() && !site.is_new() {
+            // What most calls of a hot function are.
+            stage.segment(site.end(outcome)).totals.add_idle(slot);
+        } else {
+            open.set_ticket(ticket);
+            finish(self, stage, outcome);
+        }
+    }
+}
+
+#[inline(never)]
+fn finish(left: Left<'_>, stage: &'static Stage, outcome: Outcome) {
+    let (open, progress) = (&left.frame.open_call, left.progress());
     let site = stage.node.site;
     let segment = stage.segment(site.end(outcome));
     let mut whole = Hit {
@@ -173,23 +234,18 @@ pub(crate) fn finish(frame: &meter::Frame, progress: &Progress, outcome: Outcome
         mark: progress.self_peak.max(0) as u64,
         is_call: true,
     };
-    let slot = slot();
-    if ptr::eq(stage, start) {
-        whole.own = progress.segment.since(progress.nested);
-        segment.add(slot, &whole);
-    } else {
-        open.end_segment(segment, progress);
-        start.segment(site.whole(outcome)).add(slot, &whole);
-    }
     site.set_first(&whole);
-    site.crowd.leave(slot);
-    if let Some(record) = frame.record() {
-        record.give();
+    if stage.is_entry {
+        whole.own = progress.segment.since(progress.nested);
+        segment.add(slot(), whole);
+    } else {
+        open.end_segment(segment, &progress);
+        stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
-    if let Some(ticket) = open.ticket.take() {
-        write_exit(site, &ticket, segment, progress, outcome);
-        // Its memory is ours: it must not count as freed by the user.
+    if let Some(ticket) = open.take_ticket() {
+        // The ticket too is ours: it must not count as freed by the user.
         let _quiet = Quiet::begin();
+        write_exit(site, &ticket, segment, &progress, outcome);
         drop(ticket);
     }
 }
@@ -211,7 +267,6 @@ fn write_exit(
     progress: &Progress,
     outcome: Outcome,
 ) {
-    let _quiet = Quiet::begin();
     let peak_segment = ticket.peak_segment.unwrap_or(segment);
     let whole = Whole {
         outcome: outcome.name(),
@@ -231,25 +286,11 @@ fn write_exit(
 // --- a sync call --------------------------------------------------------------------------
 
 pin_project_lite::pin_project! {
-    /// The call of a sync function, on its stack.
+    /// The call of a sync function, on its stack; its end is the drop.
     pub struct Frame {
         site: &'static Site,
-        unwinding: Cell<bool>,
         #[pin]
-        inner: meter::Frame,
-    }
-
-    impl PinnedDrop for Frame {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.as_ref().project_ref();
-            close(&this.inner);
-            if let Some(progress) = this.inner.leave() {
-                // Also true in an ordinary call that a destructor makes during unwinding.
-                let panicked = panicking() && !this.unwinding.get();
-                let outcome = if panicked { Outcome::Panicked } else { Outcome::Returned };
-                finish(this.inner.get_ref(), &progress, outcome);
-            }
-        }
+        place: Place,
     }
 }
 
@@ -257,16 +298,15 @@ impl Frame {
     /// A frame that is not entered yet.
     #[inline]
     pub fn new(site: &'static Site) -> Frame {
-        Frame { site, unwinding: Cell::new(false), inner: meter::Frame::new(Open::new()) }
+        Frame { site, place: Place::new() }
     }
 
-    /// Starts the call; its end is the drop of the frame.
-    #[inline]
+    /// Starts the call.
+    #[inline(never)]
     pub fn enter(self: Pin<&Frame>) {
         let this = self.project_ref();
-        if this.inner.enter(&Progress::START) {
-            this.unwinding.set(panicking());
-            begin(this.inner.get_ref(), this.site);
+        if let Some(frame) = this.place.enter(Open::new(), &Progress::START) {
+            begin(frame, this.site);
         }
     }
 }
@@ -300,7 +340,7 @@ pub struct Pending {
 }
 
 /// Ends a segment, or takes a snapshot outside any call.
-#[inline]
+#[inline(never)]
 pub fn probe(point: &'static ProbePoint) {
     if let Some(event) = reach(point) {
         event.write(&[]);
@@ -308,7 +348,7 @@ pub fn probe(point: &'static ProbePoint) {
 }
 
 /// The same for a probe with fields, whose values are asked for only if there is an event.
-#[inline]
+#[inline(never)]
 pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
     reach(point)
 }
@@ -344,7 +384,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
 }
 
 /// Snapshots of one probe outside any call that are written, a second.
-const SNAPSHOTS: u32 = 10;
+const SNAPSHOTS: Rate = Rate::a_second(10);
 
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
@@ -362,7 +402,7 @@ fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
 
 fn pending(
     point: &'static ProbePoint,
-    rate: u32,
+    rate: Rate,
     found: impl FnOnce(u64) -> Found,
 ) -> Option<Pending> {
     if !point.callsite.is_wanted() {

@@ -44,6 +44,12 @@ pub(crate) fn reached_and_wanted() -> (usize, usize) {
     (REACHED.load(Relaxed), WANTED.load(Relaxed))
 }
 
+/// Whether there is anybody who may want any event.
+#[inline]
+pub(crate) fn anybody_listens() -> bool {
+    LevelFilter::current() != LevelFilter::OFF || is_bridged(Level::ERROR)
+}
+
 impl Callsite {
     #[doc(hidden)]
     pub const fn new(
@@ -162,6 +168,7 @@ impl fmt::Debug for Callsite {
 
 /// Whether `tracing` hands its events to `log` and `log` takes this level.
 #[allow(unused_variables)]
+#[inline]
 fn is_bridged(level: Level) -> bool {
     tracing::if_log_enabled! {
         level,

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
 use crate::call::{Open, Ticket};
-use crate::flight::Record;
-use crate::meter::{self, Frame, Progress, Quiet};
+use crate::flight::{self, Record};
+use crate::meter::{self, Left, Place, Progress, Quiet};
 use crate::segment::Stage;
 use crate::totals::Hit;
 use crate::{clock, slot};
@@ -122,35 +122,38 @@ impl Piece {
             let record = frame.record().filter(|record| std::ptr::eq(*record, self.call))?;
             (record.serial() == self.serial).then_some(())
         });
-        let frame = pin!(Frame::new(Open::new()));
-        let frame = frame.into_ref();
+        let place = pin!(Place::new());
+        let place = place.into_ref();
         let before = self.record.map_or(Progress::START, Record::saved);
-        if self.done || !frame.enter(&before) {
-            return part().0;
-        }
-        if is_nested.is_none() {
+        let frame = if self.done { None } else { place.enter(Open::new(), &before) };
+        let Some(frame) = frame else { return part().0 };
+        let apart = is_nested.is_none();
+        if apart {
             frame.set_apart();
         }
-        let take = || Record::take(self.stage, Some(self.call), clock::coarse());
+        let take = || {
+            flight::begins_here();
+            Record::take(self.stage, Some(self.call), clock::coarse())
+        };
         let record = *self.record.get_or_insert_with(take);
         frame.set_record(record);
         frame.open_call.resume(record.stage(), self.ticket.take());
-        let apart = is_nested.is_none();
-        let mut running = Running { piece: self, frame, before, record, apart, done: true };
+        let mut running = Running { piece: self, place, record, apart, done: true };
         let (result, done) = part();
         running.done = done;
         result
     }
 
     /// Counts the work that has ended for its function.
-    fn finish(&mut self, frame: &Frame, progress: &Progress) {
-        let open = &frame.open_call;
+    fn finish(&mut self, left: Left<'_>) {
+        let open = &left.frame.open_call;
         if let Some(stage) = open.stage() {
             let segment = stage.segment(&stage.node.site.done);
-            open.end_segment(segment, progress);
+            open.end_segment(segment, &left.progress());
         }
         if let Some(record) = self.record.take() {
             record.give();
+            flight::ends_here();
         }
         let _quiet = Quiet::begin();
         drop(open.take_ticket());
@@ -162,15 +165,14 @@ impl Piece {
         let node = self.stage.node;
         let peak = peak.max(0) as u64;
         let hit = Hit { bytes, own: Bytes::ZERO, peak, mark: 0, is_call: false };
-        node.start().segment(&node.site.late).add(slot::slot(), &hit);
+        node.start().segment(&node.site.late).add(slot::slot(), hit);
     }
 }
 
 /// A part of the work in progress; dropped by its end or by a panic.
 struct Running<'a> {
     piece: &'a mut Piece,
-    frame: Pin<&'a Frame>,
-    before: Progress,
+    place: Pin<&'a Place>,
     record: &'static Record,
     apart: bool,
     done: bool,
@@ -178,18 +180,18 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let Some(progress) = self.frame.leave() else { return };
+        let Some(left) = self.place.get_ref().leave() else { return };
         if self.apart {
-            let (bytes, peak) = self.frame.since_entered(&progress, &self.before);
+            let (bytes, peak) = left.since_entered();
             if !self.piece.call.carry(self.piece.serial, bytes, peak) {
                 self.piece.count_late(bytes, peak);
             }
         }
         if self.done {
-            self.piece.finish(&self.frame, &progress);
+            self.piece.finish(left);
         } else {
-            self.record.save(&progress);
-            self.piece.ticket = self.frame.open_call.take_ticket();
+            self.record.save(&left.progress());
+            self.piece.ticket = left.frame.open_call.take_ticket();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::meter::Quiet;
-use crate::slot::{SHARED, SLOTS};
+use crate::slot::{SLOTS, Slot};
 use crate::totals::generation;
 
 /// Calls that run, counted by threads of their own; a call may end on another thread than
@@ -18,21 +18,18 @@ pub(crate) struct Crowd {
 /// What the threads of one slot have begun and not ended.
 #[repr(align(64))]
 struct Lane {
-    generation: AtomicU32,
     open: AtomicI64,
     most: AtomicI64,
-    calls: AtomicU64,
+    /// When it looked at the others last, by the coarse clock.
+    looked: AtomicU64,
 }
-
-/// A thread that is as crowded as ever looks at all others every so many calls; it always
-/// does when it is more crowded than ever.
-const EVERY: u64 = 64;
 
 impl Crowd {
     pub const fn new() -> Crowd {
         Crowd { lanes: OnceLock::new(), generation: AtomicU32::new(0), most: AtomicI64::new(0) }
     }
 
+    #[inline]
     fn lanes(&self) -> &[Lane; SLOTS] {
         self.lanes.get_or_init(|| {
             let _quiet = Quiet::begin();
@@ -40,36 +37,41 @@ impl Crowd {
         })
     }
 
-    /// A call begins.
+    /// A call begins, at `now` by the coarse clock. A thread that is as crowded as ever looks
+    /// at all others, once in each tick of the clock; one that is more crowded always does.
     #[inline]
-    pub fn enter(&self, slot: u32) {
-        let lane = &self.lanes()[slot as usize % SLOTS];
+    pub fn enter(&self, slot: Slot, now: u64) {
+        let lane = slot.of(self.lanes());
         let open = lane.add(slot, 1);
-        let calls = lane.calls.load(Relaxed).wrapping_add(1);
-        lane.calls.store(calls, Relaxed);
         let most = lane.most.load(Relaxed);
-        let is_new = lane.generation.load(Relaxed) != generation();
-        if open > most || (open == most && calls % EVERY == 0) || is_new {
-            self.look(lane, open);
+        if open >= most && (open > most || lane.looked.load(Relaxed) != now) {
+            self.look(lane, open, now);
         }
     }
 
     /// A call ends.
     #[inline]
-    pub fn leave(&self, slot: u32) {
-        self.lanes()[slot as usize % SLOTS].add(slot, -1);
+    pub fn leave(&self, slot: Slot) {
+        slot.of(self.lanes()).add(slot, -1);
     }
 
     #[cold]
-    fn look(&self, lane: &Lane, open: i64) {
-        let generation = generation();
-        lane.generation.store(generation, Relaxed);
+    #[inline(never)]
+    fn look(&self, lane: &Lane, open: i64, now: u64) {
+        lane.looked.store(now, Relaxed);
         lane.most.store(open, Relaxed);
         let now = self.lanes().iter().map(|lane| lane.open.load(Relaxed)).sum();
-        if self.generation.swap(generation, Relaxed) == generation {
+        if self.generation.swap(generation(), Relaxed) == generation() {
             self.most.fetch_max(now, Relaxed);
         } else {
             self.most.store(now, Relaxed);
+        }
+    }
+
+    /// Starts anew from what runs now.
+    pub fn reset(&self) {
+        for lane in self.lanes.get().into_iter().flat_map(|lanes| lanes.iter()) {
+            lane.most.store(0, Relaxed);
         }
     }
 
@@ -82,17 +84,12 @@ impl Crowd {
 
 impl Lane {
     const fn new() -> Lane {
-        Lane {
-            generation: AtomicU32::new(0),
-            open: AtomicI64::new(0),
-            most: AtomicI64::new(0),
-            calls: AtomicU64::new(0),
-        }
+        Lane { open: AtomicI64::new(0), most: AtomicI64::new(0), looked: AtomicU64::new(0) }
     }
 
     #[inline]
-    fn add(&self, slot: u32, change: i64) -> i64 {
-        if slot == SHARED {
+    fn add(&self, slot: Slot, change: i64) -> i64 {
+        if slot.is_shared() {
             return self.open.fetch_add(change, Relaxed) + change;
         }
         let open = self.open.load(Relaxed) + change;

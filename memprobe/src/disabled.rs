@@ -78,7 +78,6 @@ pub fn measure<T>(_work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> 
 /// # Errors
 ///
 /// Always.
-#[expect(clippy::unused_async)]
 pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage), Unavailable> {
     Err(Unavailable::CompiledOut)
 }

@@ -95,11 +95,12 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn look() -> Surroundings {
+        let now = Instant::now();
         Surroundings {
-            uptime_us: system::uptime_us(Instant::now()),
+            uptime_us: system::uptime_us(now),
             rss: system::rss(),
             limit: system::limit(),
-            heap: heap_within_budget(),
+            heap: heap_within_budget(now),
         }
     }
 
@@ -115,8 +116,8 @@ impl Surroundings {
 }
 
 /// jemalloc's figures, refreshed, if that keeps to the budget.
-pub(crate) fn heap_within_budget() -> Option<Heap> {
-    EPOCH.spend(clock::fine, jemalloc::heap).flatten()
+pub(crate) fn heap_within_budget(now: Instant) -> Option<Heap> {
+    EPOCH.spend(clock::fine(now), || clock::fine(Instant::now()), jemalloc::heap).flatten()
 }
 
 /// Writes the entry of a call; gives the RSS it showed.

@@ -69,10 +69,10 @@ struct Saved {
     children_kept: AtomicI64,
 }
 
-/// Records that are made at once.
-const CHUNK: usize = 32;
-/// Free records that a thread keeps: calls that begin on one thread and end on another would
-/// pile them up there.
+/// Records that are made at once, for the few calls that most threads have at a time.
+const CHUNK: usize = 4;
+/// Free records that a thread keeps of calls that may begin on one thread and end on another:
+/// there they would pile up.
 const KEPT: u32 = 64;
 
 static CHUNKS: List<[Record; CHUNK]> = List::new();
@@ -81,7 +81,8 @@ static SPARE: StaticRef<Record> = StaticRef::none();
 
 thread_local! {
     static FREE: Cell<Option<&'static Record>> = const { Cell::new(None) };
-    static COUNT: Cell<u32> = const { Cell::new(0) };
+    /// How many more calls that may move have ended here than begun.
+    static SURPLUS: Cell<u32> = const { Cell::new(0) };
     static KEEPER: Keeper = const { Keeper };
 }
 
@@ -94,8 +95,24 @@ impl Drop for Keeper {
     }
 }
 
+/// Counts a call that may move between threads, and that begins here.
+pub(crate) fn begins_here() {
+    SURPLUS.set(SURPLUS.get().saturating_sub(1));
+}
+
+/// Counts one that ends here.
+pub(crate) fn ends_here() {
+    let surplus = SURPLUS.get() + 1;
+    SURPLUS.set(surplus);
+    if surplus > KEPT {
+        leave_free_records();
+    }
+}
+
+#[cold]
+#[inline(never)]
 fn leave_free_records() {
-    COUNT.set(0);
+    SURPLUS.set(0);
     let Some(first) = FREE.take() else { return };
     let mut last = first;
     while let Some(next) = last.next.load(Relaxed) {
@@ -154,7 +171,6 @@ impl Record {
     ) -> &'static Record {
         let record = FREE.get().unwrap_or_else(more);
         FREE.set(record.next.load(Relaxed));
-        COUNT.set(COUNT.get().saturating_sub(1));
         record.caller.store(caller, Relaxed);
         if let Some(caller) = caller {
             record.caller_serial.store(caller.serial.load(Relaxed), Relaxed);
@@ -176,11 +192,6 @@ impl Record {
         fence(Release);
         self.next.store(FREE.get(), Relaxed);
         FREE.set(Some(self));
-        let count = COUNT.get() + 1;
-        COUNT.set(count);
-        if count > KEPT {
-            leave_free_records();
-        }
     }
 
     /// Where the call is.

@@ -48,6 +48,9 @@ pub fn reset() {
     STARTED.store(system::uptime_us(Instant::now()), Relaxed);
     timeline::reset();
     totals::reset();
+    for segment in segment::all() {
+        segment.from.node.site.crowd.reset();
+    }
 }
 
 #[derive(Default)]
@@ -98,11 +101,8 @@ impl Gathered {
             return None;
         }
         self.distributed.push(distributions);
-        let counts = |of| segment.distributions.counts(of);
-        Some(Counts {
-            peaks: counts(|both| &both.peak),
-            allocations: counts(|both| &both.allocated),
-        })
+        let Segment { distributions, .. } = segment;
+        Some(Counts { peaks: distributions.peaks(), allocations: distributions.allocations() })
     }
 
     fn functions(&mut self) -> Vec<Function> {
@@ -130,7 +130,7 @@ fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
 /// the whole of them.
 fn ended(segment: &'static Segment) -> Option<Outcome> {
     let node = segment.from.node;
-    let starts = segment.whole || ptr::eq(segment.from, node.start());
+    let starts = segment.whole || segment.from.is_entry;
     let outcomes = [Outcome::Returned, Outcome::Panicked, Outcome::Cancelled];
     outcomes.into_iter().filter(|_| starts).find(|&outcome| {
         segment.ends(node.site.end(outcome)) || segment.ends(node.site.whole(outcome))
@@ -316,8 +316,7 @@ impl Figures {
             self.add_bytes(sums);
         }
         self.peak = self.peak.max(sums.peak);
-        let is_first = ptr::eq(segment.from, segment.from.node.start());
-        self.level = self.level.max(if is_first { sums.peak } else { sums.mark });
+        self.level = self.level.max(if segment.from.is_entry { sums.peak } else { sums.mark });
     }
 
     fn add_bytes(&mut self, sums: &Sums) {

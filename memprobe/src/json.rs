@@ -53,6 +53,7 @@ serialize!(function: Function {
     "segments": function.segments,
     maybe {
         "most_at_once": function.most_at_once,
+        "pressure": function.pressure(),
         "figures": function.figures,
         "cold": function.cold,
     }
@@ -214,13 +215,8 @@ serialize!(churn: Churn {
 
 #[cfg(feature = "json")]
 impl Report {
-    /// Writes the report as JSON, with the feature `json`.
-    ///
-    /// The keys are the names of the fields, and what follows from them: `net`, `self_net`,
-    /// `per_call`, `p50`, `p95`, `p99`, `used`, `highest`, `times`, and the `verdicts`.
-    /// Numbers are bytes, or counts, or what the end of the key says: `_us` are µs,
-    /// `_per_second` bytes a second. A figure that cannot be had has no key. A verdict is
-    /// `{"found": …}`, or `{}` for nothing, or `{"unknown": "why"}`.
+    /// Writes the report as JSON, with the feature `json`: what `serde::Serialize` gives, with
+    /// the keys that [the crate's documentation](crate#the-report) names.
     ///
     /// # Errors
     ///
@@ -278,7 +274,7 @@ mod tests {
         assert_eq!(growing["steady"]["per_call"], json!(64 * KIB));
         assert_eq!(verdicts["churn"]["found"]["path"][1], json!("app::parse"));
         assert_eq!(value["process"]["limit"]["bytes"], json!(512 * MIB));
-        assert_eq!(value["timeline"][3]["label"], json!("decoded"));
+        assert_eq!(value["timeline"][4]["label"], json!("decoded"));
         assert_eq!(value["elapsed_us"], json!(10_000_000));
         let nothing = self::value(&report(&[calls("idle", 10, 0, 0, 0)]));
         assert_eq!(nothing["verdicts"]["churn"], json!({}));

@@ -60,7 +60,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call |
+//! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `warning` |
 //! | `function` | path of the function, or the name given to it |
 //! | `from`, `label` | where the segment begins and ends |
 //! | *your own* | those of `probe!("label", rows = n)` |
@@ -80,6 +80,35 @@
 //! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
 //! call is written whole, from its entry to its exit. [`report()`] counts all of them.
 //!
+//! # The report
+//!
+//! [`report()`] sums up what all calls did, of each function, each segment and each calling
+//! context. [`report_on_exit()`] in the first line of `main` prints it at the end:
+//!
+//! ```text
+//! pressure  visit peaks at 1.0 MiB × 100 at once = 100.0 MiB
+//! growing   handle › remember keeps +64 KiB a call; the process grows by 1.8 MiB a second
+//! churn     handle › parse allocated 1.56 GiB, 30 × the 53.1 MiB it needed
+//! process   rss 55.7 MiB (21%), highest 111.7 MiB (43%) of 256.0 MiB
+//!
+//!     function                               calls at once       peak       kept   per call  allocated
+//! gc  app::handle                               50       1   25.0 MiB    3.1 MiB    +64 KiB   2.79 GiB
+//!       parsed -> resized                       50           25.0 MiB        0 B              1.17 GiB
+//!       fetched -> parsed                       50            2.0 MiB        0 B              1.56 GiB
+//! …
+//! ```
+//!
+//! [`Pressure`], [`Growing`] and [`Churn`] say how each verdict is found, [`Figures`] what each
+//! figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
+//! `path.folded` stacks for flame graphs, `off` nothing.
+//!
+//! In JSON, and with any other `serde` format, the keys are the names of the public fields,
+//! and of what follows from them: `pressure` of a function, `net`, `self_net` and `per_call` of
+//! figures, `p50`, `p95`, `p99` of distributions, `used` and `highest` of the process, `times` of
+//! churn, and the `verdicts`, each `{"found": …}`, or `{"unknown": "why"}`, or `{}` for none.
+//! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
+//! bytes a second. A figure that cannot be had has no key.
+//!
 //! # Libraries and applications
 //!
 //! A library depends on memprobe with `default-features = false`: the attribute then returns
@@ -96,13 +125,18 @@
 //! - `enabled` (default): readings, totals and events.
 //! - `jemalloc` (default): [`global_allocator!`] installs jemalloc, also where `enabled` is
 //!   off; without both it leaves the program's allocator alone.
+//! - `html`: the report as one page, `Report::to_html` and `Report::write_html`.
+//! - `json`: the report as JSON, `Report::write_json`; with it comes `serde`.
+//! - `serde`: [`Report`] and [`Process`] as `serde::Serialize`.
+//! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
+//!   unless `NO_COLOR` is set.
 //!
 //! # What it cannot see
 //!
 //! - Memory outside jemalloc: C libraries that call `malloc`, `mmap`, thread stacks. It is in
 //!   `rss`, which is why that stands in every event.
 //! - What other threads do on behalf of a call: a `spawn_blocking` closure is not in the
-//!   figures of the function that awaits it. Annotate it, or wrap it in [`scope`].
+//!   figures of the function that awaits it, unless [`carry()`] takes the call along.
 //! - Functions without an attribute: they count for the annotated function that calls them.
 //! - On MSVC jemalloc does not build, and without `/proc` there is no RSS: those figures are
 //!   absent there. On aarch64 Linux jemalloc 5.3.1 is built for pages of 64 KiB, so that
@@ -153,6 +187,8 @@ mod follow;
 mod gather;
 #[cfg(feature = "enabled")]
 mod histogram;
+#[cfg(feature = "html")]
+mod html;
 #[cfg(feature = "enabled")]
 mod in_flight;
 #[cfg(feature = "enabled")]
@@ -262,6 +298,41 @@ pub use {
 ///
 /// A function that is a `const fn` or has no body cannot be read; a block, a closure or a
 /// future of another crate goes into [`scope`] or [`scope_future`].
+///
+/// # Limits
+///
+/// The attribute changes nothing of what a function does, returns, drops or warns about, but
+/// for what stands here. Two kinds of valid code stop compiling, both in `async fn`, whose
+/// body becomes an `async` block:
+///
+/// - a closure whose signature only the return type gives, as in
+///   `async fn f() -> impl Fn(&str) -> usize { |s| s.len() }`: write its types
+///   (`|s: &str| s.len()`), or name a function in its place where it gives back a part of its
+///   argument;
+/// - an argument that is set to a reference to a local: bind it to a new name first
+///   (`let mut arg = arg;`).
+///
+/// Arguments of a plain function are dropped when its call is over, as ever: they are still
+/// held at the exit, and their memory is freed by the caller. In an `async fn` those that the
+/// body uses are dropped with the body, inside the call, and the others behind it, the last
+/// one first; without the attribute all are dropped from the last to the first.
+///
+/// Of a function that returns a future, the future is the call: what stands before
+/// `async { … }` runs when the function is called and is in no figure, and a future that an
+/// early `return` gives is not read. Of a function that returns a stream or an iterator the
+/// making is read, and not what it yields later.
+///
+/// Where the return type of a plain function hides a type (`impl …`, or a macro that may stand
+/// for one), temporaries of the last expression are dropped behind the exit up to edition 2021.
+///
+/// An attribute macro that stands higher works first. Above `#[tokio::main]` or
+/// `#[tokio::test]` memprobe reads the `async` body, below it also what starts the runtime;
+/// above `#[tracing::instrument]` its events stand inside the span, below it around the span.
+///
+/// Some lints of clippy do not see through the attribute and fall silent:
+/// `missing_const_for_fn`; in plain functions with a result `default_numeric_fallback`; in
+/// `async fn` `unused_async`, `redundant_clone`, and `async_yields_async` where the result may
+/// be a future; `manual_async_fn`.
 pub use memprobe_macros::memprobe;
 
 /// Ends the segment of the innermost call of this thread, and starts the next.

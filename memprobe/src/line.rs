@@ -88,6 +88,13 @@ impl Line {
 
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let place = self.bytes.get_mut(self.len..self.len + text.len());
+        let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if let Some(place) = place.filter(|_| is_plain) {
+            place.copy_from_slice(text.as_bytes());
+            self.len += text.len();
+            return Ok(());
+        }
         for char in text.chars() {
             let Some(place) = self.bytes.get_mut(self.len) else { return Err(fmt::Error) };
             *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::call::Open;
 use crate::jemalloc;
-use crate::meter::{Frame, Progress};
+use crate::meter::{Place, Progress};
 use crate::usage::{Unavailable, Usage};
 
 /// Runs `work`, and tells what it allocated, freed and peaked at on this thread. Writes no
@@ -27,12 +27,12 @@ use crate::usage::{Unavailable, Usage};
 ///
 /// If there can be no figures; `work` is not run then.
 pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
-    let frame = pin!(Frame::new(Open::new()));
-    let frame = frame.into_ref();
-    enter(frame, &Progress::START)?;
+    let place = pin!(Place::new());
+    let place = place.into_ref();
+    enter(place, &Progress::START)?;
     let result = work();
-    let progress = frame.leave().ok_or(Unavailable::Nested)?;
-    Ok((result, usage(&progress)))
+    let left = place.get_ref().leave().ok_or(Unavailable::Nested)?;
+    Ok((result, usage(&left.progress())))
 }
 
 /// The same for a future: what all its polls did, on whatever thread.
@@ -52,22 +52,24 @@ fn poll<F: Future>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<Result<(F::Output, Usage), Unavailable>> {
-    let frame = pin!(Frame::new(Open::new()));
-    let frame = frame.into_ref();
-    if let Err(why) = enter(frame, progress) {
+    let place = pin!(Place::new());
+    let place = place.into_ref();
+    if let Err(why) = enter(place, progress) {
         return Poll::Ready(Err(why));
     }
     let result = future.poll(context);
-    let Some(now) = frame.leave() else { return Poll::Ready(Err(Unavailable::Nested)) };
-    *progress = now;
+    let Some(left) = place.get_ref().leave() else {
+        return Poll::Ready(Err(Unavailable::Nested));
+    };
+    *progress = left.progress();
     result.map(|result| Ok((result, usage(progress))))
 }
 
-fn enter(frame: Pin<&Frame>, progress: &Progress) -> Result<(), Unavailable> {
+fn enter(place: Pin<&Place>, progress: &Progress) -> Result<(), Unavailable> {
     if !jemalloc::is_global() {
         return Err(Unavailable::OtherAllocator);
     }
-    if frame.enter(progress) { Ok(()) } else { Err(Unavailable::Nested) }
+    place.enter(Open::new(), progress).map(|_| ()).ok_or(Unavailable::Nested)
 }
 
 fn usage(progress: &Progress) -> Usage {

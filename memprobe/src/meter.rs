@@ -4,13 +4,13 @@
 //! All state of a thread is plain `Cell`s without a destructor, so that it can be used from
 //! inside the allocator and from late thread-local destructors.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::ptr;
 
 use crate::bytes::Bytes;
-use crate::call::Open;
+use crate::call::{self, Open};
 use crate::flight::Record;
 use crate::jemalloc::{Counters, Peak};
 
@@ -43,6 +43,20 @@ thread_local! {
     };
 }
 
+/// jemalloc itself looks at a thread's net only each time it has allocated this much
+/// (`PEAK_EVENT_WAIT`), so a peak may be this much under. Where less was allocated from one
+/// point to the next, it cannot be more under than that, and is not asked for.
+const PEAK_STEP: u64 = 64 << 10;
+
+/// The state of this thread.
+#[inline]
+fn thread() -> &'static Thread {
+    let thread = THREAD.with(ptr::from_ref);
+    // SAFETY: it has no destructor and lives as long as its thread, which a reference to it
+    // cannot leave, because the state is not `Sync`.
+    unsafe { &*thread }
+}
+
 impl Thread {
     #[inline]
     fn raw(&self) -> Bytes {
@@ -57,8 +71,9 @@ impl Thread {
         let counters = Counters::of_this_thread();
         self.counters.set(Some(counters));
         self.peak.set(Peak::get());
-        self.rebase();
-        counters.read()
+        let raw = counters.read();
+        self.rebase(raw);
+        raw
     }
 
     /// The logical counters: what the program did, without what memprobe spent.
@@ -68,13 +83,12 @@ impl Thread {
     }
 
     /// Starts a new interval of the peak slot.
-    fn rebase(&self) {
+    #[inline]
+    fn rebase(&self, raw: Bytes) {
         if let Some(peak) = self.peak.get() {
             peak.reset();
         }
-        if let Some(counters) = self.counters.get() {
-            self.base.set(counters.read());
-        }
+        self.base.set(raw);
     }
 
     /// Hands what the peak slot holds to the innermost frame, and starts a new interval.
@@ -82,31 +96,63 @@ impl Thread {
     #[inline]
     fn fold(&self) -> Bytes {
         let raw = self.raw();
-        let base = self.base.get();
-        if raw != base {
-            self.fold_moved(raw, base);
+        if raw != self.base.get() {
+            self.fold_moved(raw);
         }
         self.logical(raw)
     }
 
-    fn fold_moved(&self, raw: Bytes, base: Bytes) {
-        if let Some(frame) = self.innermost().filter(|_| raw.allocated != base.allocated) {
-            let above = self.peak.get().map_or(0, Peak::read);
-            let now = self.logical(raw).net();
-            frame.raise_own(now.max(self.logical(base).net() + above as i64));
+    #[inline(never)]
+    fn fold_moved(&self, raw: Bytes) {
+        if let Some(frame) = self.innermost() {
+            self.raise(frame, raw);
         }
-        self.rebase();
+        self.rebase(raw);
     }
 
+    /// The same for the frame that is about to be left. Where it is the outermost, the next
+    /// to be entered starts the new interval.
+    #[inline]
+    fn fold_last(&self, frame: &Frame) -> Bytes {
+        let raw = self.raw();
+        if raw != self.base.get() {
+            if frame.caller.get().is_null() {
+                self.raise(frame, raw);
+            } else {
+                self.fold_moved(raw);
+            }
+        }
+        self.logical(raw)
+    }
+
+    /// Raises the frame to the highest net since the base.
+    #[inline]
+    fn raise(&self, frame: &Frame, raw: Bytes) {
+        let base = self.base.get();
+        let mut highest = self.logical(raw).net();
+        if raw.allocated.wrapping_sub(base.allocated) >= PEAK_STEP {
+            let above = self.peak.get().map_or(0, Peak::read);
+            highest = highest.max(self.logical(base).net() + above as i64);
+        }
+        frame.raise_own(highest);
+    }
+
+    #[inline]
     fn innermost(&self) -> Option<&Frame> {
-        // SAFETY: a frame is entered pinned and leaves the chain when it is dropped, which
-        // pinning promises before its memory goes; it cannot leave its thread. So what the
-        // chain points to is alive. The reference does not outlive a call of this module.
+        // SAFETY: a frame lives in a pinned place and leaves the chain when that is dropped,
+        // which pinning promises before its memory goes; it cannot leave its thread. So what
+        // the chain points to is alive. The reference does not outlive a call of this module.
         unsafe { self.innermost.get().as_ref() }
     }
 }
 
-/// The place of one open call, or of one poll of one, in the chain of its thread.
+/// Where a frame will be once it is entered: on the stack of the function that it reads.
+pub(crate) struct Place {
+    frame: OnceCell<Frame>,
+    _pinned: PhantomPinned,
+}
+
+/// One open call, or one poll of one, in the chain of its thread.
 ///
 /// Positions are logical counters of the thread. A poll starts with the positions at which
 /// the call would have started, had all of it run on this thread.
@@ -120,15 +166,15 @@ pub(crate) struct Frame {
     open: Cell<bool>,
     /// What it does is no business of its caller on this thread.
     apart: Cell<bool>,
-    /// What work elsewhere did for the call since the frame was entered.
-    credited: Cell<Bytes>,
-    entered: Cell<Bytes>,
+    entered: Bytes,
     call: Cell<Bytes>,
     segment: Cell<Bytes>,
     /// What nested calls did in this segment.
     nested: Cell<Bytes>,
     /// Net of what nested calls did in this call.
     children_kept: Cell<i64>,
+    /// What work elsewhere did for the call since the frame was entered.
+    credited: Cell<Bytes>,
     /// Highest net of the thread seen since the frame was entered, in this segment of it and
     /// in all, and in all while this was the innermost frame, less what nested calls had kept.
     segment_max: Cell<i64>,
@@ -136,9 +182,8 @@ pub(crate) struct Frame {
     self_max: Cell<i64>,
     /// The peaks of earlier polls. Apart, because they are no business of today's caller.
     earlier_segment_peak: Cell<i64>,
-    earlier_call_peak: Cell<i64>,
-    earlier_self_peak: Cell<i64>,
-    _pinned: PhantomPinned,
+    earlier_call_peak: i64,
+    earlier_self_peak: i64,
 }
 
 /// What a call has done so far, independent of the thread: what a future keeps between polls.
@@ -175,120 +220,168 @@ impl Progress {
 }
 
 /// How far a net of the thread lies above the one at `start`.
+#[inline]
 fn above(max: i64, start: Bytes) -> i64 {
     max.wrapping_sub(start.net())
 }
 
-impl Frame {
-    pub const fn new(open_call: Open) -> Frame {
-        Frame {
+impl Place {
+    #[inline]
+    pub const fn new() -> Place {
+        Place { frame: OnceCell::new(), _pinned: PhantomPinned }
+    }
+
+    /// Opens the frame of a call at the given progress; `None`, and nothing is opened, while
+    /// memprobe itself is at work.
+    #[inline]
+    pub fn enter(self: Pin<&Place>, open_call: Open, progress: &Progress) -> Option<&Frame> {
+        let thread = thread();
+        if thread.quiet.get() {
+            return None;
+        }
+        let now = thread.fold();
+        if let Some(caller) = thread.innermost() {
+            caller.show(now);
+        }
+        let opened = self.frame.set(Frame {
             open_call,
             record: Cell::new(None),
-            caller: Cell::new(ptr::null()),
-            open: Cell::new(false),
+            caller: Cell::new(thread.innermost.get()),
+            open: Cell::new(true),
             apart: Cell::new(false),
+            entered: now,
+            call: Cell::new(now.since(progress.call)),
+            segment: Cell::new(now.since(progress.segment)),
+            nested: Cell::new(progress.nested),
+            children_kept: Cell::new(progress.children_kept),
             credited: Cell::new(Bytes::ZERO),
-            entered: Cell::new(Bytes::ZERO),
-            call: Cell::new(Bytes::ZERO),
-            segment: Cell::new(Bytes::ZERO),
-            nested: Cell::new(Bytes::ZERO),
-            children_kept: Cell::new(0),
-            segment_max: Cell::new(0),
-            call_max: Cell::new(0),
-            self_max: Cell::new(0),
-            earlier_segment_peak: Cell::new(0),
-            earlier_call_peak: Cell::new(0),
-            earlier_self_peak: Cell::new(0),
-            _pinned: PhantomPinned,
+            segment_max: Cell::new(now.net()),
+            call_max: Cell::new(now.net()),
+            self_max: Cell::new(now.net().wrapping_sub(progress.children_kept)),
+            earlier_segment_peak: Cell::new(progress.segment_peak),
+            earlier_call_peak: progress.call_peak,
+            earlier_self_peak: progress.self_peak,
+        });
+        // Entered once: a second time changes nothing.
+        opened.ok()?;
+        let frame = self.get_ref().frame.get()?;
+        thread.innermost.set(frame);
+        Some(frame)
+    }
+
+    #[inline(never)]
+    fn end(&self) {
+        if let Some(frame) = self.frame.get() {
+            call::close(frame);
+        }
+        if let Some(left) = self.leave() {
+            left.end();
         }
     }
 
-    /// Opens the frame at the given progress; `false`, and nothing is opened, while memprobe
-    /// itself is at work.
+    /// The frame, once it was entered.
     #[inline]
-    pub fn enter(self: Pin<&Frame>, progress: &Progress) -> bool {
-        THREAD.with(|thread| {
-            if thread.quiet.get() || self.open.get() {
-                return false;
-            }
-            let now = thread.fold();
-            self.entered.set(now);
-            self.call.set(now.since(progress.call));
-            self.segment.set(now.since(progress.segment));
-            self.nested.set(progress.nested);
-            self.children_kept.set(progress.children_kept);
-            self.call_max.set(now.net());
-            self.segment_max.set(now.net());
-            self.self_max.set(now.net() - progress.children_kept);
-            self.earlier_call_peak.set(progress.call_peak);
-            self.earlier_segment_peak.set(progress.segment_peak);
-            self.earlier_self_peak.set(progress.self_peak);
-            if let Some(caller) = thread.innermost() {
-                caller.show(now);
-            }
-            self.caller.set(thread.innermost.replace(ptr::from_ref(self.get_ref())));
-            self.open.set(true);
-            true
-        })
+    pub fn frame(&self) -> Option<&Frame> {
+        self.frame.get()
     }
 
-    fn progress(&self, now: Bytes) -> Progress {
+    /// Closes the frame and credits its caller. `None` if it was not open.
+    #[inline]
+    pub fn leave(&self) -> Option<Left<'_>> {
+        let frame = self.frame.get().filter(|frame| frame.open.replace(false))?;
+        let thread = thread();
+        let now = thread.fold_last(frame);
+        frame.unlink(thread);
+        if frame.apart.get() {
+            // As if it had not been on this thread, for the frames around it.
+            thread.spent.set(thread.spent.get().plus(now.since(frame.entered)));
+        } else if now != frame.entered || frame.credited.get() != Bytes::ZERO {
+            frame.credit_caller(thread, now);
+        }
+        Some(Left { frame, now })
+    }
+}
+
+impl Drop for Place {
+    /// Not inlined: it stands at each end of each annotated function.
+    #[inline(never)]
+    fn drop(&mut self) {
+        if self.frame.get().is_some_and(|frame| frame.open.get()) {
+            self.end();
+        }
+    }
+}
+
+impl Frame {
+    /// What the call has done when the counters stand at `now`.
+    #[inline]
+    pub fn progress(&self, now: Bytes) -> Progress {
         let (call, segment) = (self.call.get(), self.segment.get());
         Progress {
             call: now.since(call),
-            call_peak: above(self.call_max.get(), call).max(self.earlier_call_peak.get()),
+            call_peak: above(self.call_max.get(), call).max(self.earlier_call_peak),
             segment: now.since(segment),
             nested: self.nested.get(),
             segment_peak: above(self.segment_max.get(), segment)
                 .max(self.earlier_segment_peak.get()),
             children_kept: self.children_kept.get(),
-            self_peak: above(self.self_max.get(), call).max(self.earlier_self_peak.get()),
+            self_peak: above(self.self_max.get(), call).max(self.earlier_self_peak),
         }
     }
 
     /// Ends the segment of the frame, which is the innermost: reads it and starts the next.
     #[inline]
     pub fn cut(&self) -> Progress {
-        THREAD.with(|thread| {
-            let now = thread.fold();
-            let progress = self.progress(now);
-            if let Some(record) = self.record.get() {
-                record.show_held(progress.call.net());
-                record.show_peak(progress.call_peak);
-            }
-            self.segment.set(now);
-            self.nested.set(Bytes::ZERO);
-            self.segment_max.set(now.net());
-            self.earlier_segment_peak.set(0);
-            progress
-        })
+        let now = thread().fold();
+        let progress = self.progress(now);
+        if let Some(record) = self.record.get() {
+            record.show_held(progress.call.net());
+            record.show_peak(progress.call_peak);
+        }
+        self.segment.set(now);
+        self.nested.set(Bytes::ZERO);
+        self.segment_max.set(now.net());
+        self.earlier_segment_peak.set(0);
+        progress
     }
 
-    /// Closes the frame and credits its caller. `None` if it was not open.
     #[inline]
-    pub fn leave(&self) -> Option<Progress> {
-        if !self.open.replace(false) {
-            return None;
+    fn credit_caller(&self, thread: &Thread, now: Bytes) {
+        let Some(caller) = self.caller_in(thread) else { return };
+        let done = now.since(self.entered);
+        caller.raise(self.call_max.get());
+        caller.nested.set(caller.nested.get().plus(done));
+        caller.children_kept.set(caller.children_kept.get().wrapping_add(done.net()));
+        if self.credited.get() != Bytes::ZERO {
+            self.pass_on(caller, now);
         }
-        THREAD.with(|thread| {
-            let now = thread.fold();
-            self.unlink(thread);
-            if self.apart.get() {
-                // As if it had not been on this thread, for the frames around it.
-                let done = now.since(self.entered.get());
-                thread.spent.set(thread.spent.get().plus(done));
-            } else if let Some(caller) = self.caller_in(thread) {
-                let done = now.since(self.entered.get());
-                caller.raise(self.call_max.get());
-                caller.nested.set(caller.nested.get().plus(done));
-                caller.children_kept.set(caller.children_kept.get().wrapping_add(done.net()));
-                if self.credited.get() != Bytes::ZERO {
-                    self.pass_on(caller, now);
-                }
-                caller.show(now);
-            }
-            Some(self.progress(now))
-        })
+        caller.show(now);
+    }
+
+    /// From now on the figures of the call are shown in `record`.
+    #[inline]
+    pub fn set_record(&self, record: &'static Record) {
+        self.record.set(Some(record));
+    }
+
+    #[inline]
+    pub fn record(&self) -> Option<&'static Record> {
+        self.record.get()
+    }
+
+    /// Shows other threads what the call holds.
+    #[inline]
+    fn show(&self, now: Bytes) {
+        if let Some(record) = self.record.get() {
+            record.show_held(now.since(self.call.get()).net());
+        }
+    }
+
+    /// Looks from the frame's caller outwards.
+    #[inline]
+    pub fn find_caller<T>(&self, look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
+        let thread = thread();
+        find(thread, self.caller_in(thread), look)
     }
 
     /// From now on what the frame does is no business of the frames around it.
@@ -296,20 +389,12 @@ impl Frame {
         self.apart.set(true);
     }
 
-    /// What was done since the frame was entered, and the highest net above that.
-    pub fn since_entered(&self, progress: &Progress, before: &Progress) -> (Bytes, i64) {
-        let peak = self.call_max.get().wrapping_sub(self.entered.get().net());
-        (progress.call.since(before.call), peak)
-    }
-
     /// Counts what work elsewhere did for the call, and which `level` above its start the
     /// call reached with it.
     #[cold]
     pub fn credit(&self, bytes: Bytes, level: i64) {
-        THREAD.with(|thread| {
-            let now = thread.fold();
-            self.credit_at(now, bytes, level);
-        });
+        let now = thread().fold();
+        self.credit_at(now, bytes, level);
     }
 
     fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
@@ -330,35 +415,12 @@ impl Frame {
     /// What was credited here counts for the callers too.
     #[cold]
     fn pass_on(&self, caller: &Frame, now: Bytes) {
-        let before = self.entered.get().since(caller.call.get()).net();
+        let before = self.entered.since(caller.call.get()).net();
         let peak = above(self.call_max.get(), self.call.get());
         caller.credit_at(now, self.credited.get(), before.saturating_add(peak));
     }
 
-    /// Shows other threads what the call holds.
     #[inline]
-    fn show(&self, now: Bytes) {
-        if let Some(record) = self.record.get() {
-            record.show_held(now.since(self.call.get()).net());
-        }
-    }
-
-    /// From now on the figures of the call are shown in `record`.
-    #[inline]
-    pub fn set_record(&self, record: &'static Record) {
-        self.record.set(Some(record));
-    }
-
-    pub fn record(&self) -> Option<&'static Record> {
-        self.record.get()
-    }
-
-    /// Looks from the frame's caller outwards.
-    #[inline]
-    pub fn find_caller<T>(&self, look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
-        THREAD.with(|thread| find(thread, self.caller_in(thread), look))
-    }
-
     fn caller_in<'a>(&self, _thread: &'a Thread) -> Option<&'a Frame> {
         // SAFETY: as for `Thread::innermost`: callers are entered before and left after.
         unsafe { self.caller.get().as_ref() }
@@ -366,11 +428,17 @@ impl Frame {
 
     /// Takes the frame out of the chain, wherever in it it stands: frames that are not
     /// dropped in order must not leave a dangling link.
+    #[inline]
     fn unlink(&self, thread: &Thread) {
         if ptr::eq(thread.innermost.get(), self) {
             thread.innermost.set(self.caller.get());
-            return;
+        } else {
+            self.unlink_from_within(thread);
         }
+    }
+
+    #[cold]
+    fn unlink_from_within(&self, thread: &Thread) {
         let mut inner = thread.innermost();
         while let Some(frame) = inner {
             if ptr::eq(frame.caller.get(), self) {
@@ -396,9 +464,30 @@ impl Frame {
     }
 }
 
-impl Drop for Frame {
-    fn drop(&mut self) {
-        self.leave();
+/// A frame that has just been closed.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub frame: &'a Frame,
+    /// Where the counters stand.
+    pub now: Bytes,
+}
+
+impl Left<'_> {
+    /// Whether nothing was allocated or freed in the last segment.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.now == self.frame.segment.get()
+    }
+
+    #[inline]
+    pub fn progress(&self) -> Progress {
+        self.frame.progress(self.now)
+    }
+
+    /// What was done since the frame was entered, and the highest net above that.
+    pub fn since_entered(&self) -> (Bytes, i64) {
+        let peak = above(self.frame.call_max.get(), self.frame.entered);
+        (self.now.since(self.frame.entered), peak)
     }
 }
 
@@ -410,10 +499,9 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     pub fn begin() -> Quiet {
-        THREAD.with(|thread| {
-            thread.fold();
-            Quiet { raw: thread.raw(), outermost: !thread.quiet.replace(true) }
-        })
+        let thread = thread();
+        thread.fold();
+        Quiet { raw: thread.raw(), outermost: !thread.quiet.replace(true) }
     }
 }
 
@@ -422,36 +510,38 @@ impl Drop for Quiet {
         if !self.outermost {
             return;
         }
-        THREAD.with(|thread| {
-            let spent = thread.raw().since(self.raw);
-            thread.spent.set(thread.spent.get().plus(spent));
-            thread.rebase();
-            thread.quiet.set(false);
-        });
+        let thread = thread();
+        let raw = thread.raw();
+        thread.spent.set(thread.spent.get().plus(raw.since(self.raw)));
+        thread.rebase(raw);
+        thread.quiet.set(false);
     }
 }
 
 /// Whether memprobe itself is at work on this thread.
+#[inline]
 pub(crate) fn is_quiet() -> bool {
-    THREAD.with(|thread| thread.quiet.get())
+    thread().quiet.get()
 }
 
 /// Shows the innermost open frame of this thread.
 #[inline]
 pub(crate) fn innermost<T>(look: impl FnOnce(Option<&Frame>) -> T) -> T {
-    THREAD.with(|thread| look(thread.innermost()))
+    look(thread().innermost())
 }
 
 /// Looks from the innermost open call of this thread outwards.
 pub(crate) fn find_open<T>(look: impl Fn(&Open) -> Option<T>) -> Option<T> {
-    THREAD.with(|thread| find(thread, thread.innermost(), |frame| look(&frame.open_call)))
+    find_frame(|frame| look(&frame.open_call))
 }
 
 /// The same for frames.
 pub(crate) fn find_frame<T>(look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
-    THREAD.with(|thread| find(thread, thread.innermost(), look))
+    let thread = thread();
+    find(thread, thread.innermost(), look)
 }
 
+#[inline]
 fn find<'a, T>(
     thread: &'a Thread,
     mut at: Option<&'a Frame>,
@@ -468,14 +558,12 @@ fn find<'a, T>(
 
 /// Shows other threads what all open calls of this one hold.
 pub(crate) fn show_held() {
-    THREAD.with(|thread| {
-        let now = thread.fold();
-        find(thread, thread.innermost(), |frame| -> Option<()> {
-            if let Some(record) = frame.record.get() {
-                record.show_shared(now.since(frame.call.get()).net());
-            }
-            None
-        });
+    let now = thread().fold();
+    find_frame(|frame| -> Option<()> {
+        if let Some(record) = frame.record.get() {
+            record.show_shared(now.since(frame.call.get()).net());
+        }
+        None
     });
 }
 
@@ -485,7 +573,7 @@ pub(crate) fn is_realloc_seen() -> bool {
     let mut block = std::hint::black_box(Vec::<u8>::with_capacity(64 << 10));
     block.reserve_exact(128 << 10);
     drop(std::hint::black_box(block));
-    THREAD.with(|thread| thread.realloc_seen.get())
+    thread().realloc_seen.get()
 }
 
 /// A `realloc` that jemalloc may do in place, exactly: jemalloc adds the new size before it
@@ -493,21 +581,21 @@ pub(crate) fn is_realloc_seen() -> bool {
 #[cfg(feature = "jemalloc")]
 #[inline]
 pub(crate) fn around_realloc(old: *mut u8, realloc: impl FnOnce() -> *mut u8) -> *mut u8 {
-    THREAD.with(|thread| {
-        if thread.quiet.get() {
-            thread.realloc_seen.set(true);
-            return realloc();
-        }
-        let Some(frame) = thread.innermost() else { return realloc() };
-        let before = thread.fold();
-        let new = realloc();
-        if new.is_null() {
-            return new;
-        }
-        let after = thread.logical(thread.raw());
-        let both = if new == old { 0 } else { after.since(before).freed as i64 };
-        frame.raise_own(after.net().wrapping_add(both));
-        thread.rebase();
-        new
-    })
+    let thread = thread();
+    if thread.quiet.get() {
+        thread.realloc_seen.set(true);
+        return realloc();
+    }
+    let Some(frame) = thread.innermost() else { return realloc() };
+    let before = thread.fold();
+    let new = realloc();
+    if new.is_null() {
+        return new;
+    }
+    let raw = thread.raw();
+    let after = thread.logical(raw);
+    let both = if new == old { 0 } else { after.since(before).freed as i64 };
+    frame.raise_own(after.net().wrapping_add(both));
+    thread.rebase(raw);
+    new
 }

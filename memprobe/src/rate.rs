@@ -1,39 +1,88 @@
 //! How often: events of one place, and refreshes of jemalloc's figures.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::meter::Quiet;
+use crate::slot::{SLOTS, slot};
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
+
+/// How many events are written a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Nanoseconds from one to the next; 0 for no limit.
+    each: u64,
+}
+
+impl Rate {
+    /// 0 is no limit.
+    pub const fn a_second(rate: u32) -> Rate {
+        Rate { each: if rate == 0 { 0 } else { SECOND / rate as u64 } }
+    }
+}
 
 /// Which events are written: so many a second, with a burst of twice that (the generic cell
 /// rate algorithm: one word, the time at which the bucket is full again).
 pub(crate) struct Bucket {
     full_at: AtomicU64,
-    skipped: AtomicU64,
+    skipped: Skipped,
 }
 
 impl Bucket {
     pub const fn new() -> Bucket {
-        Bucket { full_at: AtomicU64::new(0), skipped: AtomicU64::new(0) }
+        Bucket { full_at: AtomicU64::new(0), skipped: Skipped::new() }
     }
 
-    /// Takes one event of `rate` a second (0 for no limit). Gives how many were passed over
-    /// before it, or `None` if this one is.
-    pub fn take(&self, now: u64, rate: u32) -> Option<u64> {
-        if rate == 0 {
+    /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
+    /// `now` is the time by the coarse clock, in ns.
+    pub fn take(&self, now: u64, rate: Rate) -> Option<u64> {
+        const BURST: u64 = 2 * SECOND;
+        if rate.each == 0 {
             return Some(0);
         }
-        let each = SECOND / u64::from(rate);
-        let burst = 2 * SECOND;
         let take = |full_at: u64| {
-            let next = full_at.max(now) + each;
-            (next <= now + burst).then_some(next)
+            let next = full_at.max(now) + rate.each;
+            (next <= now + BURST).then_some(next)
         };
         if self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok() {
-            return Some(self.skipped.swap(0, Relaxed));
+            return Some(self.skipped.take());
         }
-        self.skipped.fetch_add(1, Relaxed);
+        self.skipped.add();
         None
+    }
+}
+
+/// How many were passed over, by slots: in a hot function it is nearly all, on every thread.
+struct Skipped(OnceLock<Box<[Count; SLOTS]>>);
+
+/// A cache line, so that threads do not disturb each other.
+#[repr(align(64))]
+struct Count(AtomicU64);
+
+impl Skipped {
+    const fn new() -> Skipped {
+        Skipped(OnceLock::new())
+    }
+
+    #[inline]
+    fn add(&self) {
+        let counts = self.0.get().map_or_else(|| self.make(), |counts| &**counts);
+        slot().of(counts).0.fetch_add(1, Relaxed);
+    }
+
+    #[cold]
+    fn make(&self) -> &[Count; SLOTS] {
+        self.0.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Box::new([const { Count(AtomicU64::new(0)) }; SLOTS])
+        })
+    }
+
+    fn take(&self) -> u64 {
+        let counts = self.0.get().into_iter().flat_map(|counts| counts.iter());
+        counts.map(|count| count.0.swap(0, Relaxed)).sum()
     }
 }
 
@@ -54,14 +103,21 @@ impl Budget {
         Budget { busy: AtomicBool::new(false), paid_until: AtomicU64::new(0) }
     }
 
-    /// Runs `work` if the budget has room for it, and books what it took by `clock`, in ns.
-    pub fn spend<T>(&self, clock: impl Fn() -> u64, work: impl FnOnce() -> T) -> Option<T> {
-        let start = clock();
+    /// Runs `work` if the budget has room for it at `now`, and books what it took by `clock`,
+    /// in ns.
+    pub fn spend<T>(
+        &self,
+        now: u64,
+        clock: impl Fn() -> u64,
+        work: impl FnOnce() -> T,
+    ) -> Option<T> {
         let paid_until = self.paid_until.load(Relaxed);
-        let spent_up = paid_until > start + Self::BURST * Self::SHARE;
+        let spent_up = paid_until > now + Self::BURST * Self::SHARE;
         if spent_up || self.busy.swap(true, Relaxed) {
             return None;
         }
+        // Not from `now`: what the caller did since is not the work's.
+        let start = clock();
         let result = work();
         let cost = clock().saturating_sub(start);
         self.paid_until.store(paid_until.max(start) + cost * Self::SHARE, Relaxed);
@@ -78,20 +134,21 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_a_burst_of_twice_its_rate_and_then_its_rate() {
-        let bucket = Bucket::new();
-        let taken = (0..100).filter(|_| bucket.take(0, 10).is_some()).count();
+        let (bucket, rate) = (Bucket::new(), Rate::a_second(10));
+        let taken = (0..100).filter(|_| bucket.take(0, rate).is_some()).count();
         assert_eq!(taken, 20);
-        assert_eq!(bucket.take(99_999_999, 10), None);
-        assert_eq!(bucket.take(100_000_000, 10), Some(81), "tells what it passed over");
-        assert_eq!(bucket.take(100_000_000, 10), None);
-        assert!((0..1000).all(|_| bucket.take(0, 0) == Some(0)), "0 is no limit");
+        assert_eq!(bucket.take(99_999_999, rate), None);
+        assert_eq!(bucket.take(100_000_000, rate), Some(81), "tells what it passed over");
+        assert_eq!(bucket.take(100_000_000, rate), None);
+        assert!((0..1000).all(|_| bucket.take(0, Rate::a_second(0)) == Some(0)), "0 is no limit");
     }
 
     #[test]
     fn a_budget_gives_a_burst_and_then_its_share() {
         let budget = Budget::new();
         let now = Cell::new(SECOND);
-        let work = || budget.spend(|| now.get(), || now.set(now.get() + 1_000_000)).is_some();
+        let work =
+            || budget.spend(now.get(), || now.get(), || now.set(now.get() + 1_000_000)).is_some();
         let spent = (0..1000).filter(|_| work()).count();
         assert!((5..=7).contains(&spent), "5 ms and what comes back meanwhile: {spent}");
         let mut spent = 0;
@@ -101,7 +158,8 @@ mod tests {
         }
         // Ten seconds of waiting, and the time spent itself.
         assert!((490..=540).contains(&spent), "5 % of 10 s in parts of 1 ms: {spent}");
-        let nested = budget.spend(|| SECOND << 20, || budget.spend(|| SECOND << 20, || ()));
+        let late = SECOND << 20;
+        let nested = budget.spend(late, || late, || budget.spend(late, || late, || ()));
         assert_eq!(nested, Some(None), "one at a time");
     }
 }

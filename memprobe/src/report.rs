@@ -14,12 +14,9 @@ use crate::process::Process;
 /// | [`verdicts`](Report::verdicts) | what presses, what grows, what churns |
 /// | `Display` | the verdicts and the call tree, for a terminal |
 /// | [`write_folded`](Report::write_folded) | folded stacks, for flame graphs |
-/// | `serde::Serialize`, [`write_json`] | raw numbers, with the features `serde` and `json` |
-/// | [`to_html`], [`write_html`] | one page to open from disk, with the feature `html` |
-///
-/// [`write_json`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_json
-/// [`to_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.to_html
-/// [`write_html`]: https://docs.rs/memprobe/latest/memprobe/struct.Report.html#method.write_html
+/// | `serde::Serialize` | raw numbers, with the feature `serde` |
+/// | `write_json` | the same as JSON, with the feature `json` |
+/// | `to_html`, `write_html` | one page to open from disk, with the feature `html` |
 ///
 /// All figures are bytes unless their name says otherwise. One that cannot be had is `None`,
 /// and left out of every view.
@@ -161,13 +158,13 @@ pub struct Figures {
     /// Highest net while the call was the innermost, less what its nested calls had kept:
     /// what the function itself had at most. `None` for segments.
     pub self_peak: Option<u64>,
-    /// The latter half of the calls; `None` for segments, and while there are too few calls
+    /// The latter part of the calls; `None` for segments, and while there are too few calls
     /// to have one.
     pub steady: Option<Steady>,
 }
 
-/// The latter half of the calls, when caches are filled and what is made once is made. What
-/// these calls still keep is the sign of a leak.
+/// The latter part of the calls, at least half of them, when caches are filled and what is made
+/// once is made. What these calls still keep is the sign of a leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Steady {
@@ -175,6 +172,14 @@ pub struct Steady {
     pub calls: u64,
     /// Bytes that they allocated less those that they freed, nested calls with them.
     pub net: i64,
+}
+
+impl Function {
+    /// The highest peak times the most calls at once, bytes: what all of them would need
+    /// together if they peaked at the same time.
+    pub fn pressure(&self) -> Option<u64> {
+        Some(self.figures?.peak.saturating_mul(self.most_at_once?))
+    }
 }
 
 impl Figures {
@@ -233,7 +238,7 @@ impl Report {
         if cfg!(not(feature = "enabled")) {
             Some("memprobe is compiled out: build with its feature `enabled`")
         } else if self.functions.is_empty() {
-            Some("no annotated function has finished a call yet")
+            Some("memprobe has seen no annotated function end a call yet")
         } else if self.functions.iter().all(|function| function.figures.is_none()) {
             Some(
                 "no bytes: jemalloc is not the global allocator; add \

@@ -75,6 +75,26 @@ fn site<F>(name: &'static str, place: &'static Location<'static>) -> &'static Si
 }
 
 impl Scope {
+    fn new(
+        name: &'static str,
+        place: &'static Location<'static>,
+        type_name: &'static str,
+    ) -> Scope {
+        let inside = enclosing(type_name);
+        let target = inside.map_or("memprobe", |path| format!("memprobe::{path}").leak());
+        let at = (place.file(), place.line(), inside.unwrap_or(""));
+        let callsite =
+            |fields| &*Box::leak(Box::new(Callsite::new(target, Level::INFO, at, fields)));
+        let site = Site::new(
+            Some(name),
+            || "",
+            10,
+            callsite(crate::__fields!(entry)),
+            callsite(crate::__fields!(exit)),
+        );
+        Scope { name, place, site, next: OnceLock::new() }
+    }
+
     fn is(&self, name: &str, place: &Location<'_>) -> bool {
         // One place may have several addresses, one in each codegen unit.
         (ptr::eq(self.place, place) || self.place == place) && self.name == name
@@ -89,22 +109,10 @@ fn add(
     type_name: &'static str,
 ) -> &'static Site {
     let _quiet = Quiet::begin();
-    let inside = enclosing(type_name);
-    let target = inside.map_or("memprobe", |path| format!("memprobe::{path}").leak());
-    let at = (place.file(), place.line(), inside.unwrap_or(""));
-    let callsite = |fields| &*Box::leak(Box::new(Callsite::new(target, Level::INFO, at, fields)));
-    let site = Site::new(
-        Some(name),
-        || "",
-        10,
-        callsite(crate::__fields!(entry)),
-        callsite(crate::__fields!(exit)),
-    );
-    let ours: &'static Scope =
-        Box::leak(Box::new(Scope { name, place, site, next: OnceLock::new() }));
     loop {
-        let here = *link.get_or_init(|| ours);
-        if ptr::eq(here, ours) || here.is(name, place) {
+        // Threads may race for one: it is made once, and the others wait for it.
+        let here = *link.get_or_init(|| Box::leak(Box::new(Scope::new(name, place, type_name))));
+        if here.is(name, place) {
             return &here.site;
         }
         link = &here.next;

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::ptr;
 
+use crate::bytes::Bytes;
 use crate::histogram::Distributions;
 use crate::list::List;
 use crate::meter::Quiet;
+use crate::slot::Slot;
 use crate::totals::{Hit, Totals};
 use crate::tree::Node;
 
@@ -13,6 +15,8 @@ use crate::tree::Node;
 pub(crate) struct Stage {
     pub node: &'static Node,
     pub after: &'static str,
+    /// Where every call of the node starts.
+    pub is_entry: bool,
     /// The segments that start here.
     segments: List<Segment>,
 }
@@ -54,8 +58,13 @@ impl Point {
 }
 
 impl Stage {
+    /// Where every call of a node starts.
+    pub fn entry(node: &'static Node) -> Stage {
+        Stage { node, after: "entry", is_entry: true, segments: List::new() }
+    }
+
     pub fn new(node: &'static Node, after: &'static str) -> Stage {
-        Stage { node, after, segments: List::new() }
+        Stage { node, after, is_entry: false, segments: List::new() }
     }
 
     /// The segment from here to `point`.
@@ -105,10 +114,11 @@ impl Stage {
 
 impl Segment {
     /// Adds what one call did, on the thread with this slot.
-    #[inline]
-    pub fn add(&self, slot: u32, hit: &Hit) {
+    #[allow(clippy::inline_always, reason = "what it adds is in registers")]
+    #[inline(always)]
+    pub fn add(&self, slot: Slot, hit: Hit) {
         self.totals.add(slot, hit);
-        if hit.peak | hit.bytes.allocated != 0 {
+        if hit.bytes != Bytes::ZERO {
             self.distributions.add(slot, hit.peak, hit.bytes.allocated);
         }
     }

@@ -1,12 +1,12 @@
 //! The static of an annotated function.
 
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::callsite::Callsite;
 use crate::crowd::Crowd;
 use crate::list::List;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Rate};
 use crate::segment::{Point, Stage};
 use crate::totals::{Hit, generation};
 use crate::tree::{self, Link, Node};
@@ -30,8 +30,7 @@ pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
     path: fn() -> &'static str,
-    /// Calls written a second; 0 is no limit.
-    pub(crate) rate: u32,
+    pub(crate) rate: Rate,
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
@@ -50,8 +49,8 @@ pub struct Site {
     /// The generation of the totals, the peak and the allocated bytes of the first call that
     /// has ended.
     first: OnceLock<(u32, u64, u64)>,
-    /// A call has started.
-    pub(crate) warm: AtomicBool,
+    /// A call was said to be the first.
+    warm: AtomicBool,
 }
 
 impl Site {
@@ -66,7 +65,7 @@ impl Site {
         Site {
             name,
             path,
-            rate,
+            rate: Rate::a_second(rate),
             bucket: Bucket::new(),
             entry,
             exit,
@@ -87,6 +86,11 @@ impl Site {
         self.name.unwrap_or_else(|| path_of((self.path)()))
     }
 
+    /// Whether no call has ended yet, for the first that asks.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.is_new() && !self.warm.swap(true, Relaxed)
+    }
+
     pub(crate) fn end(&'static self, outcome: Outcome) -> &'static Point {
         &self.ends[outcome as usize]
     }
@@ -101,10 +105,15 @@ impl Site {
         wholes.any(|whole| std::ptr::eq(whole, point))
     }
 
-    /// Tells the figures of a call that has ended, until there was a first.
+    /// Whether no call has ended yet.
     #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.first.get().is_none()
+    }
+
+    /// Tells the figures of a call that has ended, until there was a first.
     pub(crate) fn set_first(&self, call: &Hit) {
-        if self.first.get().is_none() {
+        if self.is_new() {
             let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
         }
     }

@@ -33,9 +33,22 @@ impl<T: Sync> StaticRef<T> {
     ) -> Result<(), Option<&'static T>> {
         let (current, value) = (Self::pointer(current), Self::pointer(Some(value)));
         self.0
-            .compare_exchange(current, value, order, Ordering::Relaxed)
+            .compare_exchange(current, value, order, Ordering::Acquire)
             .map(|_| ())
             .map_err(Self::from_pointer)
+    }
+
+    /// What stands here, made and leaked if there is nothing. Of two threads that race for it
+    /// one makes it in vain.
+    pub fn get_or_leak(&self, make: impl FnOnce() -> T) -> &'static T {
+        if let Some(value) = self.load(Ordering::Acquire) {
+            return value;
+        }
+        let ours: &'static T = Box::leak(Box::new(make()));
+        match self.replace(None, ours, Ordering::AcqRel) {
+            Err(Some(theirs)) => theirs,
+            _ => ours,
+        }
     }
 
     #[inline]

@@ -57,7 +57,7 @@ impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         if report.functions.is_empty() {
-            return writeln!(f, "memprobe: {}", report.why_empty().unwrap_or("no figures"));
+            return writeln!(f, "{}", report.why_empty().unwrap_or("no figures"));
         }
         let verdicts = report.verdicts();
         self.verdict(f, "pressure", &verdicts.pressure, "no function needs memory")?;
@@ -298,23 +298,38 @@ mod tests {
         let expected = "\
 pressure  crowd peaks at 1.0 MiB × 100 at once = 100.0 MiB
 growing   handler › Cache::remember keeps +64 KiB a call; the process grows by 640 KiB a second
-churn     handler › parse allocated 9.77 GiB, 94 × the 106.2 MiB it needed
+churn     handler › parse allocated 9.77 GiB, 94 × the 106.3 MiB it needed
 process   rss 77.0 MiB (15%), highest 121.0 MiB (23%) of 512.0 MiB
 
     function                               calls at once       peak       kept   per call  allocated
-gc  ..::handler, 1 panicked, 2 cancelled     100       1   88.0 MiB    6.2 MiB    +64 KiB  16.02 GiB
+gc  ..::handler, 1 panicked, 2 cancelled     100       1   88.0 MiB    6.3 MiB    +64 KiB  16.02 GiB
       decoded -> resized                     100           88.0 MiB        0 B              5.86 GiB
       entry -> decoded                       100           30.0 MiB        0 B             200.0 MiB
-      resized -> return                      100            4.0 MiB    6.2 MiB              9.96 GiB
+      resized -> return                      100            4.0 MiB    6.3 MiB              9.96 GiB
       app::image::resize                     100       1   60.0 MiB        0 B        0 B   5.86 GiB
       app::fetch                             100       1    2.0 MiB  100.0 MiB   +1.0 MiB  200.0 MiB
 c     app::parse                             100       1    1.0 MiB        0 B        0 B   9.77 GiB
-g     app::Cache::remember                   100       1     64 KiB    6.2 MiB    +64 KiB    6.2 MiB
+g     app::Cache::remember                   100       1     64 KiB    6.3 MiB    +64 KiB    6.3 MiB
       2 more                                2000            ≤ 300 B
 p   app::crowd                               100     100    1.0 MiB        0 B        0 B  100.0 MiB
 3 calls more in contexts that the tree had no room for
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    #[cfg(feature = "color")]
+    fn in_colour_the_text_is_the_same() {
+        let report = hot_spots();
+        let colored = report.colored().to_string();
+        let mut parts = colored.split('\x1b');
+        let mut plain = parts.next().unwrap_or("").to_owned();
+        for part in parts {
+            plain += part.split_once('m').expect("the end of a style").1;
+        }
+        assert_eq!(plain, report.to_string());
+        let culprit = colored.lines().find(|line| line.contains("app::parse")).expect("a row");
+        assert!(culprit.starts_with("\x1b[1m\x1b[31mc     app::parse"), "{culprit:?}");
     }
 
     #[test]

@@ -58,10 +58,11 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     if now < DUE.load(Relaxed) {
         return;
     }
+    let clock = Instant::now();
     timeline.add(Sample {
-        uptime_us: system::uptime_us(Instant::now()),
+        uptime_us: system::uptime_us(clock),
         rss: system::rss(),
-        allocated: event::heap_within_budget().map(|heap| heap.allocated),
+        allocated: event::heap_within_budget(clock).map(|heap| heap.allocated),
         function,
         label,
     });

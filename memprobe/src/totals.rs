@@ -1,14 +1,12 @@
-//! The totals of a segment.
-//!
-//! The hot path has no shared writes: a thread leases one of a few slots and is the only one
-//! to write there. What a thread leaves behind stays in its slot for the next to add to.
+//! The totals of a segment: each slot has its own, put together when they are read.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
 use crate::meter::Quiet;
-use crate::slot::{SHARED, SLOTS};
+use crate::slot::{SLOTS, Slot};
+use crate::static_ref::StaticRef;
 
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 
@@ -41,7 +39,7 @@ struct Cells {
 pub(crate) struct Hit {
     pub bytes: Bytes,
     pub own: Bytes,
-    /// Highest net above the segment's start.
+    /// Highest net above the segment's start; 0 where there are no bytes.
     pub peak: u64,
     /// The one figure that the other kind does not have: for a segment the highest net above
     /// the call's start (for a call its peak), for a call its peak without nested ones.
@@ -51,17 +49,20 @@ pub(crate) struct Hit {
 }
 
 impl Cells {
-    const fn new() -> Cells {
-        Cells {
-            generation: AtomicU32::new(0),
-            hits: AtomicU64::new(0),
-            allocated: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
-            self_allocated: AtomicU64::new(0),
-            self_freed: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-            mark: AtomicU64::new(0),
-        }
+    #[cold]
+    fn make(place: &StaticRef<Cells>) -> &'static Cells {
+        let _quiet = Quiet::begin();
+        let zero = || AtomicU64::new(0);
+        place.get_or_leak(|| Cells {
+            generation: AtomicU32::new(generation()),
+            hits: zero(),
+            allocated: zero(),
+            freed: zero(),
+            self_allocated: zero(),
+            self_freed: zero(),
+            peak: zero(),
+            mark: zero(),
+        })
     }
 
     fn all(&self) -> [&AtomicU64; 7] {
@@ -76,15 +77,14 @@ impl Cells {
         ]
     }
 
-    #[inline]
+    /// Empties the cells of an older generation. Threads that share them may lose a hit to
+    /// each other here.
+    #[cold]
     fn renew(&self) {
-        let generation = generation();
-        if self.generation.load(Relaxed) != generation {
-            for cell in self.all() {
-                cell.store(0, Relaxed);
-            }
-            self.generation.store(generation, Relaxed);
+        for cell in self.all() {
+            cell.store(0, Relaxed);
         }
+        self.generation.store(generation(), Relaxed);
     }
 
     fn net(&self) -> i64 {
@@ -94,7 +94,8 @@ impl Cells {
 
 /// What all calls did in one segment.
 pub(crate) struct Totals {
-    cells: [Cells; SLOTS],
+    /// Each made when it is first hit.
+    slots: [StaticRef<Cells>; SLOTS],
     /// For whole calls, once a slot has seen a second one.
     halves: OnceLock<Box<[Halves; SLOTS]>>,
 }
@@ -103,7 +104,6 @@ pub(crate) struct Totals {
 /// from the former.
 #[derive(Default)]
 struct Halves {
-    generation: AtomicU32,
     before: Half,
     last: Half,
 }
@@ -127,66 +127,89 @@ impl Half {
 
 impl Totals {
     pub const fn new() -> Totals {
-        Totals { cells: [const { Cells::new() }; SLOTS], halves: OnceLock::new() }
+        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: OnceLock::new() }
+    }
+
+    /// The cells of a slot, ready to be added to.
+    #[inline]
+    fn cells(&self, slot: Slot) -> &Cells {
+        let place = slot.of(&self.slots);
+        let cells = place.load(Acquire).unwrap_or_else(|| Cells::make(place));
+        if cells.generation.load(Relaxed) != generation() {
+            cells.renew();
+        }
+        cells
+    }
+
+    /// Adds a whole call that did nothing with memory.
+    #[inline]
+    pub fn add_idle(&self, slot: Slot) {
+        let hits = &self.cells(slot).hits;
+        let hits = if slot.is_shared() { add::<false>(hits, 1) } else { add::<true>(hits, 1) };
+        self.pass_half(slot, hits);
     }
 
     /// Adds what one call did, on the thread with this slot.
-    #[inline]
-    pub fn add(&self, slot: u32, hit: &Hit) {
-        let cells = &self.cells[slot as usize % SLOTS];
-        cells.renew();
-        let sums = [
-            (&cells.allocated, hit.bytes.allocated),
-            (&cells.freed, hit.bytes.freed),
-            (&cells.self_allocated, hit.own.allocated),
-            (&cells.self_freed, hit.own.freed),
-        ];
-        let hits;
-        if slot == SHARED {
-            hits = cells.hits.fetch_add(1, Relaxed).wrapping_add(1);
-            for (cell, add) in sums {
-                cell.fetch_add(add, Relaxed);
-            }
-            cells.peak.fetch_max(hit.peak, Relaxed);
-            cells.mark.fetch_max(hit.mark, Relaxed);
+    #[allow(clippy::inline_always, reason = "what it adds is in registers")]
+    #[inline(always)]
+    pub fn add(&self, slot: Slot, hit: Hit) {
+        let cells = self.cells(slot);
+        if slot.is_shared() {
+            self.add_among_others(slot, cells, hit);
         } else {
-            hits = cells.hits.load(Relaxed).wrapping_add(1);
-            cells.hits.store(hits, Relaxed);
-            for (cell, add) in sums {
-                cell.store(cell.load(Relaxed).wrapping_add(add), Relaxed);
-            }
-            if hit.peak > cells.peak.load(Relaxed) {
-                cells.peak.store(hit.peak, Relaxed);
-            }
-            if hit.mark > cells.mark.load(Relaxed) {
-                cells.mark.store(hit.mark, Relaxed);
-            }
+            self.add_to::<true>(slot, cells, hit);
         }
-        if hit.is_call && hits.is_power_of_two() && hits > 1 {
+    }
+
+    #[cold]
+    fn add_among_others(&self, slot: Slot, cells: &Cells, hit: Hit) {
+        self.add_to::<false>(slot, cells, hit);
+    }
+
+    /// `ALONE`: nobody else writes to these cells.
+    #[inline]
+    fn add_to<const ALONE: bool>(&self, slot: Slot, cells: &Cells, hit: Hit) {
+        let hits = add::<ALONE>(&cells.hits, 1);
+        raise::<ALONE>(&cells.mark, hit.mark);
+        if hit.bytes != Bytes::ZERO {
+            add::<ALONE>(&cells.allocated, hit.bytes.allocated);
+            add::<ALONE>(&cells.freed, hit.bytes.freed);
+            add::<ALONE>(&cells.self_allocated, hit.own.allocated);
+            add::<ALONE>(&cells.self_freed, hit.own.freed);
+            raise::<ALONE>(&cells.peak, hit.peak);
+        }
+        if hit.is_call {
+            self.pass_half(slot, hits);
+        }
+    }
+
+    /// Remembers how far the calls had come at each power of two.
+    #[inline]
+    fn pass_half(&self, slot: Slot, hits: u64) {
+        if hits & hits.wrapping_sub(1) == 0 && hits > 1 {
             self.halve(slot, hits);
         }
     }
 
     #[cold]
-    fn halve(&self, slot: u32, hits: u64) {
+    fn halve(&self, slot: Slot, hits: u64) {
         let halves = self.halves.get_or_init(|| {
             let _quiet = Quiet::begin();
             Box::new(std::array::from_fn(|_| Halves::default()))
         });
-        let halves = &halves[slot as usize % SLOTS];
-        let generation = generation();
-        let is_old = halves.generation.swap(generation, Relaxed) != generation;
-        halves.before.set(if is_old { (0, 0) } else { halves.last.get() });
-        halves.last.set((hits, self.cells[slot as usize % SLOTS].net()));
+        let halves = slot.of(halves);
+        // What was there before the second call was before the last reset.
+        halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
+        halves.last.set((hits, self.cells(slot).net()));
     }
 
     /// The sums over all slots.
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
-        for (slot, cells) in self.cells.iter().enumerate() {
-            if cells.generation.load(Relaxed) != generation() {
-                continue;
-            }
+        for (slot, cells) in self.slots.iter().enumerate() {
+            let cells =
+                cells.load(Acquire).filter(|cells| cells.generation.load(Relaxed) == generation());
+            let Some(cells) = cells else { continue };
             let [hits, allocated, freed, own_allocated, own_freed, peak, mark] =
                 cells.all().map(|cell| cell.load(Relaxed));
             sums.hits += hits;
@@ -194,16 +217,38 @@ impl Totals {
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
             sums.mark = sums.mark.max(mark);
-            let halves = self.halves.get().map(|halves| &halves[slot]);
-            if let Some(halves) = halves.filter(|h| h.generation.load(Relaxed) == generation()) {
-                let (hits_before, net_before) = halves.before.get();
-                if hits_before > 0 {
-                    sums.later_hits += hits.saturating_sub(hits_before);
-                    sums.later_net += cells.net().wrapping_sub(net_before);
-                }
+            let Some(halves) = self.halves.get().map(|halves| &halves[slot]) else { continue };
+            let (hits_before, net_before) = halves.before.get();
+            if hits_before > 0 && halves.last.get().0 <= hits {
+                sums.later_hits += hits.saturating_sub(hits_before);
+                sums.later_net += cells.net().wrapping_sub(net_before);
             }
         }
         sums
+    }
+}
+
+/// Gives the new value.
+#[inline]
+fn add<const ALONE: bool>(cell: &AtomicU64, more: u64) -> u64 {
+    if ALONE {
+        let sum = cell.load(Relaxed).wrapping_add(more);
+        cell.store(sum, Relaxed);
+        sum
+    } else {
+        cell.fetch_add(more, Relaxed).wrapping_add(more)
+    }
+}
+
+#[inline]
+fn raise<const ALONE: bool>(cell: &AtomicU64, to: u64) {
+    if cell.load(Relaxed) >= to {
+        return;
+    }
+    if ALONE {
+        cell.store(to, Relaxed);
+    } else {
+        cell.fetch_max(to, Relaxed);
     }
 }
 

@@ -101,6 +101,6 @@ impl Node {
 
     /// Where every call of this node starts.
     pub fn start(&'static self) -> &'static Stage {
-        self.start.get_or_init(|| Box::leak(Box::new(Stage::new(self, "entry"))))
+        self.start.get_or_init(|| Box::leak(Box::new(Stage::entry(self))))
     }
 }

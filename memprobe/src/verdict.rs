@@ -1,9 +1,10 @@
 //! What a report says: where memory presses, grows and churns, and who is to be asked.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::name::short;
-use crate::process::Heap;
 use crate::report::{Figures, Function, Node, Report, Sample, Steady};
 use crate::units::{Scaled, Signed};
 
@@ -66,13 +67,16 @@ pub struct Pressure {
 
 /// What keeps memory in each call, also when everything is warm.
 ///
-/// Judged are the calls that no annotated function calls: what the latter half of them kept,
+/// Judged are the calls that no annotated function calls: what the latter part of them kept,
 /// with all that they call (`steady`). It counts from 4 such calls on, at 16 bytes a call.
 ///
 /// It is no growth if
 /// - other such functions free as much: together they kept less than half of it;
-/// - the process did not grow with it: the slope of its `allocated` over the timeline says
-///   less than half of it, or, without a timeline, the process has less allocated than that.
+/// - the process did not grow with it: by the slope of its `allocated` over the timeline, at
+///   the points of these calls, it is less than half of it, or, without a timeline, the
+///   process has less allocated than that.
+///
+/// Where the process has grown by a tenth all the same, it is not known who keeps it.
 ///
 /// Then the call to be asked is looked for. From the function that grows it goes on to the
 /// nested call whose own growth is nearest to its caller's, if no more than half of that away
@@ -85,7 +89,7 @@ pub struct Pressure {
 pub struct Growing {
     /// From the root of the call tree to the call that keeps the memory.
     pub path: Vec<&'static str>,
-    /// What the latter half of the last one's calls kept.
+    /// What the latter part of the last one's calls kept.
     pub steady: Steady,
     /// How fast the process's `allocated` grew, bytes a second: what confirms it. `None`
     /// without a timeline.
@@ -110,12 +114,16 @@ pub struct Churn {
     pub needed: u64,
 }
 
-/// Calls in the latter half, below which a leak cannot be told from a cache that fills.
+/// Calls in the latter part, below which a leak cannot be told from a cache that fills.
 const ENOUGH_CALLS: u64 = 4;
 /// Bytes a call, below which a growth is none: a small block of jemalloc's.
 const SMALL_BLOCK: i64 = 16;
-/// Samples below which a slope says nothing.
-const ENOUGH_SAMPLES: usize = 8;
+/// Slopes between two samples, below which their median says nothing.
+const ENOUGH_SLOPES: usize = 8;
+/// Samples that are looked at, each with each.
+const MOST_SAMPLES: usize = 500;
+/// Growth of the process that needs no explanation, bytes.
+const LITTLE: i64 = 1 << 20;
 /// How far beyond the need churn begins.
 const CHURN: u64 = 4;
 /// How far a peak may be under.
@@ -146,7 +154,7 @@ impl Report {
         }
     }
 
-    fn with_figures(&self) -> impl Iterator<Item = (&Function, &Figures)> {
+    fn with_figures(&self) -> impl DoubleEndedIterator<Item = (&Function, &Figures)> {
         self.functions.iter().filter_map(|function| Some((function, function.figures.as_ref()?)))
     }
 
@@ -154,12 +162,12 @@ impl Report {
         let (function, peak, bytes) = self
             .with_figures()
             .map(|(function, figures)| {
-                let at_once = function.most_at_once.unwrap_or(1);
-                (function, figures.peak, figures.peak.saturating_mul(at_once))
+                (function, figures.peak, function.pressure().unwrap_or(figures.peak))
             })
             .filter(|&(_, peak, _)| peak > 0)
             // Of equal ones the first, which has the higher peak.
-            .rev_max_by_key(|&(_, _, bytes)| bytes)?;
+            .rev()
+            .max_by_key(|&(_, _, bytes)| bytes)?;
         let mut path = context_of(function.name, contexts, |figures| figures.peak);
         while let Some(inner) = path.last().and_then(|node| {
             let most = |figures: Option<Figures>| figures.map_or(0, |figures| figures.peak);
@@ -188,25 +196,26 @@ impl Report {
             self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
         if steady.is_empty() {
             return Verdict::Unknown(
-                "no function was called often enough: a leak shows from 8 calls on",
+                "too few calls: a leak cannot be told from a cache that fills",
             );
         }
-        let together: i64 = steady.iter().map(|(_, steady)| steady.net).sum();
-        let slope = slope(&self.timeline);
-        let process = match slope {
-            Some(slope) => slope.half,
-            None => self.process.heap.map_or(i64::MAX, |Heap { allocated, .. }| {
-                i64::try_from(allocated).unwrap_or(i64::MAX)
-            }),
-        };
-        let grows = |steady: &Steady| {
-            steady.per_call() >= SMALL_BLOCK
-                && together >= steady.net / 2
-                && process >= if slope.is_some() { steady.net / 2 } else { steady.net }
-        };
-        let root = steady.into_iter().filter(|(_, steady)| grows(steady));
-        let Some((root, _)) = root.rev_max_by_key(|(_, steady)| steady.net) else {
-            return Verdict::Nothing;
+        let nets = steady.iter().map(|(_, steady)| steady.net);
+        let together = nets.fold(0, i64::saturating_add);
+        let mut roots: Vec<(&Node, Steady)> = steady
+            .into_iter()
+            .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
+            .collect();
+        roots.sort_by_key(|(_, steady)| Reverse(steady.net));
+        let confirmed = roots.into_iter().find_map(|(root, steady)| {
+            let slope = self.slope_at(root);
+            self.confirms(slope, root, steady).then_some((root, slope))
+        });
+        let Some((root, slope)) = confirmed else {
+            return if self.grows_all_the_same() {
+                Verdict::Unknown("the process grows, and no annotated call was found that keeps it")
+            } else {
+                Verdict::Nothing
+            };
         };
         let mut path = vec![root];
         let mut at = root;
@@ -221,6 +230,34 @@ impl Report {
         })
     }
 
+    /// How the process's `allocated` grows at the points of a root and of what it calls.
+    fn slope_at(&self, root: &Node) -> Option<Slope> {
+        let functions = functions(root);
+        let samples = self.timeline.iter().filter(|one| functions.contains(one.function));
+        slope(samples.collect())
+    }
+
+    /// Whether the process can have kept what the latter calls of a root have.
+    fn confirms(&self, slope: Option<Slope>, root: &Node, steady: Steady) -> bool {
+        match (slope, self.process.heap) {
+            (Some(slope), _) => {
+                // What the process grew by while these calls ran.
+                let calls = root.outcomes.calls().max(1);
+                let grown = i128::from(slope.growth) * i128::from(steady.calls) / i128::from(calls);
+                grown >= i128::from(steady.net / 2)
+            }
+            (None, Some(heap)) => heap.allocated >= steady.net.unsigned_abs(),
+            (None, None) => true,
+        }
+    }
+
+    /// Whether the process has grown by a tenth of what it has, and not only by a little.
+    fn grows_all_the_same(&self) -> bool {
+        let growth = slope(self.timeline.iter().collect()).map_or(0, |slope| slope.growth);
+        let allocated = self.process.heap.map_or(0, |heap| heap.allocated);
+        growth >= LITTLE && growth.unsigned_abs() >= allocated / 10
+    }
+
     fn churn(&self, contexts: &[Vec<&Node>]) -> Option<Churn> {
         let (function, allocated, needed) = self
             .with_figures()
@@ -230,7 +267,8 @@ impl Report {
                 (function, figures.self_allocated, needed)
             })
             .filter(|&(_, allocated, needed)| allocated / CHURN >= needed.max(1))
-            .rev_max_by_key(|&(_, allocated, needed)| allocated - needed)?;
+            .rev()
+            .max_by_key(|&(_, allocated, needed)| allocated - needed)?;
         let path = context_of(function.name, contexts, |figures| figures.self_allocated);
         Some(Churn { path: names(&path, function.name), allocated, needed })
     }
@@ -239,18 +277,6 @@ impl Report {
 fn found<T>(found: Option<T>) -> Verdict<T> {
     found.map_or(Verdict::Nothing, Verdict::Found)
 }
-
-/// `max_by_key` that gives the first of equal ones.
-trait RevMax: Iterator + Sized {
-    fn rev_max_by_key<K: Ord>(self, mut key: impl FnMut(&Self::Item) -> K) -> Option<Self::Item> {
-        let first_of_equal = |best: Self::Item, next: Self::Item| {
-            if key(&next) > key(&best) { next } else { best }
-        };
-        self.reduce(first_of_equal)
-    }
-}
-
-impl<I: Iterator> RevMax for I {}
 
 /// The context of a function in which a figure is highest.
 fn context_of<'a>(
@@ -261,7 +287,8 @@ fn context_of<'a>(
     contexts
         .iter()
         .filter(|path| path.last().is_some_and(|node| node.function == function))
-        .rev_max_by_key(|path| path.last().and_then(|node| node.figures.as_ref()).map(figure))
+        .rev()
+        .max_by_key(|path| path.last().and_then(|node| node.figures.as_ref()).map(figure))
         .cloned()
         .unwrap_or_default()
 }
@@ -274,12 +301,18 @@ fn names(path: &[&Node], function: &'static str) -> Vec<&'static str> {
     }
 }
 
-/// The latter half of a node's calls, if there are enough to judge by.
+/// The latter part of a node's calls, if there are enough to judge by.
 fn steady(node: &Node) -> Option<Steady> {
     node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
 }
 
-/// Growth of a node: the latter half of its calls, or all where there are few.
+/// A node's function and all that it calls.
+fn functions(node: &Node) -> HashSet<&'static str> {
+    let nested = node.children.iter().flat_map(functions);
+    nested.chain([node.function]).collect()
+}
+
+/// Growth of a node: the latter part of its calls, or all where there are few.
 fn steady_or_all(node: &Node) -> Steady {
     steady(node).unwrap_or_else(|| Steady {
         calls: node.outcomes.calls(),
@@ -305,33 +338,39 @@ fn uncancelled(caller: &Node) -> Option<&Node> {
 #[derive(Clone, Copy)]
 struct Slope {
     per_second: i64,
-    /// Growth over half of the time, bytes: what the latter half of calls can have kept.
-    half: i64,
+    /// Growth over the whole time, bytes.
+    growth: i64,
 }
 
-/// How the process's `allocated` grows: the median of the slopes between samples far apart,
-/// so that what calls hold at some of them does not count.
-fn slope(timeline: &[Sample]) -> Option<Slope> {
-    let samples: Vec<(i128, i128)> = timeline
-        .iter()
-        .filter_map(|sample| Some((sample.uptime_us.into(), sample.allocated?.into())))
+/// How the process's `allocated` grows: the median of the slopes between samples at the same
+/// point, so that what calls hold there does not count, and a quarter of the time apart.
+fn slope(samples: Vec<&Sample>) -> Option<Slope> {
+    let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
+    let samples: Vec<(&Sample, i128)> = samples
+        .into_iter()
+        .step_by(step)
+        .filter_map(|sample| Some((sample, sample.allocated?.into())))
         .collect();
-    if samples.len() < ENOUGH_SAMPLES {
+    let (first, last) = (samples.first()?.0, samples.last()?.0);
+    let span = last.uptime_us.saturating_sub(first.uptime_us);
+    let mut slopes = Vec::new();
+    for (at, (early, before)) in samples.iter().enumerate() {
+        for (late, after) in &samples[at + 1..] {
+            let apart = late.uptime_us.saturating_sub(early.uptime_us);
+            let same = (early.function, early.label) == (late.function, late.label);
+            if same && apart > span / 4 {
+                slopes.push((after - before) * 1_000_000 / i128::from(apart));
+            }
+        }
+    }
+    if slopes.len() < ENOUGH_SLOPES {
         return None;
     }
-    let span = samples.last()?.0 - samples.first()?.0;
-    let apart = samples.len() / 2;
-    let mut slopes: Vec<i128> = samples
-        .iter()
-        .zip(&samples[apart..])
-        .filter(|(early, late)| late.0 > early.0)
-        .map(|(early, late)| (late.1 - early.1) * 1_000_000 / (late.0 - early.0))
-        .collect();
     slopes.sort_unstable();
-    let per_second = *slopes.get(slopes.len() / 2)?;
+    let per_second = slopes[slopes.len() / 2];
     Some(Slope {
         per_second: i64::try_from(per_second).ok()?,
-        half: i64::try_from(per_second * span / 2_000_000).ok()?,
+        growth: i64::try_from(per_second * i128::from(span) / 1_000_000).ok()?,
     })
 }
 
@@ -447,7 +486,10 @@ mod tests {
         let many = calls("returner", 1000, MIB, MIB, MIB as i64);
         assert_eq!(growing(&report(&[many])), None, "more than the process has");
         let flat = report(&[returner()]).allocated_from_to(64 * MIB, 64 * MIB);
-        assert_eq!(growing(&flat), None, "the process does not grow");
+        assert_eq!(flat.verdicts().growing, Verdict::Nothing, "the process does not grow");
+        let other = report(&[returner()]).allocated_from_to(4 * MIB, 12 * MIB);
+        let Verdict::Unknown(why) = other.verdicts().growing else { panic!("not by so much") };
+        assert!(why.contains("no annotated call"), "{why}");
     }
 
     #[test]

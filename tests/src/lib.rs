@@ -1,6 +1,12 @@
 //! What the scenarios in `tests/` share: an exact counter that knows nothing of memprobe's
 //! ways, and subscribers that keep what they see.
 
+/// The examples of the README are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+pub mod browser;
 pub mod exact;
 pub mod output;
 pub mod record;

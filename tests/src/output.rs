@@ -45,8 +45,13 @@ impl<'a> MakeWriter<'a> for Output {
     }
 }
 
+/// jemalloc's figures in an event.
+pub const JEMALLOC: [&str; 4] =
+    ["jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata"];
+
 /// The text with each number as `#`, its unit as `U`, and the part on a limit left out,
-/// which machines have or not.
+/// which machines have or not. jemalloc's figures stand in each event: those that have none,
+/// because a refresh that the system interrupted has used up the budget, are given them.
 pub fn mask(text: &str) -> String {
     let mut masked = String::new();
     let mut digits = false;
@@ -68,5 +73,7 @@ pub fn mask(text: &str) -> String {
     for (part, with) in [(" of # U (#%)", ""), (" (#%)", ""), (" limit=#", ""), ("-#", "+#")] {
         masked = masked.replace(part, with);
     }
-    masked
+    let heap = JEMALLOC.map(|name| format!(" {name}=#")).concat();
+    let with_heap = format!(" rss=#{heap}");
+    masked.replace(&with_heap, " rss=#").replace(" rss=#", &with_heap)
 }

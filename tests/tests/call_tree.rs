@@ -47,7 +47,7 @@ fn countdown(n: usize) -> usize {
 
 #[memprobe]
 fn leaf() -> usize {
-    black_box(vec![1_u8; 16 * KIB]).len()
+    black_box(vec![1_u8; 64 * KIB]).len()
 }
 
 /// Path, calls, allocated, self allocated and peak in KiB.
@@ -119,14 +119,11 @@ async fn figures_by_calling_context() {
     assert_eq!((second.peak, second.self_peak), (256 << 10, Some(0)), "all of it is helper's");
 
     memprobe::reset();
-    assert_eq!(countdown(9), 10 * 64 * KIB + 9 * 16 * KIB);
+    assert_eq!(countdown(9), 19 * 64 * KIB);
     let report = memprobe::report();
     assert_eq!(
         rows(&report.tree),
-        [
-            row("countdown", 10, 10 * 64 + 9 * 16, 10 * 64, 640),
-            row("countdown leaf", 9, 9 * 16, 9 * 16, 16),
-        ],
+        [row("countdown", 10, 19 * 64, 10 * 64, 640), row("countdown leaf", 9, 9 * 64, 9 * 64, 64),],
         "a recursion is one row, and its bytes are counted once"
     );
     assert_eq!(report.folded_calls, 0);

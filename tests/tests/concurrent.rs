@@ -1,5 +1,5 @@
 //! 200 concurrent tasks on four workers: each call's figures are its own, to the byte,
-//! though it moves between threads.
+//! though it moves between threads. Case 66.
 
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -1,4 +1,5 @@
 //! How calls end: returned, panicked, cancelled; also where the subscriber misbehaves.
+//! Cases 59 to 61.
 
 use std::cell::Cell;
 use std::future::Future;

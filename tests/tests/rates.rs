@@ -57,10 +57,16 @@ fn events_keep_to_their_rates() {
     let records = record::take();
     assert_eq!(records.len(), 3000, "0 is no limit");
     assert!(records.iter().all(|record| record.get("skipped").is_none()));
-    let with_heap =
-        records.iter().filter(|record| record.get("jemalloc_allocated").is_some()).count();
-    assert!(with_heap > 0);
     assert!(records.iter().all(|record| record.get("rss").is_some()), "RSS has no budget");
+
+    // The budget of the epoch may be spent, and comes back.
+    let has_heap = |record: &Record| record.get("jemalloc_allocated").is_some();
+    let comes_back = (0..500).any(|_| {
+        always();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        record::take().iter().any(has_heap)
+    });
+    assert!(comes_back);
 
     loops(100_000);
     let records = record::take();
@@ -78,7 +84,7 @@ fn events_keep_to_their_rates() {
     let report = memprobe::report();
     let of = |name: &str| report.functions.iter().find(|function| function.name == name);
     let calls = |name: &str| of(name).expect(name).outcomes.returned;
-    assert_eq!((calls("rates::often"), calls("rates::always")), (1000, 1000));
+    assert_eq!((calls("rates::often"), calls("rates::always") >= 1001), (1000, true));
     let rounds = &of("rates::loops").expect("loops").segments;
     assert_eq!(rounds.iter().map(|segment| segment.count).sum::<u64>(), 100_001);
 }

@@ -1,5 +1,5 @@
 //! What the subscriber allocates while it handles an event is in no figure, whether it
-//! frees it within the event or keeps it.
+//! frees it within the event or keeps it. Case 73.
 
 use std::hint::black_box;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
 //! Totals lose nothing: not of threads that end, nor of more threads than there are slots.
+//! Case 67.
 
 use std::hint::black_box;
 use std::thread;

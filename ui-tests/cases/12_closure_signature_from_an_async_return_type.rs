@@ -1,7 +1,7 @@
 //! A closure signature that only the return type of an `async fn` gives.
-//@ limit: error: implementation of `std::ops::Fn` is not general enough
+//@ limit: error[E0282]: type annotations needed
 
 #[memprobe::memprobe]
-pub async fn g() -> impl Fn(&str) -> &str {
-    |s| s
+pub async fn f() -> impl Fn(&str) -> usize {
+    |s| s.len()
 }

@@ -15,8 +15,14 @@ pub async fn h() -> Box<dyn Fn(&str) -> &str> {
     Box::new(|s| s)
 }
 
+// The ways round of `async fn -> impl Fn`.
 #[memprobe::memprobe]
-pub async fn annotated() -> impl Fn(&str) -> &str {
+pub async fn annotated() -> impl Fn(&str) -> usize {
+    |s: &str| s.len()
+}
+
+#[memprobe::memprobe]
+pub async fn function() -> impl Fn(&str) -> &str {
     fn same(s: &str) -> &str {
         s
     }

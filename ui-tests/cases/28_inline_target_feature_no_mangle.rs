@@ -7,6 +7,19 @@ pub fn f() -> u8 {
     1
 }
 
+#[memprobe::memprobe]
+#[target_feature(enable = "avx2")]
+pub fn calls_without_unsafe() -> u8 {
+    let closure = || f();
+    closure()
+}
+
+#[memprobe::memprobe]
+#[target_feature(enable = "avx2")]
+pub async fn calls_without_unsafe_async() -> u8 {
+    f()
+}
+
 #[inline(always)]
 #[memprobe::memprobe]
 pub fn g() -> u8 {

@@ -56,6 +56,44 @@ pub async fn projected<I: Iterator>(mut i: I) -> Option<<I as Iterator>::Item> {
     i.next()
 }
 
+pub trait Of<'a> {
+    const N: usize;
+    type Out: Debug;
+    fn of(&'a self) -> Self::Out;
+}
+
+pub struct Cell<'a, T: ?Sized>(&'a T);
+
+impl<'a, T: ?Sized + Of<'a>> Cell<'a, T> {
+    #[memprobe::memprobe]
+    pub async fn out(&self) -> <T as Of<'a>>::Out {
+        self.0.of()
+    }
+
+    #[memprobe::memprobe]
+    pub async fn itself<'b>(&'b self) -> (&'b Self, Option<&'a T>, *const T) {
+        (self, Some(self.0), self.0)
+    }
+
+    #[memprobe::memprobe]
+    pub async fn pointer(&self) -> fn(&'a T) -> Cell<'a, T> {
+        Cell
+    }
+
+    #[memprobe::memprobe]
+    pub async fn boxed(&self) -> Box<dyn for<'x> Fn(&'x str) -> &'x str + 'a> {
+        Box::new(|x| x)
+    }
+}
+
+impl Of<'_> for u8 {
+    const N: usize = 2;
+    type Out = [u8; 2];
+    fn of(&self) -> [u8; <u8 as Of<'_>>::N] {
+        [*self; 2]
+    }
+}
+
 #[memprobe::memprobe]
 pub async fn integer() -> u64 {
     1 << 40
@@ -66,5 +104,8 @@ fn main() {
     println!("{:?} {:?} {:?} {}", run(g()).unwrap(), n(true), n(false), run(q())(1));
     println!("{:?} {:?} {:?}", run(boxed(true)), run(boxed(false)), run(slice(&[1, 2, 3], "")));
     println!("{:?} {:?} {}", run(collected()), run(into()), run(higher())("x"));
+    let cell = Cell(&7_u8);
+    println!("{:?} {:?} {}", run(cell.out()), run(cell.itself()).1, run(cell.boxed())("x"));
+    println!("{}", run(cell.pointer())(&8).0);
     println!("{:?} {}", run(projected([1].into_iter())), run(integer()));
 }

@@ -13,7 +13,7 @@ impl std::fmt::Display for Shown {
 }
 
 pub fn f(rows: &[u8]) {
-    println!("f");
+    println!("{Shown}");
     probe!("a");
     probe!("a",);
     let () = probe!("a");

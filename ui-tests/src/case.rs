@@ -16,7 +16,7 @@ pub enum Kind {
     Test,
 }
 
-/// One file of `cases/` or `errors/`.
+/// One file of `cases/`, `errors/` or `runs/`.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The name of the file without its extension.
@@ -25,7 +25,7 @@ pub struct Case {
     pub path: PathBuf,
     /// What is compiled.
     pub text: String,
-    /// The year.
+    /// The year; in `runs/` also several.
     pub edition: String,
     /// What becomes of it.
     pub kind: Kind,
@@ -33,14 +33,16 @@ pub struct Case {
     pub errs: bool,
     /// Valid code that the attribute breaks, and what is said of it.
     pub limit: Option<String>,
-    /// A lint of `compare::LOST` that it keeps.
-    pub keeps: Option<String>,
+    /// Lints of `compare::LOST` that it keeps.
+    pub keeps: Vec<String>,
     /// A lint that speaks of the attribute's function alone.
     pub more: Option<String>,
     /// The name by which the file knows memprobe.
     pub rename: Option<String>,
     /// A crate of `cases/aux/` through which it knows memprobe.
     pub facade: Option<String>,
+    /// For the compiler.
+    pub flags: Option<String>,
     /// It needs unstable features.
     pub nightly: bool,
     /// Not compiled once more inside a `macro_rules!`.
@@ -87,10 +89,11 @@ impl Case {
             kind,
             errs: false,
             limit: None,
-            keeps: None,
+            keeps: Vec::new(),
             more: None,
             rename: None,
             facade: None,
+            flags: None,
             nightly: false,
             // In a macro each `$x` would be taken for the macro's own.
             unwrapped: text.contains('$'),
@@ -105,10 +108,11 @@ impl Case {
                 "test" => case.kind = Kind::Test,
                 "errs" => case.errs = true,
                 "limit" => case.limit = Some(value.to_owned()),
-                "keeps" => case.keeps = Some(value.to_owned()),
+                "keeps" => case.keeps.push(value.to_owned()),
                 "more" => case.more = Some(value.to_owned()),
                 "rename" => case.rename = Some(value.to_owned()),
                 "facade" => case.facade = Some(value.to_owned()),
+                "flags" => case.flags = Some(value.to_owned()),
                 "nightly" => case.nightly = true,
                 "unwrapped" => case.unwrapped = true,
                 _ => panic!("{}: unknown header line `{line}`", case.name),

@@ -13,10 +13,7 @@ pub const LOST: &[(&str, &str)] = &[
         "clippy::default_numeric_fallback",
         "it does not look into the tail of a function, which the body now is",
     ),
-    (
-        "clippy::implicit_return",
-        "in `async fn`: a body that stayed a tail would trip `async_yields_async`",
-    ),
+    ("clippy::implicit_return", "in `async fn` of `()`, where it asks for what need not be"),
     (
         "clippy::async_yields_async",
         "in `async fn` whose result may be a future, for which it must be allowed",
@@ -46,9 +43,8 @@ pub fn differences(case: &Case, plain: &Compiled, ours: &Compiled) -> Difference
         found.push(format!("{verb} with the attribute"));
     }
     for said in missing(&plain.diagnostics, &ours.diagnostics) {
-        if LOST.iter().any(|(lint, _)| *lint == said.code)
-            && case.keeps.as_ref() != Some(&said.code)
-        {
+        let may_be_lost = LOST.iter().any(|(lint, _)| *lint == said.code);
+        if may_be_lost && !case.keeps.contains(&said.code) {
             all.lost.push(said.code.clone());
         } else {
             found.push(format!("only without the attribute: {}", show(said)));
@@ -64,11 +60,11 @@ pub fn differences(case: &Case, plain: &Compiled, ours: &Compiled) -> Difference
     all
 }
 
-/// What of `these` is not among `those`, each as often as it is missing.
-fn missing<'a>(these: &'a [Diagnostic], those: &'a [Diagnostic]) -> Vec<&'a Diagnostic> {
-    let mut left: Vec<&Diagnostic> = those.iter().collect();
+/// What is said in `one` and not in `other`, each as often as it is missing there.
+fn missing<'a>(one: &'a [Diagnostic], other: &'a [Diagnostic]) -> Vec<&'a Diagnostic> {
+    let mut left: Vec<&Diagnostic> = other.iter().collect();
     let mut missing = Vec::new();
-    for said in these {
+    for said in one {
         match left.iter().position(|other| *other == said) {
             Some(at) => _ = left.remove(at),
             None => missing.push(said),

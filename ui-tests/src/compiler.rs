@@ -50,7 +50,8 @@ pub struct Diagnostic {
     pub level: String,
     /// `E0308`, the name of a lint, or nothing.
     pub code: String,
-    /// What it says; not in errors with a code, which say "async function" or "async block".
+    /// What it says and advises, without digits: sizes differ. Not in errors with a code, which
+    /// say "async function" or "async block".
     pub message: String,
     /// Where it points.
     pub places: Vec<String>,
@@ -97,8 +98,7 @@ impl Compiler {
         fs::write(dir.join("case.rs"), &case.text).expect("a writable directory");
         let mut command = Command::new(&self.driver);
         command.current_dir(&dir).arg("case.rs");
-        command.args(["--error-format=json"]);
-        command.args(["--edition", &case.edition]);
+        command.args(["--error-format=json", "--edition", &case.edition]);
         if lint {
             command.args(self.lints.iter().map(|lint| format!("-W{lint}")));
             // About the `Cargo.toml`, which no case has.
@@ -112,6 +112,7 @@ impl Compiler {
             Kind::Test => command.arg("--test"),
         };
         command.arg(if run { "--emit=link=program" } else { "--emit=metadata=case.rmeta" });
+        command.args(&case.flags);
         if case.nightly {
             // Stable compilers know the unstable features, and only hide them.
             command.env("RUSTC_BOOTSTRAP", "1");
@@ -246,12 +247,20 @@ impl Diagnostic {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let level = text(&message["level"]);
         let code = text(&message["code"]["code"]);
-        let says = level != "error" || code.is_empty();
-        let spans = message["spans"].as_array().into_iter().flatten();
-        let mut places: Vec<String> =
-            spans.filter(|span| span["is_primary"] == true).map(place).collect();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let mut places: Vec<String> = list(&message["spans"])
+            .iter()
+            .filter(|span| span["is_primary"] == true)
+            .map(place)
+            .collect();
         places.sort();
-        let message = if says { text(&message["message"]) } else { String::new() };
+        let mut words = vec![text(&message["message"])];
+        let children = list(&message["children"]);
+        let helps = children.iter().filter(|child| child["level"] == "help");
+        words.extend(helps.map(|help| text(&help["message"])));
+        let says = level != "error" || code.is_empty();
+        let message = if says { words.join("; ") } else { String::new() };
+        let message = message.replace(|char: char| char.is_ascii_digit(), "");
         Diagnostic { level, code, message, places }
     }
 }

@@ -102,7 +102,8 @@ impl Function {
     /// The next event, whenever that comes.
     async fn next(&self) -> Result<Response<Full<Bytes>>, Error> {
         let Some(Invocation { id, event, answer }) = self.waiting.lock().await.recv().await else {
-            return status(StatusCode::GONE);
+            // There will be none: the function waits until its connection is closed.
+            return std::future::pending().await;
         };
         let deadline = SystemTime::now() + Duration::from_secs(60);
         let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH)?.as_millis();

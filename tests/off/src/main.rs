@@ -33,6 +33,7 @@ fn load(rows: usize) -> Vec<u64> {
 async fn sum(rows: usize) -> Result<u64, std::num::TryFromIntError> {
     let values = load(rows);
     probe!("values",);
+    std::future::ready(()).await;
     let sum: u64 = values.iter().sum();
     u32::try_from(sum).map(u64::from)
 }
@@ -48,12 +49,26 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn main() {
+    memprobe::reset();
+    let _report = memprobe::report_on_exit();
     assert_eq!(block_on(sum(100)), Ok(4950));
     assert_eq!(memprobe::scope("scope", || 1), 1);
     assert_eq!(block_on(memprobe::scope_future("future", async { 2 })), 2);
+    assert_eq!(memprobe::carry(|| 3)(), 3);
+    assert_eq!(block_on(memprobe::carry_future(async { 4 })), 4);
+    match memprobe::measure(|| load(10)) {
+        Ok((rows, usage)) => println!("{} rows: {usage}", rows.len()),
+        Err(why) => println!("{why}"),
+    }
+    if let Ok((sum, usage)) = block_on(memprobe::measure_future(sum(10))) {
+        println!("{sum:?}: {usage}");
+    }
+    println!("{} calls run", memprobe::in_flight().len());
     let process: memprobe::Process = memprobe::process();
     println!("used: {:?}", process.used());
-    print!("{}", memprobe::report());
+    let report = memprobe::report();
+    print!("{report}");
+    println!("{:?}", report.verdicts());
+    report.write_folded(std::io::stdout()).expect("stdout is open");
     print!("{}", memprobe::status());
-    memprobe::reset();
 }

@@ -1,0 +1,73 @@
+//! Runs one case for callgrind to count: `instructions CASE`. What is counted is `counted`.
+
+use std::hint::black_box;
+
+use memprobe::{memprobe, probe};
+use memprobe_bench::harness::{calls, polls};
+use memprobe_bench::instructions::CALLS;
+use memprobe_bench::workloads;
+use tracing::{Event, Metadata, Subscriber, span};
+
+memprobe::global_allocator!();
+
+workloads!(plain);
+workloads!(with, #[memprobe::memprobe(rate = 1)]);
+
+#[memprobe(rate = 1)]
+#[inline(never)]
+fn probed(n: u64) -> u64 {
+    probe!("middle");
+    black_box(n)
+}
+
+fn main() {
+    let case = std::env::args().nth(1).unwrap_or_default();
+    let (listened_to, case) = match case.strip_prefix("not admitted: ") {
+        Some(case) => (true, case),
+        None => (false, case.as_str()),
+    };
+    if listened_to {
+        tracing::subscriber::set_global_default(Wants).expect("the only subscriber");
+    }
+    match case {
+        "plain" => count(calls(plain::empty)),
+        "empty" => count(calls(with::empty)),
+        "malloc + free, plain" => count(calls(plain::allocates)),
+        "malloc + free" => count(calls(with::allocates)),
+        "a probe inside" => count(calls(probed)),
+        "ready" => count(polls(with::ready)),
+        "one yield" => count(polls(with::yields)),
+        unknown => panic!("no case {unknown:?}"),
+    }
+}
+
+fn count(f: impl Fn(u64)) {
+    // What is done once, and what the rate lets through at once.
+    f(100);
+    counted(&f);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "Rust" fn counted(f: &dyn Fn(u64)) {
+    f(CALLS);
+}
+
+/// Wants every event and does nothing with it.
+struct Wants;
+
+impl Subscriber for Wants {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}

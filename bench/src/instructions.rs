@@ -1,0 +1,121 @@
+//! Instructions per call, counted by callgrind: repeatable where times are not.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::build::build;
+
+/// Calls that are counted of each case.
+pub const CALLS: u64 = 10_000;
+
+/// The cases of the program `instructions`, by what it is to be given.
+const CASES: [&str; 10] = [
+    "plain",
+    "empty",
+    "malloc + free, plain",
+    "malloc + free",
+    "a probe inside",
+    "ready",
+    "one yield",
+    "not admitted: empty",
+    "not admitted: malloc + free",
+    "not admitted: a probe inside",
+];
+
+/// How far a count may be off, in percent.
+const BOUND: f64 = 15.0;
+
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")
+}
+
+/// The compiler and the machine that counts depend on.
+fn toolchain() -> Result<String, String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("unknown");
+    Ok(format!("rustc {}, {}", field("release: "), field("host: ")))
+}
+
+/// Why nothing can be counted here.
+fn obstacle() -> Option<String> {
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    if !valgrind.is_ok_and(|output| output.status.success()) {
+        return Some("valgrind is not installed".into());
+    }
+    let kept = std::fs::read_to_string(kept()).unwrap_or_default();
+    let theirs = kept.lines().find_map(|line| line.strip_prefix("# "))?;
+    let ours = toolchain().unwrap_or_default();
+    (theirs != ours).then(|| format!("counts are kept for {theirs}, and this is {ours}"))
+}
+
+/// Compares with the counts that are kept. `Ok` tells what was found, or why nothing could
+/// be counted.
+///
+/// # Errors
+///
+/// Where a case takes more or fewer instructions than it may, or does not run.
+pub fn check() -> Result<String, String> {
+    if let Some(obstacle) = obstacle() {
+        return Ok(format!("not counted: {obstacle}"));
+    }
+    let kept = std::fs::read_to_string(kept()).map_err(|error| error.to_string())?;
+    let mut text = String::from("instructions a call:\n");
+    let mut wrong = false;
+    for (case, now) in count()? {
+        let before = kept.lines().find_map(|line| line.strip_prefix(&case)?.strip_prefix('\t'));
+        let before: f64 = before.and_then(|n| n.parse().ok()).unwrap_or(0.0);
+        let off = 100.0 * (now - before) / before;
+        let is_wrong = off.is_nan() || off.abs() > BOUND;
+        wrong |= is_wrong;
+        let mark = if is_wrong { "  <-" } else { "" };
+        let _ = writeln!(text, "  {case:30} {now:8.1}, kept {before:8.1} ({off:+.1} %){mark}");
+    }
+    if wrong {
+        let _ = write!(
+            text,
+            "more than {BOUND} % off; if that is meant: \
+             cargo run --release -p memprobe-bench -- instructions --renew"
+        );
+        return Err(text);
+    }
+    Ok(text)
+}
+
+/// Keeps what is counted now.
+///
+/// # Errors
+///
+/// Where a case does not run.
+pub fn renew() -> Result<String, String> {
+    let mut text = format!("# {}\n", toolchain()?);
+    for (case, count) in count()? {
+        let _ = writeln!(text, "{case}\t{count:.1}");
+    }
+    std::fs::write(kept(), &text).map_err(|error| error.to_string())?;
+    Ok(text)
+}
+
+fn count() -> Result<Vec<(String, f64)>, String> {
+    let program = build("instructions", "memprobe")?;
+    CASES.iter().map(|case| Ok(((*case).to_owned(), count_case(&program, case)?))).collect()
+}
+
+/// Instructions of one call.
+fn count_case(program: &Path, case: &str) -> Result<f64, String> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=counted"])
+        .arg(program)
+        .arg(case)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let collected = text.lines().find_map(|line| line.split("Collected :").nth(1));
+    let collected: Option<f64> = collected.and_then(|count| count.trim().parse().ok());
+    match collected {
+        Some(count) if output.status.success() => Ok(count / CALLS as f64),
+        _ => Err(format!("{case}: {text}")),
+    }
+}

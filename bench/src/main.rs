@@ -1,0 +1,194 @@
+//! One command that builds and runs memprobe, its peers and the floor in turns, in one run
+//! on one machine, and prints what each costs.
+
+mod marks;
+mod run;
+mod sizes;
+mod table;
+
+use clap::{Parser, Subcommand};
+use memprobe_bench::instructions;
+use run::{PEERS, Results};
+use sizes::{Build, Code, Future};
+use table::Table;
+
+/// What memprobe costs, against its peers and the floor.
+#[derive(Parser)]
+struct Arguments {
+    /// Print Markdown.
+    #[arg(long, global = true)]
+    markdown: bool,
+    /// How often each peer runs.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Leave out the clean builds, which take minutes.
+    #[arg(long)]
+    no_builds: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Count instructions under callgrind and compare with those kept in the repository.
+    Instructions {
+        /// Keep what is counted instead.
+        #[arg(long)]
+        renew: bool,
+    },
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Some(Command::Instructions { renew: true }) => report(instructions::renew()),
+        Some(Command::Instructions { renew: false }) => report(instructions::check()),
+        None => {
+            measure(&arguments);
+            std::process::ExitCode::SUCCESS
+        }
+    }
+}
+
+fn report(result: Result<String, String>) -> std::process::ExitCode {
+    match result {
+        Ok(text) => {
+            println!("{text}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(text) => {
+            eprintln!("{text}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) {
+    let (code, futures) = sizes::code_and_futures();
+    let results = run::run(arguments.rounds);
+    let builds = if arguments.no_builds { Vec::new() } else { sizes::clean_builds() };
+    let tables = [
+        marks::table(&results, &code, &builds),
+        overheads(&results),
+        alone(&results),
+        of_threads(&results),
+        added(&code, &futures, &builds),
+    ];
+    for table in tables {
+        println!("{}", table.text(arguments.markdown));
+    }
+    println!("{} rounds, {}", arguments.rounds, machine());
+}
+
+/// ns over plain of the cases that all peers have.
+fn overheads(results: &Results) -> Table {
+    const CASES: [&str; 8] = [
+        "sync: empty",
+        "sync: malloc + free 64 B",
+        "sync: 8 deep",
+        "async: ready at once",
+        "async: malloc + free 64 B",
+        "async: one yield",
+        "async: 8 nested",
+        "async: one yield, on 4 workers",
+    ];
+    let peers: Vec<&str> = PEERS
+        .iter()
+        .map(|peer| peer.name)
+        .filter(|name| CASES.iter().any(|case| results.with(name, case).is_some()))
+        .collect();
+    let head: Vec<&str> = std::iter::once("").chain(peers.iter().copied()).collect();
+    let mut table = Table::new("ns over the same without, median (p25 to p75)", &head);
+    for case in CASES {
+        let cell = |peer: &&str| results.over(peer, case).map_or(String::new(), short);
+        table.row(std::iter::once(case.to_owned()).chain(peers.iter().map(cell)).collect());
+    }
+    table
+}
+
+fn short(figure: run::Figure) -> String {
+    let run::Figure { p25, median, p75 } = figure;
+    let digits = usize::from(median.abs() < 1000.0);
+    format!("{median:.digits$} ({p25:.digits$} to {p75:.digits$})")
+}
+
+/// ns of what has no plain counterpart.
+fn alone(results: &Results) -> Table {
+    let mut table = Table::new("ns each, median (p25 to p75)", &["", "", "plain", "with"]);
+    for (peer, case) in [
+        ("floor", "two cached counter reads"),
+        ("floor", "peak read + reset"),
+        ("floor", "peak reset"),
+        ("floor", "Instant::now"),
+        ("floor", "CLOCK_MONOTONIC_COARSE"),
+        ("jemalloc alone", "malloc + free 64 B"),
+        ("jemalloc through memprobe", "malloc + free 64 B"),
+        ("jemalloc alone", "a block grown to 4 MiB by 1 MiB"),
+        ("jemalloc through memprobe", "a block grown to 4 MiB by 1 MiB"),
+        ("by hand", "one line by hand, nobody listens"),
+        ("by hand", "one line by hand"),
+        ("memprobe", "a probe"),
+        ("memprobe", "a probe in a loop"),
+        ("memprobe, JSON", "not admitted: empty"),
+        ("memprobe, JSON", "not admitted: malloc + free 64 B"),
+        ("memprobe, JSON", "not admitted: a probe"),
+        ("memprobe, JSON", "admitted: a probe in a loop"),
+        ("memprobe, JSON", "constants and a read of RSS, 1 threads"),
+        ("memprobe, JSON", "an event, 1 threads"),
+        ("memprobe, JSON", "an event, 17 threads"),
+        ("memprobe, JSON", "an event, 65 threads"),
+        ("memprobe, JSON", "an event, 257 threads"),
+        ("memprobe, JSON", "an epoch, 1 threads"),
+        ("memprobe, JSON", "an epoch, 17 threads"),
+        ("memprobe, JSON", "an epoch, 65 threads"),
+        ("memprobe, JSON", "an epoch, 257 threads"),
+    ] {
+        let (plain, with) = (results.plain(peer, case), results.with(peer, case));
+        let plain = plain.filter(|plain| plain.median > 0.0).map_or(String::new(), short);
+        table.row(vec![peer.into(), case.into(), plain, with.map_or(String::new(), short)]);
+    }
+    table
+}
+
+/// CPU ns of a call where many threads call one function.
+fn of_threads(results: &Results) -> Table {
+    let head = ["", "1 thread", "2 threads", "4 threads", "16 threads"];
+    let mut table = Table::new("CPU ns of a call by threads on one function", &head);
+    for case in ["empty", "malloc + free 64 B"] {
+        for peer in ["plain", "memprobe", "memprobe, JSON"] {
+            let cell = |threads| {
+                let case = format!("{threads} threads: {case}");
+                let figure = match peer {
+                    "plain" => results.plain("memprobe", &case),
+                    peer => results.with(peer, &case),
+                };
+                figure.map_or(String::new(), short)
+            };
+            let cells = [1, 2, 4, 16].map(cell);
+            table.row(std::iter::once(format!("{case}: {peer}")).chain(cells).collect());
+        }
+    }
+    table
+}
+
+fn added(code: &Code, futures: &[Future], builds: &[Build]) -> Table {
+    let mut table = Table::new("Sizes and clean builds", &["", ""]);
+    let mut row = |what: String, figure: String| table.row(vec![what, figure]);
+    row("machine code of a sync function".into(), format!("{} B more", code.function));
+    row("machine code of a probe".into(), format!("{} B more", code.probe));
+    for Future { name, plain, with } in futures {
+        row(format!("future: {name}"), format!("{with} B, plain {plain} B"));
+    }
+    for Build { way, crates, seconds } in builds {
+        row(format!("clean build, {way}"), format!("{crates} crates more, {seconds:.1} s"));
+    }
+    table
+}
+
+/// The processor and how many of it.
+fn machine() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(0, Into::into);
+    format!("{cores} × {}", model.unwrap_or("unknown processor"))
+}

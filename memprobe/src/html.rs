@@ -1,0 +1,162 @@
+//! The report as a page: one file that opens from disk, without network.
+//!
+//! Pictures are made here, as lists and tables that a screen reader can read; the script only
+//! sorts and zooms. Meaning never hangs on colour alone.
+
+mod answers;
+mod icicle;
+mod tables;
+mod timeline;
+
+use std::io::{self, Write};
+
+use horrorshow::helper::doctype;
+use horrorshow::prelude::*;
+use horrorshow::{Raw, owned_html};
+
+use crate::report::Report;
+use crate::units::{Count, Took};
+use crate::verdict::Verdicts;
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+/// Nothing is loaded, whatever a name may hold.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+impl Report {
+    /// The report as one HTML page that needs nothing else, with the feature `html`.
+    ///
+    /// It has the verdicts, the way to the limit, the timeline, the call tree as an icicle by
+    /// allocated bytes, and tables of functions, segments and calling contexts.
+    pub fn to_html(&self) -> String {
+        let mut page = String::new();
+        // A string takes everything.
+        let _ = self.page().write_to_string(&mut page);
+        page
+    }
+
+    /// Writes the report as one HTML page: [`to_html`](Report::to_html).
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// memprobe::report().write_html(std::fs::File::create("memory.html")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_html(&self, mut out: impl Write) -> io::Result<()> {
+        out.write_all(self.to_html().as_bytes())
+    }
+
+    fn page(&self) -> impl RenderOnce + '_ {
+        let verdicts = self.verdicts();
+        owned_html! {
+            : doctype::HTML;
+            html(lang="en") {
+                head {
+                    meta(charset="utf-8");
+                    meta(name="viewport", content="width=device-width, initial-scale=1");
+                    meta(http-equiv="Content-Security-Policy", content=POLICY);
+                    title : "memprobe report";
+                    style : Raw(STYLE);
+                }
+                body {
+                    header {
+                        h1 : "memprobe report";
+                        p(class="soft") : self.what();
+                    }
+                    main {
+                        : answers::answers(self, &verdicts);
+                        @ if self.why_empty().is_none() {
+                            : timeline::timeline(self);
+                            : icicle::icicle(self, &verdicts);
+                            : tables::functions(self, &verdicts);
+                            : tables::segments(self);
+                            : tables::contexts(self, &verdicts);
+                            : Raw(include_str!("html/words.html"));
+                        }
+                    }
+                    script : Raw(SCRIPT);
+                }
+            }
+        }
+    }
+
+    /// What was seen, and for how long.
+    fn what(&self) -> String {
+        let calls: u64 = self.functions.iter().map(|function| function.outcomes.calls()).sum();
+        format!(
+            "{} calls of {} functions in {}",
+            Count(calls),
+            self.functions.len(),
+            Took(self.elapsed)
+        )
+    }
+}
+
+/// The verdicts on whose paths a calling context stands, as words for those who look.
+fn tags<'a>(verdicts: &Verdicts, is_at: impl Fn(&[&'static str]) -> bool) -> impl RenderOnce + 'a {
+    let found = [
+        ("tag-p", "highest peak × at once", verdicts.pressure.found().map(|found| &found.path)),
+        ("tag-g", "grows", verdicts.growing.found().map(|found| &found.path)),
+        ("tag-c", "churns", verdicts.churn.found().map(|found| &found.path)),
+    ];
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|(.., path)| path.is_some_and(|path| is_at(path)))
+        .map(|(class, word, _)| (class, word))
+        .collect();
+    owned_html! {
+        @ for (class, word) in found {
+            : " ";
+            span(class=class) : word;
+        }
+    }
+}
+
+/// What something is of a whole, in CSS.
+fn share(part: f64, whole: f64) -> String {
+    let percent = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
+    format!("{percent:.2}%")
+}
+
+/// Where the row of a function is.
+fn row_of(report: &Report, function: &str) -> Option<String> {
+    let at = report.functions.iter().position(|other| other.name == function)?;
+    Some(format!("f{at}"))
+}
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use crate::by_hand::{MIB, calls, hot_spots, report};
+    use crate::report::Report;
+
+    #[test]
+    fn a_name_is_text_wherever_it_stands() {
+        let name = "<script>alert(\"1\")</script>&";
+        let page = report(&[calls(name, 100, MIB, MIB, 64 << 10)])
+            .allocated_from_to(MIB, 9 * MIB)
+            .to_html();
+        assert!(!page.contains("<script>alert"), "{page}");
+        assert!(!page.contains("alert(\""), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(&quot;1&quot;)"), "{page}");
+    }
+
+    #[test]
+    fn nothing_is_loaded_from_elsewhere() {
+        let page = hot_spots().to_html();
+        for word in ["http:", "https:", "src=", "@import", "url(", "<link"] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_empty_report_says_why() {
+        let page = Report::default().to_html();
+        assert!(page.contains("memprobe has seen no annotated function end a call yet"), "{page}");
+        assert!(!page.contains("0 B"), "{page}");
+    }
+}

@@ -1,0 +1,201 @@
+//! The answers that stand first: the verdicts, and how near the limit.
+
+use std::time::Duration;
+
+use horrorshow::prelude::*;
+use horrorshow::{box_html, owned_html};
+
+use crate::name::short;
+use crate::process::{LimitSource, Process};
+use crate::report::Report;
+use crate::units::{Scaled, Signed, Took, percent};
+use crate::verdict::{Path, Verdict, Verdicts};
+
+use super::{row_of, share};
+
+/// The part of the limit from which on it is near.
+const NEAR: u128 = 80;
+
+/// One question with its answer, the most telling first.
+struct Answer {
+    question: &'static str,
+    big: String,
+    who: String,
+    /// The row of the function that it is about.
+    row: Option<String>,
+    more: Vec<String>,
+    is_bad: bool,
+    gauge: Option<Gauge>,
+}
+
+/// The limit as a bar; places on it are CSS percentages.
+struct Gauge {
+    now: String,
+    highest: String,
+    text: String,
+}
+
+impl Answer {
+    fn new(question: &'static str, big: String, who: String) -> Answer {
+        Answer { question, big, who, row: None, more: Vec::new(), is_bad: false, gauge: None }
+    }
+
+    fn without<T>(question: &'static str, verdict: &Verdict<T>, nothing: &str) -> Answer {
+        match verdict {
+            Verdict::Unknown(why) => {
+                Answer::new(question, "Not known".to_owned(), (*why).to_owned())
+            }
+            Verdict::Found(_) | Verdict::Nothing => {
+                Answer::new(question, "Nothing".to_owned(), nothing.to_owned())
+            }
+        }
+    }
+}
+
+pub(super) fn answers(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
+    let answers = [
+        pressure(report, verdicts),
+        growing(report, verdicts),
+        limit(&report.process),
+        churn(report, verdicts),
+    ];
+    owned_html! {
+        section(class="answers", aria-label="Answers") {
+            @ for answer in answers {
+                article(class=if answer.is_bad { "bad" } else { "" }) {
+                    h2 : answer.question;
+                    p(class="big") : answer.big;
+                    p(class="who") : link(answer.row, answer.who);
+                    @ if let Some(gauge) = answer.gauge {
+                        div(class="gauge", role="img", aria-label=gauge.text) {
+                            div(class="now", style=format!("width:{}", gauge.now)) {}
+                            div(class="highest", style=format!("left:{}", gauge.highest)) {}
+                        }
+                    }
+                    @ for line in answer.more {
+                        p(class="soft") : line;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn link(row: Option<String>, text: String) -> Box<dyn RenderBox> {
+    match row {
+        Some(row) => box_html! { a(href=format!("#{row}")) : text; },
+        None => Box::new(text),
+    }
+}
+
+fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "Highest peak";
+    let Some(found) = verdicts.pressure.found() else {
+        return Answer::without(question, &verdicts.pressure, "No function needs memory.");
+    };
+    let name = short(found.function);
+    let who = match found.most_at_once.filter(|&calls| calls > 1) {
+        Some(calls) => format!("{name}: {} × {calls} calls at once", Scaled(found.peak)),
+        None => format!("{name}, in one call"),
+    };
+    let mut answer = Answer::new(question, Scaled(found.bytes).to_string(), who);
+    answer.row = row_of(report, found.function);
+    match (found.path.last(), found.segment) {
+        (Some(&inner), _) if inner != found.function => {
+            answer.more.push(format!("most of it in {}", short(inner)));
+        }
+        (_, Some((from, label))) => answer.more.push(format!("reached in {from} → {label}")),
+        _ => {}
+    }
+    let highest = report.functions.iter().filter_map(|function| {
+        let peak = function.figures?.peak;
+        (peak > found.peak).then_some((peak, function.name))
+    });
+    if let Some((peak, function)) = highest.max() {
+        let peak = Scaled(peak);
+        answer.more.push(format!("highest peak of a single call: {peak}, {}", short(function)));
+    }
+    answer
+}
+
+fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "What grows";
+    let Some(found) = verdicts.growing.found() else {
+        let nothing = "What calls allocate is freed again.";
+        return Answer::without(question, &verdicts.growing, nothing);
+    };
+    let big = format!("{} a call", Signed(found.steady.per_call()));
+    let mut answer = Answer::new(question, big, Path(&found.path).to_string());
+    answer.row = found.path.last().and_then(|function| row_of(report, function));
+    answer.is_bad = true;
+    let calls = found.steady.calls;
+    answer.more.push(format!("on average over the last {calls} calls, when all is warm"));
+    answer.more.push(match found.slope {
+        Some(slope) => format!(
+            "the process confirms it: allocated grows by {} a second",
+            Scaled(slope.max(0) as u64)
+        ),
+        None => "no timeline confirms it".to_owned(),
+    });
+    let room = report.process.limit.as_ref().zip(report.process.used());
+    let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
+    if let (Some(room), Some(slope @ 1..)) = (room, found.slope) {
+        let left = Took(Duration::from_secs(room / slope as u64));
+        answer.more.push(format!("at this pace the limit is reached in {left}"));
+    }
+    answer
+}
+
+fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "What churns";
+    let Some(found) = verdicts.churn.found() else {
+        let nothing = "No function allocates far more than it needs.";
+        return Answer::without(question, &verdicts.churn, nothing);
+    };
+    let big = format!("{} × its need", found.times());
+    let mut answer = Answer::new(question, big, Path(&found.path).to_string());
+    answer.row = found.path.last().and_then(|function| row_of(report, function));
+    let (allocated, needed) = (Scaled(found.allocated), Scaled(found.needed));
+    answer.more.push(format!("allocated {allocated} where its calls needed {needed}"));
+    answer
+}
+
+fn limit(process: &Process) -> Answer {
+    let question = "How near the limit";
+    let Some(highest) = process.highest() else {
+        return Answer::new(
+            question,
+            "Not known".to_owned(),
+            "There is no RSS to be read here.".to_owned(),
+        );
+    };
+    let Some((limit, percent)) =
+        process.limit.as_ref().and_then(|limit| Some((limit, percent(highest, limit.bytes)?)))
+    else {
+        let who = format!("highest RSS {}", Scaled(highest));
+        let mut answer = Answer::new(question, "No limit".to_owned(), who);
+        answer.more.push("neither AWS Lambda nor a memory cgroup sets one".to_owned());
+        return answer;
+    };
+    let who = format!("at the highest {} of {}", Scaled(highest), Scaled(limit.bytes));
+    let mut answer = Answer::new(question, format!("{percent}%"), who);
+    answer.is_bad = percent >= NEAR;
+    let place = |bytes: u64| share(bytes.min(limit.bytes) as f64, limit.bytes as f64);
+    let used = process.used().unwrap_or(0);
+    answer.gauge = Some(Gauge {
+        now: place(used),
+        highest: place(highest),
+        text: format!(
+            "now {} of {}, at the highest {}",
+            Scaled(used),
+            Scaled(limit.bytes),
+            Scaled(highest)
+        ),
+    });
+    answer.more.push(format!("now {}", Scaled(used)));
+    answer.more.push(match &limit.source {
+        LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
+        source @ LimitSource::Cgroup(_) => format!("the limit of {source}"),
+    });
+    answer
+}

@@ -1,0 +1,222 @@
+//! The page of the report in a real browser: what a person sees of it and can do with it, on a
+//! desktop and on a phone, light and dark, with the keyboard, by ear, and without scripts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use memprobe_tests::browser::Browser;
+use serde_json::{Value, json};
+
+const QUESTIONS: [&str; 4] = ["Highest peak", "What grows", "How near the limit", "What churns"];
+
+const DESKTOP: (u32, u32) = (1280, 800);
+const PHONE: (u32, u32) = (390, 844);
+
+/// The demo's report in the form of an ending.
+fn report(ending: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page.{ending}"));
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_hot_spots"));
+    let demo = demo.env("MEMPROBE_REPORT", &path).env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
+    let output = demo.output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+/// Lays the contrast of every visible text with what is behind it against 4.5 : 1.
+const PALE: &str = r"
+    (() => {
+        const channel = (value) => {
+            const part = value / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        };
+        const parse = (color) => color.match(/[\d.]+/g).map(Number);
+        const luminance = ([r, g, b]) =>
+            0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+        const behind = (element) => {
+            for (let at = element; at; at = at.parentElement) {
+                const color = parse(getComputedStyle(at).backgroundColor);
+                if (color.length < 4 || color[3] > 0) return color;
+            }
+            return [255, 255, 255];
+        };
+        const pale = [];
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const element = texts.currentNode.parentElement;
+            if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
+            if (element.matches('script, style, .hidden')) continue;
+            const ink = luminance(parse(getComputedStyle(element).color));
+            const ground = luminance(behind(element));
+            const contrast = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+            if (contrast < 4.5) pale.push(texts.currentNode.data + ' ' + contrast.toFixed(2));
+        }
+        return pale;
+    })()";
+
+/// Where the answers are, and what they say.
+const ANSWERS: &str = r"
+    [...document.querySelectorAll('.answers article')].map((answer) => ({
+        question: answer.querySelector('h2').innerText,
+        answer: answer.innerText,
+        bottom: answer.getBoundingClientRect().bottom,
+    }))";
+
+#[test]
+fn a_stranger_finds_the_answers() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(mut browser) = Browser::start(&directory.join("chromium")) else { return };
+    let page = report("html");
+    let json = std::fs::read(report("json")).expect("it is written");
+    let json: Value = serde_json::from_slice(&json).expect("JSON");
+
+    for (name, (width, height), is_dark) in [
+        ("desktop", DESKTOP, false),
+        ("desktop-dark", DESKTOP, true),
+        ("phone", PHONE, false),
+        ("phone-dark", PHONE, true),
+    ] {
+        browser.look(width, height, is_dark);
+        browser.open(&page);
+        let picture = directory.join(format!("{name}.png"));
+        browser.screenshot(&picture);
+        println!("{}", picture.display());
+
+        let answers = browser.eval(ANSWERS);
+        let answers = answers.as_array().expect("answers");
+        let questions: Vec<_> = answers.iter().map(|answer| &answer["question"]).collect();
+        assert_eq!(questions, QUESTIONS);
+        for (answer, told) in answers.iter().zip([
+            ["100.0 MiB", "visit: 1.0 MiB × 100 calls at once"],
+            ["+64 KiB a call", "handle › remember"],
+            ["%\n", "of 256.0 MiB"],
+            ["30 × its need", "handle › parse"],
+        ]) {
+            let text = answer["answer"].as_str().expect("text");
+            assert!(told.iter().all(|told| text.contains(told)), "{text}");
+        }
+        for answer in &answers[..3] {
+            let bottom = answer["bottom"].as_f64().expect("a place");
+            assert!(bottom <= f64::from(height), "{name}: below the first screen: {answer}");
+        }
+        let overflow = "document.documentElement.scrollWidth > innerWidth";
+        assert_eq!(browser.eval(overflow), json!(false), "{name}: only tables scroll sideways");
+        assert_eq!(browser.eval(PALE), json!([]), "{name}: text that is hard to read");
+    }
+
+    browser.look(DESKTOP.0, DESKTOP.1, false);
+    browser.open(&page);
+    let loaded = "performance.getEntriesByType('resource').length";
+    assert_eq!(browser.eval(loaded), json!(0), "one file, and nothing else");
+    the_figures_are_those_of_the_json(&mut browser, &json);
+    the_keyboard_sorts_and_zooms(&mut browser);
+    a_screen_reader_is_told_all(&mut browser);
+    without_scripts_all_but_sorting_and_zooming_is_there(&mut browser, &page);
+}
+
+fn the_figures_are_those_of_the_json(browser: &mut Browser, json: &Value) {
+    let rows = browser.eval(
+        "[...document.querySelectorAll('#functions tbody tr')].map((row) =>
+            [...row.cells].map((cell) => cell.dataset.value ?? null))",
+    );
+    let rows = rows.as_array().expect("rows");
+    let functions = json["functions"].as_array().expect("functions");
+    assert_eq!(rows.len(), functions.len());
+    for function in functions {
+        let row = rows.iter().find(|row| row[0] == function["name"]).expect("a row");
+        let figures = &function["figures"];
+        let calls: u64 = ["returned", "panicked", "cancelled"]
+            .map(|how| function["outcomes"][how].as_u64().expect("a count"))
+            .iter()
+            .sum();
+        let (peaks, allocations) = (&function["peaks"], &function["allocations"]);
+        let expected = [
+            &json!(calls),
+            &function["most_at_once"],
+            &figures["level"],
+            &function["pressure"],
+            &peaks["p50"],
+            &peaks["p95"],
+            &peaks["p99"],
+            &function["cold"]["peak"],
+            &figures["net"],
+            &figures["steady"]["per_call"],
+            &figures["allocated"],
+            &figures["self_allocated"],
+            &allocations["p50"],
+            &allocations["p95"],
+            &allocations["p99"],
+            &function["cold"]["allocated"],
+        ];
+        let texts = expected.map(|value| value.as_i64().map(|value| value.to_string()));
+        assert_eq!(row.as_array().expect("cells")[1..], texts.map(|text| json!(text)), "{row}");
+    }
+}
+
+fn the_keyboard_sorts_and_zooms(browser: &mut Browser) {
+    let order = "[...document.querySelectorAll('#functions tbody tr')].map((row) =>
+        Number(row.cells[11].dataset.value))";
+    let head = "document.querySelector('#functions th[data-column=\"11\"]')";
+    browser.eval(&format!("{head}.querySelector('button').focus()"));
+    for direction in ["descending", "ascending"] {
+        browser.press("Enter");
+        assert_eq!(browser.eval(&format!("{head}.getAttribute('aria-sort')")), json!(direction));
+        let sorted: Vec<u64> =
+            serde_json::from_value(browser.eval(order)).expect("allocated by each function");
+        let mut expected = sorted.clone();
+        expected.sort_unstable();
+        if direction == "descending" {
+            expected.reverse();
+        }
+        assert_eq!(sorted, expected);
+    }
+
+    let away = "document.querySelectorAll('.icicle .away').length";
+    let told = "document.getElementById('zoomed').innerText";
+    let boxes = "document.querySelectorAll('.icicle a')";
+    browser.eval(&format!("{boxes}[0].focus()"));
+    browser.press("Tab");
+    let second = browser.eval(&format!("document.activeElement === {boxes}[1]"));
+    assert_eq!(second, json!(true), "each box can be reached by the keyboard");
+    browser.press("Enter");
+    assert_ne!(browser.eval(away), json!(0), "the others make room");
+    let width = format!("{boxes}[1].offsetWidth / {boxes}[0].offsetWidth");
+    assert_eq!(browser.eval(&width), json!(1), "it is as wide as the whole");
+    let shown = browser.eval(told);
+    let title = browser.eval(&format!("{boxes}[1].title"));
+    assert_eq!(shown.as_str(), title.as_str().map(|title| format!("Shown: {title}")).as_deref());
+    browser.press("Escape");
+    assert_eq!(browser.eval(away), json!(0), "and out again");
+}
+
+fn a_screen_reader_is_told_all(browser: &mut Browser) {
+    let all = browser.accessible();
+    let named = |role: &str, name: &str| all.iter().any(|(r, n)| r == role && n.starts_with(name));
+    for question in QUESTIONS {
+        assert!(named("heading", question), "{question}");
+    }
+    assert!(named("table", "Bytes; with the calls inside"));
+    assert!(named("columnheader", "per call, warm"));
+    assert!(named("columnheader", "Kept"));
+    assert!(named("rowheader", "hot_spots::handle"));
+    for (role, name) in &all {
+        let is_interactive =
+            ["button", "link", "image", "table", "region"].contains(&role.as_str());
+        assert!(!is_interactive || !name.trim().is_empty(), "a {role} without a name");
+    }
+}
+
+fn without_scripts_all_but_sorting_and_zooming_is_there(browser: &mut Browser, page: &Path) {
+    let text = "document.body.innerText.replace(/[\\u2195\\u25B2\\u25BC]/g, '')";
+    browser.open(page);
+    let with = browser.eval(text);
+    let with = with.as_str().expect("text");
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+    browser.call("Page.reload", &json!({}));
+    let is_new = "document.readyState === 'complete' && !document.querySelector('th button')";
+    while browser.eval(is_new) != json!(true) {
+        std::thread::yield_now();
+    }
+    let without = browser.eval(text);
+    let without = without.as_str().expect("text");
+    assert_eq!(with.replace(" Click or Enter zooms in, Escape out.", ""), without);
+}
