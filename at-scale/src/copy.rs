@@ -167,7 +167,7 @@ fn at_root(krate: &Crate, published: &DocumentMut) -> String {
     if krate.no_allocator.is_none() {
         // Where the library's own tests have it as a dependency too, it comes from there.
         let condition = if krate.patch { "#[cfg(not(test))] " } else { "" };
-        text.push_str(&format!("\n{condition}::memprobe::global_allocator!();\n"));
+        text = format!("{text}\n{condition}::memprobe::global_allocator!();\n");
     }
     text
 }

@@ -20,6 +20,11 @@ pub fn compare() {
             drop(black_box(Box::new(black_box([i; 8]))));
         }
     });
+    alone("malloc + free 1 MiB", |n| {
+        for _ in 0..n {
+            drop(black_box(Vec::<u8>::with_capacity(STEP)));
+        }
+    });
     alone("a block grown to 4 MiB by 1 MiB", |n| {
         for _ in 0..n {
             let layout = |steps: usize| {

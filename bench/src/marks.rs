@@ -93,6 +93,13 @@ pub fn table(results: &Results, code: &Code, builds: &[Build]) -> Table {
     let grown = "a block grown to 4 MiB by 1 MiB";
     marks.at_most_times("realloc by 1 MiB", (THROUGH, grown), (ALONE, grown), 1.05);
 
+    for watch in ["watch, 512 MiB", "watch, 1 GiB", "watch, 4 GiB"] {
+        for (case, most) in [(malloc, 1.02), ("malloc + free 1 MiB", 1.05)] {
+            let what = format!("{watch}: {case}");
+            marks.at_most_times(&what, (watch, case), (ALONE, case), most);
+        }
+    }
+
     marks.times_cheaper("against hotpath: sync, empty", "sync: empty", 5.0);
     marks.times_cheaper("against hotpath: async, ready", "async: ready at once", 5.0);
     marks.times_cheaper("against hotpath: sync, malloc + free", "sync: malloc + free 64 B", 3.0);

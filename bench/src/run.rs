@@ -25,10 +25,13 @@ const fn peer(
 }
 
 /// All of them, in the order in which a round runs them.
-pub const PEERS: [Peer; 11] = [
+pub const PEERS: [Peer; 14] = [
     peer("floor", "floor", "floor", None),
     peer("jemalloc alone", "malloc", "floor", None),
     peer("jemalloc through memprobe", "malloc", "memprobe", None),
+    peer("watch, 512 MiB", "malloc", "memprobe", Some("512")),
+    peer("watch, 1 GiB", "malloc", "memprobe", Some("1024")),
+    peer("watch, 4 GiB", "malloc", "memprobe", Some("4096")),
     peer("memprobe", "memprobe", "memprobe", None),
     peer("hotpath, allocations", "hotpath", "hotpath-alloc", None),
     peer("off", "off", "off", None),
