@@ -29,7 +29,6 @@ Usage: cargo run --release -p memprobe-at-scale -- [OPTIONS] [CRATE[@VERSION]...
 Without a CRATE all in src/crates.rs are run. One that is not there needs a VERSION.
 
 Options:
-  --clippy   hold all lints of clippy against each other too
   --list     print the crates and what is left out of each, and why
   --help     print this
 
@@ -52,7 +51,6 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<bool, Box<dyn Error>> {
-    let mut clippy = false;
     let mut chosen = Vec::new();
     for argument in env::args().skip(1) {
         match argument.as_str() {
@@ -64,7 +62,6 @@ fn run() -> Result<bool, Box<dyn Error>> {
                 report::print_list();
                 return Ok(true);
             }
-            "--clippy" => clippy = true,
             option if option.starts_with('-') => {
                 return Err(format!("unknown option `{option}`; see --help").into());
             }
@@ -75,7 +72,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         chosen = CRATES.to_vec();
     }
     let folder = target_folder()?.join("at-scale");
-    let setup = Setup { folder, lints: lints_off_by_default()?, clippy };
+    let setup = Setup { folder, lints: lints_off_by_default()? };
     let started = Instant::now();
     let mut rows = Vec::new();
     for (number, krate) in chosen.iter().enumerate() {
@@ -159,7 +156,6 @@ fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
 struct Setup {
     folder: PathBuf,
     lints: Vec<String>,
-    clippy: bool,
 }
 
 impl Setup {
@@ -186,10 +182,6 @@ impl Setup {
         let target = self.folder.join("build").join(name);
         let copy = Copy { krate, root: &root, target: &target, lints: &self.lints };
         let mut side = Side::default();
-        if self.clippy {
-            println!("  {name}: clippy");
-            side.clippy = copy.clippy()?;
-        }
         println!("  {name}: building");
         side.build = copy.build()?;
         fs::write(folder.join(format!("{name}.build.log")), &side.build.said)?;
