@@ -167,7 +167,9 @@ fn at_root(krate: &Crate, published: &DocumentMut) -> String {
     if krate.no_allocator.is_none() {
         // Where the library's own tests have it as a dependency too, it comes from there.
         let condition = if krate.patch { "#[cfg(not(test))] " } else { "" };
-        text = format!("{text}\n{condition}::memprobe::global_allocator!();\n");
+        text.push('\n');
+        text.push_str(condition);
+        text.push_str("::memprobe::global_allocator!();\n");
     }
     text
 }

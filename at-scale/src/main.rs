@@ -29,7 +29,6 @@ Usage: cargo run --release -p memprobe-at-scale -- [OPTIONS] [CRATE[@VERSION]...
 Without a CRATE all in src/crates.rs are run. One that is not there needs a VERSION.
 
 Options:
-  --clippy   hold all lints of clippy against each other too
   --list     print the crates and what is left out of each, and why
   --help     print this
 
@@ -52,7 +51,6 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<bool, Box<dyn Error>> {
-    let mut clippy = false;
     let mut chosen = Vec::new();
     for argument in env::args().skip(1) {
         match argument.as_str() {
@@ -64,7 +62,6 @@ fn run() -> Result<bool, Box<dyn Error>> {
                 report::print_list();
                 return Ok(true);
             }
-            "--clippy" => clippy = true,
             option if option.starts_with('-') => {
                 return Err(format!("unknown option `{option}`; see --help").into());
             }
@@ -75,13 +72,13 @@ fn run() -> Result<bool, Box<dyn Error>> {
         chosen = CRATES.to_vec();
     }
     let folder = target_folder()?.join("at-scale");
-    let bench = Bench { folder, lints: lints_off_by_default()?, clippy };
+    let setup = Setup { folder, lints: lints_off_by_default()? };
     let started = Instant::now();
     let mut rows = Vec::new();
     for (number, krate) in chosen.iter().enumerate() {
         println!("[{}/{}] {} {}", number + 1, chosen.len(), krate.name, krate.version);
         let mut row = Row::new(krate);
-        if let Err(error) = bench.hold(krate, &mut row) {
+        if let Err(error) = setup.hold(krate, &mut row) {
             row.differences.push(error.to_string());
         }
         for difference in row.differences.iter().take(SHOWN) {
@@ -156,13 +153,12 @@ fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
 }
 
 /// Where and how crates are held against their copies.
-struct Bench {
+struct Setup {
     folder: PathBuf,
     lints: Vec<String>,
-    clippy: bool,
 }
 
-impl Bench {
+impl Setup {
     fn hold(&self, krate: &Crate, row: &mut Row) -> Result<(), Box<dyn Error>> {
         let folder = self.folder.join(format!("{}-{}", krate.name, krate.version));
         let copies = copy::make(krate, &folder)?;
@@ -172,18 +168,20 @@ impl Bench {
             return Err(format!("does not compile as published: {error}").into());
         }
         let annotated = self.side(krate, &folder, "annotated")?;
+        for (file, error) in &copies.left {
+            if annotated.build.sources.contains(file) {
+                println!("  no functions seen in {}: {error}", file.display());
+            }
+        }
         row.compare(&copies, plain, annotated);
         Ok(())
     }
+
     fn side(&self, krate: &Crate, folder: &Path, name: &str) -> Result<Side, Box<dyn Error>> {
         let root = folder.join(name);
         let target = self.folder.join("build").join(name);
         let copy = Copy { krate, root: &root, target: &target, lints: &self.lints };
         let mut side = Side::default();
-        if self.clippy {
-            println!("  {name}: clippy");
-            side.clippy = copy.clippy()?;
-        }
         println!("  {name}: building");
         side.build = copy.build()?;
         fs::write(folder.join(format!("{name}.build.log")), &side.build.said)?;

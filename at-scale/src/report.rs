@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::annotate::Functions;
 use crate::copy::Copies;
-use crate::crates::{CRATES, Crate, LINTS};
+use crate::crates::{CRATES, Crate};
 use crate::run::{Build, Diagnostic, Side, Tests};
 
 /// One crate.
@@ -40,7 +40,6 @@ impl Row {
         }
         if annotated.build.compiles {
             self.compare_diagnostics(&plain.build, &annotated.build);
-            self.compare_diagnostics(&plain.clippy, &annotated.clippy);
             self.compare_tests(&plain.tests, &annotated.tests);
         } else {
             self.differences.push(format!("does not compile: {}", annotated.build.first_error()));
@@ -56,9 +55,6 @@ impl Row {
         let all: BTreeSet<&Diagnostic> =
             plain.diagnostics.keys().chain(annotated.diagnostics.keys()).collect();
         for diagnostic in all {
-            if LINTS.iter().any(|(lint, _)| *lint == diagnostic.code) {
-                continue;
-            }
             let times = |build: &Build| build.diagnostics.get(diagnostic).copied().unwrap_or(0);
             let (without, with) = (times(plain), times(annotated));
             if without != with {
@@ -144,9 +140,5 @@ pub fn print_list() {
         if let Some(why) = krate.no_allocator {
             println!("    with its own allocator: {why}");
         }
-    }
-    println!("Lints that may differ:");
-    for (lint, why) in LINTS {
-        println!("    {lint}: {why}");
     }
 }

@@ -29,7 +29,6 @@ pub struct Diagnostic {
 #[derive(Default)]
 pub struct Side {
     pub build: Build,
-    pub clippy: Build,
     pub tests: Tests,
 }
 
@@ -112,16 +111,6 @@ impl Copy<'_> {
     pub fn build(&self) -> Result<Build> {
         let mut cargo = self.cargo("test");
         cargo.args(["--no-run", "--message-format=json"]);
-        self.messages(cargo)
-    }
-
-    /// The same targets under clippy, with all that it has.
-    pub fn clippy(&self) -> Result<Build> {
-        let mut cargo = self.cargo("clippy");
-        cargo.args(["--tests", "--examples", "--message-format=json", "--"]);
-        for group in ["all", "pedantic", "nursery", "restriction", "cargo"] {
-            cargo.arg(format!("-Wclippy::{group}"));
-        }
         self.messages(cargo)
     }
 
