@@ -4,7 +4,7 @@
 //! blanked out. Rust must say the same of both, and both must do the same. The files of
 //! `errors/` are mistakes: what is said of them stands beside each in a `.stderr` file.
 //!
-//! A file is named by the number of its case in `EDGE_CASES.md`.
+//! The number in front of a file's name is that of its case, as in the docs of other tests.
 
 pub mod blank;
 pub mod case;
