@@ -181,6 +181,7 @@ pub(crate) fn abandon(record: &'static Record) {
     if let Some(stage) = record.stage() {
         stage.node.site.crowd.leave(slot());
     }
+    record.close_carried();
     record.give();
 }
 

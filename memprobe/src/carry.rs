@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
-use crate::call::{Open, Ticket};
+use crate::call::{self, Open, Ticket};
 use crate::flight::{self, Record};
 use crate::meter::{self, Left, Place, Progress, Quiet};
 use crate::segment::Stage;
@@ -180,6 +180,10 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if let Some(frame) = self.place.get_ref().frame().filter(|_| self.done) {
+            // Work that this work has carried elsewhere in turn.
+            call::close(frame);
+        }
         let Some(left) = self.place.get_ref().leave() else { return };
         if self.apart {
             let (bytes, peak) = left.since_entered();

@@ -502,10 +502,13 @@ impl Left<'_> {
         self.frame.progress(self.now)
     }
 
-    /// What was done since the frame was entered, and the highest net above that.
+    /// What was done since the frame was entered, also elsewhere, and the highest net above
+    /// that.
     pub fn since_entered(&self) -> (Bytes, i64) {
+        let credited = self.frame.credited.get();
         let peak = above(self.frame.call_max.get(), self.frame.entered);
-        (self.now.since(self.frame.entered), peak)
+        let done = self.now.since(self.frame.entered).plus(credited);
+        (done, peak.wrapping_add(credited.net()))
     }
 }
 

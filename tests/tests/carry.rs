@@ -94,6 +94,11 @@ fn panics() {
 }
 
 #[memprobe(rate = 0)]
+fn on_a_thread_alone() -> Vec<u8> {
+    block(1)
+}
+
+#[memprobe(rate = 0)]
 fn never_runs() {
     drop(carry(|| block(1)));
     drop(carry_future(async { block(1) }));
@@ -103,6 +108,18 @@ fn never_runs() {
 fn runs_it_itself() {
     let work = carry(|| drop(block(2)));
     work();
+}
+
+/// Work that is carried to a thread, and from there to another.
+#[memprobe(rate = 0)]
+fn carries_twice() {
+    let work = carry(|| {
+        let first = block(1);
+        let further = carry(|| drop(block(3)));
+        thread::scope(|scope| scope.spawn(further).join().expect("no panic"));
+        drop(first);
+    });
+    thread::scope(|scope| scope.spawn(work).join().expect("no panic"));
 }
 
 fn totals(name: &str) -> Figures {
@@ -171,6 +188,14 @@ async fn work_elsewhere_counts_for_the_call() {
 
     panics();
     assert_eq!(mib("::panics"), (2, 2, 2, 2));
+    carries_twice();
+    assert_eq!(mib("::carries_twice"), (4, 4, 4, 4), "1, and 3 above it");
+    // What the records were used for before is in nobody's figures.
+    thread::scope(|scope| {
+        let plain = || drop(on_a_thread_alone());
+        scope.spawn(plain).join().expect("no panic");
+    });
+    assert_eq!(mib("::on_a_thread_alone"), (1, 0, 1, 1));
     never_runs();
     assert_eq!(mib("::never_runs").0, 0);
     runs_it_itself();
