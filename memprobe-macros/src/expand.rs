@@ -53,8 +53,7 @@ fn site(args: &Args) -> TokenStream {
 /// ```text
 /// Input:  fn f(..) -> T { BODY }
 /// Output: fn f(..) -> T {
-///             let frame = pin!(Frame::new({ static SITE: Site = ..; &SITE }));
-///             frame.as_ref().enter();
+///             let entered = enter({ static SITE: Site = ..; &SITE });
 ///             match () { () => { BODY } }
 ///         }
 /// ```
@@ -64,7 +63,7 @@ fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
     let site = site(args);
     // Not a name that a constant of the user's may have: a pattern would mean that.
-    let frame = Ident::new("__memprobe_frame", Span::mixed_site());
+    let entered = Ident::new("__memprobe_entered", Span::mixed_site());
     let body = &function.body;
     // A closure's signature is deduced from `impl Fn…` only where the body is the tail.
     let tail = if may_hide_impl(function.sig.output.to_token_stream()) {
@@ -75,8 +74,7 @@ fn synchronous(args: &Args, function: &Function) -> TokenStream {
         scoped(body)
     };
     quote! {
-        let #frame = ::core::pin::pin!(#krate::__private::Frame::new(#site));
-        #frame.as_ref().enter();
+        let #entered = #krate::__private::enter(#site);
         #tail
     }
 }

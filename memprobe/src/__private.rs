@@ -3,7 +3,7 @@
 pub use memprobe_macros::__probe;
 pub use tracing;
 
-pub use crate::call::{Frame, ProbePoint, probe, probe_with};
+pub use crate::call::{ProbePoint, enter, probe, probe_with};
 pub use crate::callsite::Callsite;
 pub use crate::follow::follow;
 pub use crate::site::Site;

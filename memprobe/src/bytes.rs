@@ -1,5 +1,7 @@
 //! A pair of counters.
 
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
 /// Bytes a thread has ever allocated and freed, as usable (size-class) bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bytes {
@@ -30,5 +32,62 @@ impl Bytes {
             allocated: self.allocated.wrapping_add(more.allocated),
             freed: self.freed.wrapping_add(more.freed),
         }
+    }
+}
+
+/// [`Bytes`] in a record: only one thread at a time works with them.
+pub(crate) struct BytesCell {
+    allocated: AtomicU64,
+    freed: AtomicU64,
+}
+
+impl BytesCell {
+    pub const fn zero() -> BytesCell {
+        BytesCell { allocated: AtomicU64::new(0), freed: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    pub fn get(&self) -> Bytes {
+        Bytes { allocated: self.allocated.load(Relaxed), freed: self.freed.load(Relaxed) }
+    }
+
+    #[inline]
+    pub fn set(&self, bytes: Bytes) {
+        self.allocated.store(bytes.allocated, Relaxed);
+        self.freed.store(bytes.freed, Relaxed);
+    }
+
+    #[inline]
+    pub fn add(&self, bytes: Bytes) {
+        self.set(self.get().plus(bytes));
+    }
+}
+
+/// A net in a record: one thread at a time writes it, others may read it.
+pub(crate) struct NetCell(AtomicI64);
+
+impl NetCell {
+    pub const fn zero() -> NetCell {
+        NetCell(AtomicI64::new(0))
+    }
+
+    #[inline]
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set(&self, net: i64) {
+        self.0.store(net, Relaxed);
+    }
+
+    #[inline]
+    pub fn add(&self, net: i64) {
+        self.set(self.get().wrapping_add(net));
+    }
+
+    #[inline]
+    pub fn raise(&self, net: i64) {
+        self.set(self.get().max(net));
     }
 }

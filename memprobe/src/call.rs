@@ -1,9 +1,7 @@
 //! One call of one function: enter, point, exit.
 
-use std::cell::Cell;
-use std::mem::ManuallyDrop;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::panicking;
 use std::time::Instant;
 
@@ -11,32 +9,21 @@ use tracing::field::Value;
 
 use crate::bytes::Bytes;
 use crate::callsite::{self, Callsite};
+use crate::carried::Carried;
 use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
-use crate::flight::{Carried, Record};
 use crate::jemalloc;
-use crate::meter::{self, Left, Place, Progress, Quiet};
+use crate::meter::{self, Left, Progress, Quiet};
 #[cfg(feature = "profiling")]
 use crate::profiles;
 use crate::rate::{Bucket, Rate};
+use crate::record::Record;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
 use crate::timeline;
 use crate::totals::Hit;
-use crate::tree::Node;
 use crate::watch;
-
-/// What a call carries beside its figures.
-pub(crate) struct Open {
-    /// `None` in a frame that is no call of a function.
-    stage: Cell<Option<&'static Stage>>,
-    /// Always taken before the call is dropped; without a destructor, so that the end of a
-    /// sync call is one call of ours and nothing more.
-    ticket: Cell<Option<ManuallyDrop<Box<Ticket>>>>,
-    /// The call began while its thread was unwinding.
-    unwinding: bool,
-}
 
 /// Taken by a call that was admitted: its events are written.
 pub(crate) struct Ticket {
@@ -56,50 +43,53 @@ impl Ticket {
     }
 }
 
-impl Open {
-    /// Of a call that is about to begin, or of no call.
-    #[inline]
-    pub fn new() -> Open {
-        Open { stage: Cell::new(None), ticket: Cell::new(None), unwinding: panicking() }
+/// The ticket in a record. Its lock is taken by calls that have one, and nobody waits for it:
+/// a call is on one thread at a time.
+pub(crate) struct TicketCell {
+    is_there: AtomicBool,
+    ticket: Mutex<Option<Ticket>>,
+}
+
+impl TicketCell {
+    pub const fn new() -> TicketCell {
+        TicketCell { is_there: AtomicBool::new(false), ticket: Mutex::new(None) }
     }
 
-    /// Goes on with a call.
-    #[inline]
-    pub fn resume(&self, stage: Option<&'static Stage>, ticket: Option<Box<Ticket>>) {
-        self.stage.set(stage);
-        self.set_ticket(ticket);
-    }
-
-    #[inline]
-    pub fn take_ticket(&self) -> Option<Box<Ticket>> {
-        self.ticket.take().map(ManuallyDrop::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline]
-    fn set_ticket(&self, ticket: Option<Box<Ticket>>) {
-        self.ticket.set(ticket.map(ManuallyDrop::new));
+    fn with<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
+        if self.is_there.load(Relaxed) { self.lock().as_mut().map(look) } else { None }
     }
 
     #[inline]
-    pub fn with_ticket<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
-        let mut ticket = self.ticket.take()?;
-        let seen = look(&mut ticket);
-        self.ticket.set(Some(ticket));
-        Some(seen)
+    pub fn take(&self) -> Option<Ticket> {
+        if self.is_there.load(Relaxed) { self.take_it() } else { None }
     }
 
-    #[inline]
-    pub fn stage(&self) -> Option<&'static Stage> {
-        self.stage.get()
+    #[cold]
+    fn take_it(&self) -> Option<Ticket> {
+        self.is_there.store(false, Relaxed);
+        self.lock().take()
+    }
+}
+
+impl Record {
+    pub fn set_ticket(&self, ticket: Ticket) {
+        *self.ticket.lock() = Some(ticket);
+        self.ticket.is_there.store(true, Relaxed);
+        self.frame.set_moved();
     }
 
-    #[inline]
-    fn node(&self) -> Option<&'static Node> {
-        self.stage.get().map(|stage| stage.node)
+    /// The ticket for work elsewhere, if the call has one.
+    pub fn carried_ticket(&self) -> Option<Ticket> {
+        self.ticket.with(|ticket| ticket.carried())
     }
 
     fn call_id(&self) -> Option<u64> {
-        self.with_ticket(|ticket| ticket.who.call_id)
+        self.ticket.with(|ticket| ticket.who.call_id)
     }
 
     /// Writes the entry of a call, if it is wanted and admitted.
@@ -123,13 +113,12 @@ impl Open {
         let who = Who {
             function: site.name(),
             call_id: CALLS.fetch_add(1, Relaxed),
-            parent_id: meter::find_open(Open::call_id),
+            parent_id: meter::chain().find_map(Record::call_id),
         };
         let last_rss = event::entry(site.entry, who, skipped);
         let started = Instant::now();
         let cold = site.is_cold();
-        let ticket = Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None };
-        self.set_ticket(Some(Box::new(ticket)));
+        self.set_ticket(Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None });
     }
 
     /// Counts a segment that has ended, and goes on behind it.
@@ -147,33 +136,39 @@ impl Open {
         segment.add(slot(), hit);
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, progress);
-        self.stage.set(Some(segment.to));
-        self.with_ticket(|ticket| {
-            if level > ticket.peak {
-                ticket.peak = level;
-                ticket.peak_segment = Some(segment);
-            }
-        });
+        self.set_stage(segment.to);
+        self.ticket.with(|ticket| ticket.pass(segment, level));
     }
 }
 
-/// Begins a call of `site` in a frame that was just entered, and writes its entry if it is
-/// admitted.
+impl Ticket {
+    fn pass(&mut self, segment: &'static Segment, level: u64) {
+        if level > self.peak {
+            self.peak = level;
+            self.peak_segment = Some(segment);
+        }
+    }
+}
+
+/// Begins a call of `site`, and writes its entry if it is admitted. `None`, and there is no
+/// call, while memprobe itself is at work.
 #[inline]
-pub(crate) fn begin(frame: &meter::Frame, site: &'static Site) -> &'static Record {
-    let caller = frame.find_caller(|caller| Some((caller.open_call.node()?, caller.record()?)));
-    let stage = site.start(caller.map(|(node, _)| node));
+pub(crate) fn begin(site: &'static Site) -> Option<&'static Record> {
+    let record = meter::enter()?;
+    let caller = record.callers().find_map(|caller| Some((caller, caller.stage()?)));
+    let stage = site.start(caller.map(|(_, stage)| stage.node));
     let now = clock::coarse();
-    let record = Record::take(stage, caller.map(|(_, record)| record), now);
-    frame.set_record(record);
+    record.begin(stage, caller.map(|(caller, _)| caller), now);
+    if panicking() {
+        record.set_unwinding();
+    }
     site.crowd.enter(slot(), now);
-    frame.open_call.stage.set(Some(stage));
-    timeline::pass(now, || site.name(), stage.after);
+    timeline::pass(now, || (site.name(), stage.after));
     if callsite::anybody_listens() {
-        frame.open_call.admit(site, now);
+        record.admit(site, now);
     }
     watch::at_point(stage);
-    record
+    Some(record)
 }
 
 /// Forgets a call whose end cannot be read.
@@ -181,59 +176,51 @@ pub(crate) fn abandon(record: &'static Record) {
     if let Some(stage) = record.stage() {
         stage.node.site.crowd.leave(slot());
     }
-    record.close_carried();
+    record.ticket.take();
+    record.pending.close();
     record.give();
 }
 
-/// Counts what work elsewhere did for the call of a frame that is about to be left.
+/// Counts what work elsewhere did for a call whose frame is about to be left.
 #[inline]
-pub(crate) fn close(frame: &meter::Frame) {
-    credit(frame, frame.record().and_then(Record::close_carried));
+pub(crate) fn close(record: &Record) {
+    credit(record, record.pending.close());
 }
 
 #[inline]
-fn credit(frame: &meter::Frame, carried: Option<Carried>) {
+fn credit(record: &Record, carried: Option<Carried>) {
     if let Some(Carried { bytes, level }) = carried {
-        frame.credit(bytes, level);
+        record.credit(bytes, level);
     }
 }
 
-impl Left<'_> {
-    /// Ends a sync call.
-    #[inline]
-    pub fn end(self) {
-        // Also true in an ordinary call that a destructor makes during unwinding.
-        let panicked = panicking() && !self.frame.open_call.unwinding;
-        self.finish(if panicked { Outcome::Panicked } else { Outcome::Returned });
-    }
-
-    /// Counts a call that has ended, and writes its exit if it was admitted.
-    #[inline]
-    pub fn finish(self, outcome: Outcome) {
-        let open = &self.frame.open_call;
-        let Some(stage) = open.stage() else { return };
-        let site = stage.node.site;
-        let slot = slot();
-        site.crowd.leave(slot);
-        if let Some(record) = self.frame.record() {
-            record.give();
+/// Counts a call that has ended, and writes its exit if it was admitted.
+#[inline]
+pub(crate) fn finish(record: &'static Record, left: Left, outcome: Outcome) {
+    let Some(stage) = record.stage() else { return record.give() };
+    let (site, slot) = (stage.node.site, slot());
+    site.crowd.leave(slot);
+    match (left, stage.find(site.end(outcome))) {
+        // What most calls of a hot function are.
+        (Left::Idle, Some(segment)) => {
+            record.give_untouched();
+            segment.totals.add_idle(slot);
         }
-        let ticket = open.take_ticket();
-        if stage.is_entry && ticket.is_none() && self.is_idle() && !site.is_new() {
-            // What most calls of a hot function are.
-            stage.segment(site.end(outcome)).totals.add_idle(slot);
-        } else {
-            open.set_ticket(ticket);
-            finish(self, stage, outcome);
+        (Left::Simple(bytes, level), Some(segment)) => {
+            record.give_untouched();
+            let peak = level.max(0) as u64;
+            segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
+            #[cfg(feature = "profiling")]
+            profiles::segment_ended(segment, &record.progress(left));
         }
-        watch::at_point(stage);
+        _ => finish_any(record, left, stage, outcome),
     }
+    watch::at_point(stage);
 }
 
 #[inline(never)]
-fn finish(left: Left<'_>, stage: &'static Stage, outcome: Outcome) {
-    let (open, progress) = (&left.frame.open_call, left.progress());
-    let site = stage.node.site;
+fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
+    let (progress, site) = (record.progress(left), stage.node.site);
     let segment = stage.segment(site.end(outcome));
     let mut whole = Hit {
         bytes: progress.call,
@@ -249,14 +236,14 @@ fn finish(left: Left<'_>, stage: &'static Stage, outcome: Outcome) {
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, &progress);
     } else {
-        open.end_segment(segment, &progress);
+        record.end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
-    if let Some(ticket) = open.take_ticket() {
-        // The ticket too is ours: it must not count as freed by the user.
+    let ticket = record.ticket.take();
+    record.give();
+    if let Some(ticket) = ticket {
         let _quiet = Quiet::begin();
         write_exit(site, &ticket, segment, &progress, outcome);
-        drop(ticket);
     }
 }
 
@@ -288,36 +275,33 @@ fn write_exit(
         freed: progress.call.freed,
         cold: ticket.cold,
     };
-    timeline::pass(clock::coarse(), || ticket.who.function, segment.label);
+    timeline::pass(clock::coarse(), || (ticket.who.function, segment.label));
     let ends = (segment.from.after, segment.label);
     event::exit(site.exit, ticket.who, ends, reading(progress).as_ref(), &whole);
 }
 
 // --- a sync call --------------------------------------------------------------------------
 
-pin_project_lite::pin_project! {
-    /// The call of a sync function, on its stack; its end is the drop.
-    pub struct Frame {
-        site: &'static Site,
-        #[pin]
-        place: Place,
-    }
+/// The call of a sync function; its end is the drop. Empty where there is no call.
+#[must_use = "the call ends when it is dropped"]
+pub struct Entered(Option<&'static Record>);
+
+/// Begins the call of a sync function.
+#[inline(never)]
+pub fn enter(site: &'static Site) -> Entered {
+    Entered(begin(site))
 }
 
-impl Frame {
-    /// A frame that is not entered yet.
-    #[inline]
-    pub fn new(site: &'static Site) -> Frame {
-        Frame { site, place: Place::new() }
-    }
-
-    /// Starts the call.
+impl Drop for Entered {
+    /// Not inlined: it stands at each end of each annotated function.
     #[inline(never)]
-    pub fn enter(self: Pin<&Frame>) {
-        let this = self.project_ref();
-        if let Some(frame) = this.place.enter(Open::new(), &Progress::START) {
-            begin(frame, this.site);
-        }
+    fn drop(&mut self) {
+        let Some(record) = self.0 else { return };
+        // Also true in an ordinary call that a destructor makes during unwinding.
+        let panicked = panicking() && !record.is_unwinding();
+        close(record);
+        let left = meter::leave(record);
+        finish(record, left, if panicked { Outcome::Panicked } else { Outcome::Returned });
     }
 }
 
@@ -368,29 +352,23 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     if meter::is_quiet() {
         return None;
     }
-    meter::innermost(|frame| {
-        let call = frame.and_then(|frame| Some((frame, frame.open_call.stage.get()?)));
-        let Some((frame, stage)) = call else { return snapshot(point) };
-        credit(frame, frame.record().and_then(Record::take_carried));
-        let progress = frame.cut();
-        let segment = stage.segment(&point.point);
-        let call = &frame.open_call;
-        call.end_segment(segment, &progress);
-        if let Some(record) = frame.record() {
-            record.set_stage(segment.to);
-        }
-        watch::at_point(segment.to);
-        let (who, last_rss) = call.with_ticket(|ticket| (ticket.who, ticket.last_rss))?;
-        // A probe in a loop is passed over by the measure of its function's own rate.
-        pending(point, stage.node.site.rate, |skipped| Found {
-            function: who.function,
-            label: segment.label,
-            who: Some(who),
-            reading: reading(&progress),
-            from: Some(stage.after),
-            last_rss,
-            skipped,
-        })
+    let call = meter::innermost().and_then(|record| Some((record, record.stage()?)));
+    let Some((record, stage)) = call else { return snapshot(point) };
+    credit(record, record.pending.take());
+    let progress = record.cut();
+    let segment = stage.segment(&point.point);
+    record.end_segment(segment, &progress);
+    watch::at_point(segment.to);
+    let (who, last_rss) = record.ticket.with(|ticket| (ticket.who, ticket.last_rss))?;
+    // A probe in a loop is passed over by the measure of its function's own rate.
+    pending(point, stage.node.site.rate, |skipped| Found {
+        function: who.function,
+        label: segment.label,
+        who: Some(who),
+        reading: reading(&progress),
+        from: Some(stage.after),
+        last_rss,
+        skipped,
     })
 }
 
@@ -428,18 +406,10 @@ impl Pending {
     #[cold]
     pub fn write(&self, values: &[Option<&dyn Value>]) {
         let _quiet = Quiet::begin();
-        timeline::pass(clock::coarse(), || self.found.function, self.found.label);
+        timeline::pass(clock::coarse(), || (self.found.function, self.found.label));
         let rss = event::probe(self.callsite, &self.found, values);
-        let ours = self.found.who.map(|who| who.call_id);
-        meter::find_open(|open| {
-            let shown = open.with_ticket(|ticket| {
-                let ours = Some(ticket.who.call_id) == ours;
-                if ours {
-                    ticket.last_rss = rss;
-                }
-                ours
-            });
-            shown.filter(|&ours| ours)
-        });
+        let Some(who) = self.found.who else { return };
+        let ours = meter::chain().find(|record| record.call_id() == Some(who.call_id));
+        ours.and_then(|record| record.ticket.with(|ticket| ticket.last_rss = rss));
     }
 }

@@ -1,13 +1,13 @@
 //! Work on other threads, and in tasks of their own, that counts for the call that asks for it.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
-use crate::call::{self, Open, Ticket};
-use crate::flight::{self, Record};
-use crate::meter::{self, Left, Place, Progress, Quiet};
+use crate::call::{self, Ticket};
+use crate::meter::{self, Left, Quiet};
+use crate::record::{self, Record};
 use crate::segment::Stage;
 use crate::totals::Hit;
 use crate::{clock, slot};
@@ -102,61 +102,59 @@ impl Piece {
         if meter::is_quiet() {
             return None;
         }
-        let (call, node, ticket) = meter::find_frame(|frame| {
-            let (record, stage) = (frame.record()?, frame.open_call.stage()?);
-            let ticket = frame.open_call.with_ticket(|ticket| ticket.carried());
-            Some((record, stage.node, ticket))
-        })?;
+        let in_call = |record: &'static Record| Some((record, record.stage()?.node));
+        let (call, node) = meter::chain().find_map(in_call)?;
         call.set_carries();
         // What the call holds now is what the work's own peak stands upon.
         meter::show_held();
         let _quiet = Quiet::begin();
-        let ticket = ticket.map(Box::new);
+        let ticket = call.carried_ticket().map(Box::new);
         let (serial, stage) = (call.serial(), node.carried());
         Some(Piece { call, serial, stage, ticket, record: None, done: false })
     }
 
     /// Runs a part of the work on this thread; `part` also says whether that was its end.
     fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
-        let is_nested = meter::find_frame(|frame| {
-            let record = frame.record().filter(|record| std::ptr::eq(*record, self.call))?;
-            (record.serial() == self.serial).then_some(())
-        });
-        let place = pin!(Place::new());
-        let place = place.into_ref();
-        let before = self.record.map_or(Progress::START, Record::saved);
-        let frame = if self.done { None } else { place.enter(Open::new(), &before) };
-        let Some(frame) = frame else { return part().0 };
-        let apart = is_nested.is_none();
-        if apart {
-            frame.set_apart();
-        }
-        let take = || {
-            flight::begins_here();
-            Record::take(self.stage, Some(self.call), clock::coarse())
-        };
-        let record = *self.record.get_or_insert_with(take);
-        frame.set_record(record);
-        frame.open_call.resume(record.stage(), self.ticket.take());
-        let mut running = Running { piece: self, place, record, apart, done: true };
+        let is_call = |record: &'static Record| std::ptr::eq(record, self.call);
+        let is_nested = self.call.serial() == self.serial && meter::chain().any(is_call);
+        let Some(record) = self.enter() else { return part().0 };
+        record.set_apart(!is_nested);
+        let mut running = Running { piece: self, record, apart: !is_nested, done: true };
         let (result, done) = part();
         running.done = done;
         result
     }
 
-    /// Counts the work that has ended for its function.
-    fn finish(&mut self, left: Left<'_>) {
-        let open = &left.frame.open_call;
-        if let Some(stage) = open.stage() {
-            let segment = stage.segment(&stage.node.site.done);
-            open.end_segment(segment, &left.progress());
+    /// Opens a frame; there is none for work that is done, and none while memprobe itself is
+    /// at work.
+    fn enter(&mut self) -> Option<&'static Record> {
+        if self.done {
+            return None;
         }
-        if let Some(record) = self.record.take() {
-            record.give();
-            flight::ends_here();
+        if let Some(record) = self.record {
+            return meter::resume(record).then_some(record);
         }
+        let record = meter::enter()?;
+        record::begins_here();
+        record.begin(self.stage, Some(self.call), clock::coarse());
+        self.record = Some(record);
         let _quiet = Quiet::begin();
-        drop(open.take_ticket());
+        if let Some(ticket) = self.ticket.take() {
+            record.set_ticket(*ticket);
+        }
+        Some(record)
+    }
+
+    /// Counts the work that has ended for its function.
+    fn finish(&mut self, record: &'static Record, left: Left) {
+        if let Some(stage) = record.stage() {
+            let segment = stage.segment(&stage.node.site.done);
+            record.end_segment(segment, &record.progress(left));
+        }
+        record.ticket.take();
+        record.give();
+        record::ends_here();
+        self.record = None;
         self.done = true;
     }
 
@@ -172,7 +170,6 @@ impl Piece {
 /// A part of the work in progress; dropped by its end or by a panic.
 struct Running<'a> {
     piece: &'a mut Piece,
-    place: Pin<&'a Place>,
     record: &'static Record,
     apart: bool,
     done: bool,
@@ -180,22 +177,21 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if let Some(frame) = self.place.get_ref().frame().filter(|_| self.done) {
+        if self.done {
             // Work that this work has carried elsewhere in turn.
-            call::close(frame);
+            call::close(self.record);
         }
-        let Some(left) = self.place.get_ref().leave() else { return };
+        let left = meter::leave(self.record);
         if self.apart {
-            let (bytes, peak) = left.since_entered();
+            let (bytes, peak) = self.record.since_entered(left);
             if !self.piece.call.carry(self.piece.serial, bytes, peak) {
                 self.piece.count_late(bytes, peak);
             }
         }
         if self.done {
-            self.piece.finish(left);
+            self.piece.finish(self.record, left);
         } else {
-            self.record.save(&left.progress());
-            self.piece.ticket = left.frame.open_call.take_ticket();
+            self.record.suspend(left);
         }
     }
 }

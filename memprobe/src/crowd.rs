@@ -1,16 +1,16 @@
 //! How many calls of one function ran at once.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::meter::Quiet;
 use crate::slot::{SLOTS, Slot};
+use crate::static_ref::StaticRef;
 use crate::totals::generation;
 
 /// Calls that run, counted by threads of their own; a call may end on another thread than
 /// it began, so that only the sum over all threads is a number of calls.
 pub(crate) struct Crowd {
-    lanes: OnceLock<Box<[Lane; SLOTS]>>,
+    lanes: StaticRef<[Lane; SLOTS]>,
     generation: AtomicU32,
     most: AtomicI64,
 }
@@ -26,15 +26,18 @@ struct Lane {
 
 impl Crowd {
     pub const fn new() -> Crowd {
-        Crowd { lanes: OnceLock::new(), generation: AtomicU32::new(0), most: AtomicI64::new(0) }
+        Crowd { lanes: StaticRef::none(), generation: AtomicU32::new(0), most: AtomicI64::new(0) }
     }
 
     #[inline]
-    fn lanes(&self) -> &[Lane; SLOTS] {
-        self.lanes.get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::new([const { Lane::new() }; SLOTS])
-        })
+    fn lanes(&self) -> &'static [Lane; SLOTS] {
+        self.lanes.load(Acquire).unwrap_or_else(|| self.make())
+    }
+
+    #[cold]
+    fn make(&self) -> &'static [Lane; SLOTS] {
+        let _quiet = Quiet::begin();
+        self.lanes.get_or_leak(|| [const { Lane::new() }; SLOTS])
     }
 
     /// A call begins, at `now` by the coarse clock. A thread that is as crowded as ever looks
@@ -70,7 +73,7 @@ impl Crowd {
 
     /// Starts anew from what runs now.
     pub fn reset(&self) {
-        for lane in self.lanes.get().into_iter().flat_map(|lanes| lanes.iter()) {
+        for lane in self.lanes.load(Acquire).into_iter().flatten() {
             lane.most.store(0, Relaxed);
         }
     }

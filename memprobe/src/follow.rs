@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::call::{self, Open, Ticket};
-use crate::flight::{self, Record};
-use crate::meter::{Place, Progress, Quiet};
+use crate::call;
+use crate::meter;
+use crate::record::{self, Record};
 use crate::site::{Outcome, Site};
 
 pin_project_lite::pin_project! {
@@ -24,8 +24,8 @@ pin_project_lite::pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut call = this.project().call;
             let Some(open) = call.as_mut().as_pin_mut() else { return };
-            let mut suspended = open.project().suspended.take();
-            if suspended.is_running() {
+            let mut suspended = std::mem::replace(open.project().suspended, Suspended::Over);
+            if matches!(suspended, Suspended::Running(_)) {
                 suspended.resume(|| {
                     call.set(None);
                     Some(Outcome::Cancelled)
@@ -45,8 +45,7 @@ pin_project_lite::pin_project! {
 
 /// Starts no call yet: a future that is never polled is no call.
 pub fn follow<F: Future>(site: &'static Site, future: F) -> Follow<F> {
-    let suspended = Suspended { state: State::Unpolled(site), ticket: None };
-    Follow { call: Some(Call { suspended, future }) }
+    Follow { call: Some(Call { suspended: Suspended::Unpolled(site), future }) }
 }
 
 impl<F: Future> Future for Follow<F> {
@@ -63,14 +62,8 @@ impl<F: Future> Future for Follow<F> {
     }
 }
 
-/// A call between two polls. Three words: the rest is in its record.
-struct Suspended {
-    state: State,
-    ticket: Option<Box<Ticket>>,
-}
-
-#[derive(Clone, Copy)]
-enum State {
+/// A call between two polls. The rest is in its record.
+enum Suspended {
     Unpolled(&'static Site),
     Running(&'static Record),
     Over,
@@ -82,15 +75,6 @@ impl UnwindSafe for Suspended {}
 impl RefUnwindSafe for Suspended {}
 
 impl Suspended {
-    fn is_running(&self) -> bool {
-        matches!(self.state, State::Running(_))
-    }
-
-    fn take(&mut self) -> Suspended {
-        let state = std::mem::replace(&mut self.state, State::Over);
-        Suspended { state, ticket: self.ticket.take() }
-    }
-
     #[inline]
     fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
         let mut result = Poll::Pending;
@@ -104,70 +88,50 @@ impl Suspended {
     /// Runs a part of the call on this thread; `part` says whether that was its end.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
-        let place = pin!(Place::new());
-        let mut running =
-            Running { call: self, place: place.into_ref(), outcome: Some(Outcome::Panicked) };
-        running.call.begin(running.place);
+        let frame = self.enter();
+        let mut running = Running { call: self, frame, outcome: Some(Outcome::Panicked) };
         running.outcome = part();
     }
 
     /// Opens the frame of a poll. There is none for a call that is over, where the future
     /// says what it thinks of being polled, and none while memprobe itself is at work.
     #[inline(never)]
-    fn begin(&mut self, place: Pin<&Place>) {
-        match self.state {
-            State::Unpolled(site) => {
-                if let Some(frame) = place.enter(Open::new(), &Progress::START) {
-                    self.state = State::Running(call::begin(frame, site));
-                    flight::begins_here();
-                }
+    fn enter(&mut self) -> Option<&'static Record> {
+        match *self {
+            Suspended::Unpolled(site) => {
+                let record = call::begin(site)?;
+                *self = Suspended::Running(record);
+                record::begins_here();
+                Some(record)
             }
-            State::Running(record) => {
-                if let Some(frame) = place.enter(Open::new(), &record.saved()) {
-                    frame.set_record(record);
-                    frame.open_call.resume(record.stage(), self.ticket.take());
-                }
-            }
-            State::Over => {}
+            Suspended::Running(record) => meter::resume(record).then_some(record),
+            Suspended::Over => None,
         }
     }
 
     /// Closes it.
     #[inline(never)]
-    fn end(&mut self, place: Pin<&Place>, outcome: Option<Outcome>) {
-        let Some(frame) = place.get_ref().frame() else {
-            if outcome.is_some() {
-                self.abandon();
+    fn leave(&mut self, frame: Option<&'static Record>, outcome: Option<Outcome>) {
+        match (frame, outcome) {
+            (Some(record), Some(outcome)) => {
+                call::close(record);
+                let left = meter::leave(record);
+                *self = Suspended::Over;
+                call::finish(record, left, outcome);
+                record::ends_here();
             }
-            return;
-        };
-        if outcome.is_some() {
-            call::close(frame);
-        }
-        let Some(left) = place.get_ref().leave() else { return };
-        match (outcome, self.state) {
-            (None, State::Running(record)) => {
-                record.save(&left.progress());
-                self.ticket = frame.open_call.take_ticket();
+            (Some(record), None) => {
+                record.suspend(meter::leave(record));
             }
-            (None, _) => {}
-            (Some(outcome), _) => {
-                self.state = State::Over;
-                left.finish(outcome);
-                flight::ends_here();
-            }
+            (None, Some(_)) => self.abandon(),
+            (None, None) => {}
         }
     }
-}
 
-impl Suspended {
     /// The end of a call came while memprobe itself was at work: it is in no figure.
     #[cold]
     fn abandon(&mut self) {
-        let _quiet = Quiet::begin();
-        let Suspended { state, ticket } = self.take();
-        drop(ticket);
-        if let State::Running(record) = state {
+        if let Suspended::Running(record) = std::mem::replace(self, Suspended::Over) {
             call::abandon(record);
         }
     }
@@ -176,13 +140,13 @@ impl Suspended {
 /// A poll in progress; dropped by its end or by a panic.
 struct Running<'a> {
     call: &'a mut Suspended,
-    place: Pin<&'a Place>,
+    frame: Option<&'static Record>,
     outcome: Option<Outcome>,
 }
 
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.call.end(self.place, self.outcome);
+        self.call.leave(self.frame, self.outcome);
     }
 }

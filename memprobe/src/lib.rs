@@ -188,6 +188,8 @@ mod call;
 #[cfg(feature = "enabled")]
 mod callsite;
 #[cfg(feature = "enabled")]
+mod carried;
+#[cfg(feature = "enabled")]
 mod carry;
 #[cfg(feature = "enabled")]
 mod clock;
@@ -232,6 +234,8 @@ mod on_exit;
 mod profiles;
 #[cfg(feature = "enabled")]
 mod rate;
+#[cfg(feature = "enabled")]
+mod record;
 #[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]

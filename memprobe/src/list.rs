@@ -1,8 +1,10 @@
 //! A list that only grows, of what is never freed: read from any thread without a lock.
 
-use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-pub(crate) struct List<T: 'static>(OnceLock<&'static Link<T>>);
+use crate::static_ref::StaticRef;
+
+pub(crate) struct List<T: 'static>(StaticRef<Link<T>>);
 
 struct Link<T: 'static> {
     value: T,
@@ -11,14 +13,14 @@ struct Link<T: 'static> {
 
 impl<T: Send + Sync> List<T> {
     pub const fn new() -> List<T> {
-        List(OnceLock::new())
+        List(StaticRef::none())
     }
 
     /// The values, the oldest first.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &'static T> + use<T> {
-        let link = self.0.get().copied();
-        std::iter::successors(link, |link| link.next.0.get().copied()).map(|link| &link.value)
+        let link = self.0.load(Acquire);
+        std::iter::successors(link, |link| link.next.0.load(Acquire)).map(|link| &link.value)
     }
 
     /// Hangs a value on the end, unless one that will do stands in the list by then; gives
@@ -27,11 +29,11 @@ impl<T: Send + Sync> List<T> {
         let ours: &'static Link<T> = Box::leak(Box::new(Link { value, next: List::new() }));
         let mut list = self;
         loop {
-            let link = *list.0.get_or_init(|| ours);
-            if std::ptr::eq(link, ours) || will_do(&link.value) {
-                return &link.value;
+            match list.0.replace(None, ours, AcqRel) {
+                Err(Some(link)) if will_do(&link.value) => return &link.value,
+                Err(Some(link)) => list = &link.next,
+                _ => return &ours.value,
             }
-            list = &link.next;
         }
     }
 }

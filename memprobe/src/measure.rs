@@ -1,12 +1,12 @@
 //! Exact figures of a piece of work, as values.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 
-use crate::call::Open;
 use crate::jemalloc;
-use crate::meter::{Place, Progress};
+use crate::meter::{self, Progress};
+use crate::record::{self, Record};
 use crate::usage::{Unavailable, Usage};
 
 /// Runs `work`, and tells what it allocated, freed and peaked at on this thread. Writes no
@@ -27,12 +27,11 @@ use crate::usage::{Unavailable, Usage};
 ///
 /// If there can be no figures; `work` is not run then.
 pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
-    let place = pin!(Place::new());
-    let place = place.into_ref();
-    enter(place, &Progress::START)?;
+    let mut measurement = Measurement::new();
+    let part = measurement.part()?;
     let result = work();
-    let left = place.get_ref().leave().ok_or(Unavailable::Nested)?;
-    Ok((result, usage(&left.progress())))
+    drop(part);
+    Ok((result, measurement.usage()))
 }
 
 /// The same for a future: what all its polls did, on whatever thread.
@@ -41,41 +40,72 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
 ///
 /// If there can be no figures; the future is dropped unpolled then.
 pub async fn measure_future<F: Future>(future: F) -> Result<(F::Output, Usage), Unavailable> {
-    let mut progress = Progress::START;
+    let mut measurement = Measurement::new();
     let mut future = pin!(future);
-    let poll = move |context: &mut Context<'_>| poll(&mut progress, future.as_mut(), context);
-    std::future::poll_fn(poll).await
+    std::future::poll_fn(move |context| {
+        let part = match measurement.part() {
+            Ok(part) => part,
+            Err(why) => return Poll::Ready(Err(why)),
+        };
+        let result = future.as_mut().poll(context);
+        drop(part);
+        result.map(|result| Ok((result, measurement.usage())))
+    })
+    .await
 }
 
-fn poll<F: Future>(
-    progress: &mut Progress,
-    future: Pin<&mut F>,
-    context: &mut Context<'_>,
-) -> Poll<Result<(F::Output, Usage), Unavailable>> {
-    let place = pin!(Place::new());
-    let place = place.into_ref();
-    if let Err(why) = enter(place, progress) {
-        return Poll::Ready(Err(why));
+/// A piece of work that is measured, from its first part to its last.
+struct Measurement {
+    record: Option<&'static Record>,
+    /// What the parts that have ended did.
+    progress: Progress,
+}
+
+impl Measurement {
+    fn new() -> Measurement {
+        Measurement { record: None, progress: Progress::default() }
     }
-    let result = future.poll(context);
-    let Some(left) = place.get_ref().leave() else {
-        return Poll::Ready(Err(Unavailable::Nested));
-    };
-    *progress = left.progress();
-    result.map(|result| Ok((result, usage(progress))))
-}
 
-fn enter(place: Pin<&Place>, progress: &Progress) -> Result<(), Unavailable> {
-    if !jemalloc::is_global() {
-        return Err(Unavailable::OtherAllocator);
+    /// Begins a part of the work, which runs on this thread.
+    fn part(&mut self) -> Result<Part<'_>, Unavailable> {
+        if !jemalloc::is_global() {
+            return Err(Unavailable::OtherAllocator);
+        }
+        let begun = match self.record {
+            Some(record) => meter::resume(record).then_some(record),
+            None => meter::enter().inspect(|_| record::begins_here()),
+        };
+        self.record = self.record.or(begun);
+        let record = begun.ok_or(Unavailable::Nested)?;
+        Ok(Part { record, progress: &mut self.progress })
     }
-    place.enter(Open::new(), progress).map(|_| ()).ok_or(Unavailable::Nested)
+
+    fn usage(&self) -> Usage {
+        Usage {
+            allocated: self.progress.call.allocated,
+            freed: self.progress.call.freed,
+            peak: self.progress.call_peak.max(0) as u64,
+        }
+    }
 }
 
-fn usage(progress: &Progress) -> Usage {
-    Usage {
-        allocated: progress.call.allocated,
-        freed: progress.call.freed,
-        peak: progress.call_peak.max(0) as u64,
+impl Drop for Measurement {
+    fn drop(&mut self) {
+        if let Some(record) = self.record {
+            record.give();
+            record::ends_here();
+        }
+    }
+}
+
+/// A part in progress; dropped by its end or by a panic.
+struct Part<'a> {
+    record: &'static Record,
+    progress: &'a mut Progress,
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        *self.progress = self.record.suspend(meter::leave(self.record));
     }
 }

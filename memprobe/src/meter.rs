@@ -4,16 +4,14 @@
 //! All state of a thread is plain `Cell`s without a destructor, so that it can be used from
 //! inside the allocator and from late thread-local destructors.
 
-use std::cell::{Cell, OnceCell};
-use std::marker::PhantomPinned;
-use std::pin::Pin;
+use std::cell::Cell;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::bytes::Bytes;
-use crate::call::{self, Open};
-use crate::flight::Record;
+use crate::bytes::{Bytes, BytesCell, NetCell};
 use crate::jemalloc::{Counters, Peak};
-use crate::segment::Stage;
+use crate::record::Record;
+use crate::static_ref::StaticRef;
 
 struct Thread {
     counters: Cell<Option<Counters>>,
@@ -23,7 +21,7 @@ struct Thread {
     /// What memprobe and the subscriber spent on this thread.
     spent: Cell<Bytes>,
     /// The innermost open frame.
-    innermost: Cell<*const Frame>,
+    innermost: Cell<Option<&'static Record>>,
     /// memprobe itself is at work: nothing is measured.
     quiet: Cell<bool>,
     /// A `realloc` came through memprobe's allocator while memprobe was at work.
@@ -42,7 +40,7 @@ thread_local! {
             peak: Cell::new(None),
             base: Cell::new(Bytes::ZERO),
             spent: Cell::new(Bytes::ZERO),
-            innermost: Cell::new(ptr::null()),
+            innermost: Cell::new(None),
             quiet: Cell::new(false),
             realloc_seen: Cell::new(false),
             called_back: Cell::new(Bytes::ZERO),
@@ -112,99 +110,79 @@ impl Thread {
 
     #[inline(never)]
     fn fold_moved(&self, raw: Bytes) {
-        if let Some(frame) = self.innermost() {
-            self.raise(frame, raw);
+        if let Some(innermost) = self.innermost.get() {
+            innermost.frame.raise_own(self.highest(raw));
+            innermost.show(self.logical(raw));
         }
         self.rebase(raw);
     }
 
-    /// The same for the frame that is about to be left. Where it is the outermost, the next
-    /// to be entered starts the new interval.
+    /// The highest net since the base.
     #[inline]
-    fn fold_last(&self, frame: &Frame) -> Bytes {
-        let raw = self.raw();
-        if raw != self.base.get() {
-            if frame.caller.get().is_null() {
-                self.raise(frame, raw);
-            } else {
-                self.fold_moved(raw);
-            }
+    fn highest(&self, raw: Bytes) -> i64 {
+        let (base, now) = (self.base.get(), self.logical(raw).net());
+        if raw.allocated.wrapping_sub(base.allocated) < PEAK_STEP {
+            return now;
         }
-        self.logical(raw)
-    }
-
-    /// Raises the frame to the highest net since the base.
-    #[inline]
-    fn raise(&self, frame: &Frame, raw: Bytes) {
-        let base = self.base.get();
-        let mut highest = self.logical(raw).net();
-        if raw.allocated.wrapping_sub(base.allocated) >= PEAK_STEP {
-            let above = self.peak.get().map_or(0, Peak::read);
-            highest = highest.max(self.logical(base).net() + above as i64);
-        }
-        frame.raise_own(highest);
+        let above = self.peak.get().map_or(0, Peak::read);
+        now.max(self.logical(base).net() + above as i64)
     }
 
     /// Shows what all open calls hold at these logical counters.
     fn show(&self, now: Bytes) {
-        find(self, self.innermost(), |frame| -> Option<()> {
-            if let Some(record) = frame.record.get() {
-                record.show_shared(now.since(frame.call.get()).net());
-            }
-            None
-        });
+        for record in self.chain() {
+            record.shown.set_shared(record.frame.net(now));
+            record.frame.set_moved();
+        }
     }
 
+    /// The open frames, the innermost first.
     #[inline]
-    fn innermost(&self) -> Option<&Frame> {
-        // SAFETY: a frame lives in a pinned place and leaves the chain when that is dropped,
-        // which pinning promises before its memory goes; it cannot leave its thread. So what
-        // the chain points to is alive. The reference does not outlive a call of this module.
-        unsafe { self.innermost.get().as_ref() }
+    fn chain(&self) -> impl Iterator<Item = &'static Record> + use<> {
+        outwards(self.innermost.get())
     }
 }
 
-/// Where a frame will be once it is entered: on the stack of the function that it reads.
-pub(crate) struct Place {
-    frame: OnceCell<Frame>,
-    _pinned: PhantomPinned,
+#[inline]
+fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Record> {
+    std::iter::successors(from, |record| record.frame.caller())
 }
 
-/// One open call, or one poll of one, in the chain of its thread.
+/// The meter's part of a record: one open call, or one poll of one, in the chain of its
+/// thread.
 ///
-/// Positions are logical counters of the thread. A poll starts with the positions at which
-/// the call would have started, had all of it run on this thread.
+/// But for the first two, all is 0 where nothing was allocated or freed yet. Levels are nets
+/// of the thread, above that at `entered`.
 pub(crate) struct Frame {
-    /// What the layer above keeps of the call; the meter does not look at it.
-    pub open_call: Open,
-    /// Shows other threads what the call holds.
-    record: Cell<Option<&'static Record>>,
-    caller: Cell<*const Frame>,
-    /// In the chain.
-    open: Cell<bool>,
+    caller: StaticRef<Record>,
+    /// The logical counters when the frame was entered.
+    entered: BytesCell,
+    /// Something of the rest may not be 0.
+    moved: AtomicBool,
     /// What it does is no business of its caller on this thread.
-    apart: Cell<bool>,
-    entered: Bytes,
-    call: Cell<Bytes>,
-    segment: Cell<Bytes>,
+    apart: AtomicBool,
+    /// What the call had done when the frame was entered, and what work elsewhere has done
+    /// since. Of a segment that began later it is what had not to be counted, below 0.
+    call: BytesCell,
+    segment: BytesCell,
     /// What nested calls did in this segment.
-    nested: Cell<Bytes>,
+    nested: BytesCell,
     /// Net of what nested calls did in this call.
-    children_kept: Cell<i64>,
+    children_kept: NetCell,
     /// What work elsewhere did for the call since the frame was entered.
-    credited: Cell<Bytes>,
-    /// Highest net of the thread seen since the frame was entered, in this segment of it and
-    /// in all, and in all while this was the innermost frame, less what nested calls had kept.
-    segment_max: Cell<i64>,
-    call_max: Cell<i64>,
-    self_max: Cell<i64>,
+    credited: BytesCell,
+    /// Highest level since the frame was entered: in this segment of it, in all, and in all
+    /// while this was the innermost frame, less what nested calls had kept.
+    segment_max: NetCell,
+    call_max: NetCell,
+    self_max: NetCell,
     /// The peaks of earlier polls. Apart, because they are no business of today's caller.
-    earlier_segment_peak: Cell<i64>,
-    earlier_call_peak: i64,
-    earlier_self_peak: i64,
+    earlier_segment_peak: NetCell,
+    earlier_call_peak: NetCell,
+    earlier_self_peak: NetCell,
 }
 
-/// What a call has done so far, independent of the thread: what a future keeps between polls.
+/// What a call has done so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
     pub call: Bytes,
@@ -214,197 +192,301 @@ pub(crate) struct Progress {
     pub nested: Bytes,
     /// Highest net of the segment above its start.
     pub segment_peak: i64,
-    /// Net of what nested calls did in the call.
-    pub children_kept: i64,
     /// Highest net of the call while it was the innermost, less what nested calls had kept.
     pub self_peak: i64,
 }
 
 impl Progress {
-    pub const START: Progress = Progress {
-        call: Bytes::ZERO,
-        call_peak: 0,
-        segment: Bytes::ZERO,
-        nested: Bytes::ZERO,
-        segment_peak: 0,
-        children_kept: 0,
-        self_peak: 0,
-    };
-
     /// Net of the call at the start of its segment.
     pub fn held_before(&self) -> i64 {
         self.call.net() - self.segment.net()
     }
 }
 
-/// How far a net of the thread lies above the one at `start`.
+/// Opens a frame on this thread; `None`, and nothing is opened, while memprobe itself is at
+/// work.
 #[inline]
-fn above(max: i64, start: Bytes) -> i64 {
-    max.wrapping_sub(start.net())
+pub(crate) fn enter() -> Option<&'static Record> {
+    let thread = thread();
+    if thread.quiet.get() {
+        return None;
+    }
+    let record = Record::take();
+    record.frame.link(thread, record);
+    Some(record)
 }
 
-impl Place {
-    #[inline]
-    pub const fn new() -> Place {
-        Place { frame: OnceCell::new(), _pinned: PhantomPinned }
+/// Opens the frame of a call that goes on; `false`, and nothing is opened, while memprobe
+/// itself is at work.
+#[inline]
+pub(crate) fn resume(record: &'static Record) -> bool {
+    let thread = thread();
+    let may = !thread.quiet.get();
+    if may {
+        record.frame.link(thread, record);
     }
-
-    /// Opens the frame of a call at the given progress; `None`, and nothing is opened, while
-    /// memprobe itself is at work.
-    #[inline]
-    pub fn enter(self: Pin<&Place>, open_call: Open, progress: &Progress) -> Option<&Frame> {
-        let thread = thread();
-        if thread.quiet.get() {
-            return None;
-        }
-        let now = thread.fold();
-        if let Some(caller) = thread.innermost() {
-            caller.show(now);
-        }
-        let opened = self.frame.set(Frame {
-            open_call,
-            record: Cell::new(None),
-            caller: Cell::new(thread.innermost.get()),
-            open: Cell::new(true),
-            apart: Cell::new(false),
-            entered: now,
-            call: Cell::new(now.since(progress.call)),
-            segment: Cell::new(now.since(progress.segment)),
-            nested: Cell::new(progress.nested),
-            children_kept: Cell::new(progress.children_kept),
-            credited: Cell::new(Bytes::ZERO),
-            segment_max: Cell::new(now.net()),
-            call_max: Cell::new(now.net()),
-            self_max: Cell::new(now.net().wrapping_sub(progress.children_kept)),
-            earlier_segment_peak: Cell::new(progress.segment_peak),
-            earlier_call_peak: progress.call_peak,
-            earlier_self_peak: progress.self_peak,
-        });
-        // Entered once: a second time changes nothing.
-        opened.ok()?;
-        let frame = self.get_ref().frame.get()?;
-        thread.innermost.set(frame);
-        Some(frame)
-    }
-
-    #[inline(never)]
-    fn end(&self) {
-        if let Some(frame) = self.frame.get() {
-            call::close(frame);
-        }
-        if let Some(left) = self.leave() {
-            left.end();
-        }
-    }
-
-    /// The frame, once it was entered.
-    #[inline]
-    pub fn frame(&self) -> Option<&Frame> {
-        self.frame.get()
-    }
-
-    /// Closes the frame and credits its caller. `None` if it was not open.
-    #[inline]
-    pub fn leave(&self) -> Option<Left<'_>> {
-        let frame = self.frame.get().filter(|frame| frame.open.replace(false))?;
-        let thread = thread();
-        let now = thread.fold_last(frame);
-        frame.unlink(thread);
-        if frame.apart.get() {
-            // As if it had not been on this thread, for the frames around it.
-            thread.spent.set(thread.spent.get().plus(now.since(frame.entered)));
-        } else if now != frame.entered || frame.credited.get() != Bytes::ZERO {
-            frame.credit_caller(thread, now);
-        }
-        Some(Left { frame, now })
-    }
+    may
 }
 
-impl Drop for Place {
-    /// Not inlined: it stands at each end of each annotated function.
-    #[inline(never)]
-    fn drop(&mut self) {
-        if self.frame.get().is_some_and(|frame| frame.open.get()) {
-            self.end();
-        }
-    }
+/// Closes the frame of a record, and credits its caller.
+#[allow(clippy::inline_always, reason = "most calls are idle, which takes a few instructions")]
+#[inline(always)]
+pub(crate) fn leave(record: &'static Record) -> Left {
+    let (thread, frame) = (thread(), &record.frame);
+    let raw = thread.raw();
+    let left = if raw == thread.base.get() && !frame.has_moved() {
+        Left::Idle
+    } else {
+        frame.fold_last(thread, raw)
+    };
+    frame.unlink(thread, record);
+    left
+}
+
+/// What a frame that has just been closed has done since it was entered.
+#[derive(Clone, Copy)]
+pub(crate) enum Left {
+    /// Nothing with memory.
+    Idle,
+    /// So many bytes by itself alone, in a call that had done nothing before, with so high a
+    /// level.
+    Simple(Bytes, i64),
+    /// Whatever its record says, where the counters stand like this.
+    Any(Bytes),
 }
 
 impl Frame {
+    pub const fn new() -> Frame {
+        Frame {
+            caller: StaticRef::none(),
+            entered: BytesCell::zero(),
+            moved: AtomicBool::new(false),
+            apart: AtomicBool::new(false),
+            call: BytesCell::zero(),
+            segment: BytesCell::zero(),
+            nested: BytesCell::zero(),
+            children_kept: NetCell::zero(),
+            credited: BytesCell::zero(),
+            segment_max: NetCell::zero(),
+            call_max: NetCell::zero(),
+            self_max: NetCell::zero(),
+            earlier_segment_peak: NetCell::zero(),
+            earlier_call_peak: NetCell::zero(),
+            earlier_self_peak: NetCell::zero(),
+        }
+    }
+
+    /// Back to where nothing was done yet.
+    #[inline]
+    pub fn clear(&self) {
+        self.call.set(Bytes::ZERO);
+        self.segment.set(Bytes::ZERO);
+        self.nested.set(Bytes::ZERO);
+        self.credited.set(Bytes::ZERO);
+        self.segment_max.set(0);
+        self.call_max.set(0);
+        self.self_max.set(0);
+        self.earlier_segment_peak.set(0);
+        self.earlier_call_peak.set(0);
+        self.earlier_self_peak.set(0);
+        self.children_kept.set(0);
+        self.apart.store(false, Relaxed);
+        self.moved.store(false, Relaxed);
+    }
+
+    /// Whether the call has done anything that its end must look at.
+    #[inline]
+    pub fn has_moved(&self) -> bool {
+        self.moved.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set_moved(&self) {
+        self.moved.store(true, Relaxed);
+    }
+
+    /// Hangs the frame on the inner end of the chain.
+    #[inline]
+    fn link(&self, thread: &Thread, record: &'static Record) {
+        self.entered.set(thread.fold());
+        self.caller.store(thread.innermost.get(), Relaxed);
+        thread.innermost.set(Some(record));
+    }
+
+    /// Folds for the last time, and credits the caller. Where there is none, the next frame to
+    /// be entered starts the new interval.
+    #[inline(never)]
+    fn fold_last(&self, thread: &Thread, raw: Bytes) -> Left {
+        let (highest, now) = (thread.highest(raw), thread.logical(raw));
+        let entered = self.entered.get();
+        let (done, level) = (now.since(entered), highest.wrapping_sub(entered.net()).max(0));
+        let caller = self.caller();
+        if caller.is_some() {
+            thread.rebase(raw);
+        }
+        if self.has_moved() {
+            self.raise_own(highest);
+            if self.apart.load(Relaxed) {
+                // As if it had not been on this thread, for the frames around it.
+                thread.spent.set(thread.spent.get().plus(done));
+            } else if let Some(caller) = caller {
+                self.credit_to(caller, done, self.call_max.get(), now);
+            }
+            return Left::Any(now);
+        }
+        if let Some(caller) = caller {
+            self.credit_to(caller, done, level, now);
+        }
+        Left::Simple(done, level)
+    }
+
+    /// Takes the frame out of the chain, wherever in it it stands: frames need not be left in
+    /// order.
+    #[inline]
+    fn unlink(&self, thread: &Thread, record: &'static Record) {
+        if thread.innermost.get().is_some_and(|innermost| ptr::eq(innermost, record)) {
+            thread.innermost.set(self.caller());
+        } else {
+            self.unlink_from_within(thread, record);
+        }
+    }
+
+    #[cold]
+    fn unlink_from_within(&self, thread: &Thread, record: &'static Record) {
+        let is_next = |inner: &&'static Record| {
+            inner.frame.caller().is_some_and(|caller| ptr::eq(caller, record))
+        };
+        if let Some(inner) = thread.chain().find(is_next) {
+            inner.frame.caller.store(self.caller(), Relaxed);
+        }
+    }
+
+    #[inline]
+    fn caller(&self) -> Option<&'static Record> {
+        self.caller.load(Relaxed)
+    }
+
+    /// What was done since the frame was entered.
+    #[inline]
+    fn done(&self, now: Bytes) -> Bytes {
+        now.since(self.entered.get())
+    }
+
+    /// Net of the call.
+    #[inline]
+    fn net(&self, now: Bytes) -> i64 {
+        self.call.get().plus(self.done(now)).net()
+    }
+
     /// What the call has done when the counters stand at `now`.
     #[inline]
-    pub fn progress(&self, now: Bytes) -> Progress {
-        let (call, segment) = (self.call.get(), self.segment.get());
+    fn progress(&self, now: Bytes) -> Progress {
+        let (call, segment, done) = (self.call.get(), self.segment.get(), self.done(now));
+        let peak = |max: &NetCell, before: Bytes, earlier: &NetCell| {
+            max.get().wrapping_add(before.net()).max(earlier.get())
+        };
         Progress {
-            call: now.since(call),
-            call_peak: above(self.call_max.get(), call).max(self.earlier_call_peak),
-            segment: now.since(segment),
+            call: call.plus(done),
+            call_peak: peak(&self.call_max, call, &self.earlier_call_peak),
+            segment: segment.plus(done),
             nested: self.nested.get(),
-            segment_peak: above(self.segment_max.get(), segment)
-                .max(self.earlier_segment_peak.get()),
-            children_kept: self.children_kept.get(),
-            self_peak: above(self.self_max.get(), call).max(self.earlier_self_peak),
+            segment_peak: peak(&self.segment_max, segment, &self.earlier_segment_peak),
+            self_peak: peak(&self.self_max, call, &self.earlier_self_peak),
         }
     }
 
-    /// Ends the segment of the frame, which is the innermost: reads it and starts the next.
+    /// Counts for the caller what was done here.
     #[inline]
-    pub fn cut(&self) -> Progress {
-        let now = thread().fold();
-        let progress = self.progress(now);
-        if let Some(record) = self.record.get() {
-            record.show_held(progress.call.net());
-            record.show_peak(progress.call_peak);
-        }
-        self.segment.set(now);
-        self.nested.set(Bytes::ZERO);
-        self.segment_max.set(now.net());
-        self.earlier_segment_peak.set(0);
-        progress
-    }
-
-    #[inline]
-    fn credit_caller(&self, thread: &Thread, now: Bytes) {
-        let Some(caller) = self.caller_in(thread) else { return };
-        let done = now.since(self.entered);
-        caller.raise(self.call_max.get());
-        caller.nested.set(caller.nested.get().plus(done));
-        caller.children_kept.set(caller.children_kept.get().wrapping_add(done.net()));
+    fn credit_to(&self, caller: &Record, done: Bytes, level: i64, now: Bytes) {
+        let around = &caller.frame;
+        around.raise(self.entered.get().net().wrapping_add(level));
+        around.nested.add(done);
+        around.children_kept.add(done.net());
         if self.credited.get() != Bytes::ZERO {
-            self.pass_on(caller, now);
+            self.pass_on(around, now);
         }
         caller.show(now);
     }
 
-    /// From now on the figures of the call are shown in `record`.
-    #[inline]
-    pub fn set_record(&self, record: &'static Record) {
-        self.record.set(Some(record));
+    /// Counts what work elsewhere did for the call, and which `level` above its start the
+    /// call reached with it.
+    fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
+        let net = bytes.net();
+        // As if the call had done it before, and was as high as it was.
+        self.call.add(bytes);
+        self.segment.add(bytes);
+        for max in [&self.segment_max, &self.call_max, &self.self_max] {
+            max.add(net.wrapping_neg());
+        }
+        self.nested.add(bytes);
+        self.children_kept.add(net);
+        self.credited.add(bytes);
+        self.raise(now.net());
+        let start = self.entered.get().since(self.call.get());
+        self.raise(start.net().wrapping_add(level));
     }
 
-    #[inline]
-    pub fn record(&self) -> Option<&'static Record> {
-        self.record.get()
+    /// What was credited here counts for the callers too.
+    #[cold]
+    fn pass_on(&self, around: &Frame, now: Bytes) {
+        let before = around.net(self.entered.get());
+        let peak = self.call_max.get().wrapping_add(self.call.get().net());
+        around.credit_at(now, self.credited.get(), before.saturating_add(peak));
     }
 
+    /// A net that this call, or a nested one, has reached.
+    #[inline]
+    fn raise(&self, net: i64) {
+        self.set_moved();
+        let level = net.wrapping_sub(self.entered.get().net());
+        self.segment_max.raise(level);
+        self.call_max.raise(level);
+    }
+
+    /// A net that this call has reached while it was the innermost.
+    #[inline]
+    fn raise_own(&self, net: i64) {
+        self.raise(net);
+        let level = net.wrapping_sub(self.entered.get().net());
+        self.self_max.raise(level.wrapping_sub(self.children_kept.get()));
+    }
+}
+
+impl Record {
     /// Shows other threads what the call holds.
     #[inline]
     fn show(&self, now: Bytes) {
-        if let Some(record) = self.record.get() {
-            record.show_held(now.since(self.call.get()).net());
-        }
+        self.shown.set_held(self.frame.net(now));
+        self.frame.set_moved();
     }
 
-    /// Looks from the frame's caller outwards.
+    /// Ends the segment of the call, whose frame is the innermost: reads it and starts the
+    /// next.
     #[inline]
-    pub fn find_caller<T>(&self, look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
-        let thread = thread();
-        find(thread, self.caller_in(thread), look)
+    pub fn cut(&self) -> Progress {
+        let now = thread().fold();
+        let (frame, progress) = (&self.frame, self.frame.progress(now));
+        self.shown.set_held(progress.call.net());
+        self.shown.set_peak(progress.call_peak);
+        let done = frame.done(now);
+        frame.segment.set(Bytes::ZERO.since(done));
+        frame.nested.set(Bytes::ZERO);
+        frame.segment_max.set(done.net());
+        frame.earlier_segment_peak.set(0);
+        frame.set_moved();
+        progress
     }
 
-    /// From now on what the frame does is no business of the frames around it.
-    pub fn set_apart(&self) {
-        self.apart.set(true);
+    /// The frames around this one, the nearest first.
+    #[inline]
+    pub fn callers(&self) -> impl Iterator<Item = &'static Record> + use<> {
+        outwards(self.frame.caller())
+    }
+
+    /// Says whether what the frame does is no business of the frames around it.
+    pub fn set_apart(&self, apart: bool) {
+        self.frame.apart.store(apart, Relaxed);
+        self.frame.set_moved();
     }
 
     /// Counts what work elsewhere did for the call, and which `level` above its start the
@@ -412,103 +494,68 @@ impl Frame {
     #[cold]
     pub fn credit(&self, bytes: Bytes, level: i64) {
         let now = thread().fold();
-        self.credit_at(now, bytes, level);
-    }
-
-    fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
-        let net = bytes.net();
-        // As if the call had begun that much earlier, and was as high as it was.
-        self.call.set(self.call.get().since(bytes));
-        self.segment.set(self.segment.get().since(bytes));
-        for max in [&self.segment_max, &self.call_max, &self.self_max] {
-            max.set(max.get().wrapping_sub(net));
-        }
-        self.nested.set(self.nested.get().plus(bytes));
-        self.children_kept.set(self.children_kept.get().wrapping_add(net));
-        self.credited.set(self.credited.get().plus(bytes));
-        self.raise(now.net());
-        self.raise(self.call.get().net().wrapping_add(level));
-    }
-
-    /// What was credited here counts for the callers too.
-    #[cold]
-    fn pass_on(&self, caller: &Frame, now: Bytes) {
-        let before = self.entered.since(caller.call.get()).net();
-        let peak = above(self.call_max.get(), self.call.get());
-        caller.credit_at(now, self.credited.get(), before.saturating_add(peak));
-    }
-
-    #[inline]
-    fn caller_in<'a>(&self, _thread: &'a Thread) -> Option<&'a Frame> {
-        // SAFETY: as for `Thread::innermost`: callers are entered before and left after.
-        unsafe { self.caller.get().as_ref() }
-    }
-
-    /// Takes the frame out of the chain, wherever in it it stands: frames that are not
-    /// dropped in order must not leave a dangling link.
-    #[inline]
-    fn unlink(&self, thread: &Thread) {
-        if ptr::eq(thread.innermost.get(), self) {
-            thread.innermost.set(self.caller.get());
-        } else {
-            self.unlink_from_within(thread);
-        }
-    }
-
-    #[cold]
-    fn unlink_from_within(&self, thread: &Thread) {
-        let mut inner = thread.innermost();
-        while let Some(frame) = inner {
-            if ptr::eq(frame.caller.get(), self) {
-                frame.caller.set(self.caller.get());
-                return;
-            }
-            inner = frame.caller_in(thread);
-        }
-    }
-
-    /// A net that this call, or a nested one, has reached.
-    #[inline]
-    fn raise(&self, net: i64) {
-        self.segment_max.set(self.segment_max.get().max(net));
-        self.call_max.set(self.call_max.get().max(net));
-    }
-
-    /// A net that this call has reached while it was the innermost.
-    #[inline]
-    fn raise_own(&self, net: i64) {
-        self.raise(net);
-        self.self_max.set(self.self_max.get().max(net.wrapping_sub(self.children_kept.get())));
+        self.frame.credit_at(now, bytes, level);
+        self.show(now);
     }
 }
 
-/// A frame that has just been closed.
-#[derive(Clone, Copy)]
-pub(crate) struct Left<'a> {
-    pub frame: &'a Frame,
-    /// Where the counters stand.
-    pub now: Bytes,
-}
-
-impl Left<'_> {
-    /// Whether nothing was allocated or freed in the last segment.
+impl Record {
+    /// What the call has done, whose frame was just closed.
     #[inline]
-    pub fn is_idle(&self) -> bool {
-        self.now == self.frame.segment.get()
-    }
-
-    #[inline]
-    pub fn progress(&self) -> Progress {
-        self.frame.progress(self.now)
+    pub fn progress(&self, left: Left) -> Progress {
+        match left {
+            Left::Idle => Progress::default(),
+            Left::Simple(done, level) => Progress {
+                call: done,
+                call_peak: level,
+                segment: done,
+                nested: Bytes::ZERO,
+                segment_peak: level,
+                self_peak: level,
+            },
+            Left::Any(now) => self.frame.progress(now),
+        }
     }
 
     /// What was done since the frame was entered, also elsewhere, and the highest net above
     /// that.
-    pub fn since_entered(&self) -> (Bytes, i64) {
-        let credited = self.frame.credited.get();
-        let peak = above(self.frame.call_max.get(), self.frame.entered);
-        let done = self.now.since(self.frame.entered).plus(credited);
-        (done, peak.wrapping_add(credited.net()))
+    pub fn since_entered(&self, left: Left) -> (Bytes, i64) {
+        match left {
+            Left::Idle => (Bytes::ZERO, 0),
+            Left::Simple(done, level) => (done, level),
+            Left::Any(now) => {
+                let credited = self.frame.credited.get();
+                let level = self.frame.call_max.get().wrapping_add(credited.net());
+                (self.frame.done(now).plus(credited), level)
+            }
+        }
+    }
+
+    /// Keeps what the call has done until its next frame is opened.
+    #[inline]
+    pub fn suspend(&self, left: Left) -> Progress {
+        let progress = self.progress(left);
+        if !matches!(left, Left::Idle) {
+            self.keep(&progress);
+        }
+        progress
+    }
+
+    fn keep(&self, progress: &Progress) {
+        let (frame, shown) = (&self.frame, &self.shown);
+        frame.set_moved();
+        frame.call.set(progress.call);
+        frame.segment.set(progress.segment);
+        frame.earlier_call_peak.set(progress.call_peak);
+        frame.earlier_segment_peak.set(progress.segment_peak);
+        frame.earlier_self_peak.set(progress.self_peak);
+        frame.segment_max.set(0);
+        frame.call_max.set(0);
+        frame.self_max.set(frame.children_kept.get().wrapping_neg());
+        frame.credited.set(Bytes::ZERO);
+        // The caller's own figures have it from now on.
+        shown.set_shared(progress.call.net());
+        shown.set_peak(progress.call_peak);
     }
 }
 
@@ -545,36 +592,15 @@ pub(crate) fn is_quiet() -> bool {
     thread().quiet.get()
 }
 
-/// Shows the innermost open frame of this thread.
+/// The innermost open frame of this thread.
 #[inline]
-pub(crate) fn innermost<T>(look: impl FnOnce(Option<&Frame>) -> T) -> T {
-    look(thread().innermost())
+pub(crate) fn innermost() -> Option<&'static Record> {
+    thread().innermost.get()
 }
 
-/// Looks from the innermost open call of this thread outwards.
-pub(crate) fn find_open<T>(look: impl Fn(&Open) -> Option<T>) -> Option<T> {
-    find_frame(|frame| look(&frame.open_call))
-}
-
-/// The same for frames.
-pub(crate) fn find_frame<T>(look: impl Fn(&Frame) -> Option<T>) -> Option<T> {
-    let thread = thread();
-    find(thread, thread.innermost(), look)
-}
-
-#[inline]
-fn find<'a, T>(
-    thread: &'a Thread,
-    mut at: Option<&'a Frame>,
-    mut look: impl FnMut(&Frame) -> Option<T>,
-) -> Option<T> {
-    while let Some(frame) = at {
-        if let found @ Some(_) = look(frame) {
-            return found;
-        }
-        at = frame.caller_in(thread);
-    }
-    None
+/// The open frames of this thread, the innermost first.
+pub(crate) fn chain() -> impl Iterator<Item = &'static Record> + use<> {
+    outwards(innermost())
 }
 
 /// Shows other threads what all open calls of this one hold.
@@ -615,15 +641,6 @@ pub(crate) fn has_grown_by(bytes: u64) -> bool {
     grown >= bytes as i64
 }
 
-/// Looks at where the open calls of this thread are, the innermost first.
-pub(crate) fn each_open(mut look: impl FnMut(&'static Stage)) {
-    let thread = thread();
-    find(thread, thread.innermost(), |frame| -> Option<()> {
-        look(frame.record.get()?.stage()?);
-        None
-    });
-}
-
 /// Whether the global allocator is memprobe's own, which sends its reallocs here.
 pub(crate) fn is_realloc_seen() -> bool {
     let _quiet = Quiet::begin();
@@ -647,7 +664,7 @@ pub(crate) fn around_realloc(
         thread.realloc_seen.set(true);
         return realloc();
     }
-    let Some(frame) = thread.innermost() else { return realloc() };
+    let Some(innermost) = thread.innermost.get() else { return realloc() };
     let before = thread.fold();
     thread.replaced.set(old_size as u64);
     let new = realloc();
@@ -658,7 +675,8 @@ pub(crate) fn around_realloc(
     let raw = thread.raw();
     let after = thread.logical(raw);
     let both = if new == old { 0 } else { after.since(before).freed as i64 };
-    frame.raise_own(after.net().wrapping_add(both));
+    innermost.frame.raise_own(after.net().wrapping_add(both));
+    innermost.show(after);
     thread.rebase(raw);
     new
 }

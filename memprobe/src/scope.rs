@@ -3,13 +3,12 @@
 use std::any::type_name;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::pin;
 use std::ptr;
 use std::sync::OnceLock;
 
 use tracing::Level;
 
-use crate::call::Frame;
+use crate::call;
 use crate::callsite::Callsite;
 use crate::follow::follow;
 use crate::meter::Quiet;
@@ -27,8 +26,7 @@ use crate::site::Site;
 #[track_caller]
 #[inline]
 pub fn scope<T, F: FnOnce() -> T>(name: &'static str, f: F) -> T {
-    let frame = pin!(Frame::new(site::<F>(name, Location::caller())));
-    frame.as_ref().enter();
+    let _entered = call::enter(site::<F>(name, Location::caller()));
     f()
 }
 

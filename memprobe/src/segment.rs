@@ -73,10 +73,16 @@ impl Stage {
         calls.map(|segment| segment.totals.sums().bytes.net()).sum()
     }
 
+    /// The segment from here to `point`, if any call has passed it.
+    #[inline]
+    pub fn find(&self, point: &Point) -> Option<&'static Segment> {
+        self.segments.iter().find(|segment| segment.ends(point))
+    }
+
     /// The segment from here to `point`.
     #[inline]
     pub fn segment(&'static self, point: &'static Point) -> &'static Segment {
-        match self.segments.iter().find(|segment| segment.ends(point)) {
+        match self.find(point) {
             Some(segment) => segment,
             None => self.add(point),
         }

@@ -17,7 +17,7 @@ static TAKEN: AtomicU32 = AtomicU32::new(0);
 static SHARING: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    static SLOT: Cell<Option<Slot>> = const { Cell::new(None) };
+    static SLOT: Cell<Slot> = const { Cell::new(Slot::NONE) };
     static LEASE: Lease = const { Lease };
 }
 
@@ -26,6 +26,9 @@ thread_local! {
 pub(crate) struct Slot(u32);
 
 impl Slot {
+    /// Of a thread that has not asked for one.
+    const NONE: Slot = Slot(u32::MAX);
+
     /// What is the slot's own.
     #[inline]
     pub fn of<T>(self, all: &[T; SLOTS]) -> &T {
@@ -64,7 +67,8 @@ struct Lease;
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(slot) = SLOT.replace(Some(Slot::shared())).filter(|slot| !slot.is_shared()) {
+        let slot = SLOT.replace(Slot::shared());
+        if !slot.is_shared() {
             TAKEN.fetch_and(!(1 << slot.0), Release);
         }
     }
@@ -73,10 +77,8 @@ impl Drop for Lease {
 /// The slot of this thread.
 #[inline]
 pub(crate) fn slot() -> Slot {
-    match SLOT.get() {
-        Some(slot) => slot,
-        None => lease(),
-    }
+    let slot = SLOT.get();
+    if (slot.0 as usize) < SLOTS { slot } else { lease() }
 }
 
 #[cold]
@@ -84,6 +86,6 @@ fn lease() -> Slot {
     let _quiet = Quiet::begin();
     // Where the thread is past its destructors it could not give a slot back.
     let slot = LEASE.try_with(|_| Slot::take()).unwrap_or_else(|_| Slot::shared());
-    SLOT.set(Some(slot));
+    SLOT.set(slot);
     slot
 }

@@ -42,11 +42,12 @@ impl Timeline {
     }
 }
 
-/// Takes a sample if one is due, at a point of a call.
+/// Takes a sample if one is due, at a point of a call: in a function, at a label.
 #[inline]
-pub(crate) fn pass(now: u64, function: impl FnOnce() -> &'static str, label: &'static str) {
+pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str)) {
     if now >= DUE.load(Relaxed) {
-        sample(now, function(), label);
+        let (function, label) = point();
+        sample(now, function, label);
     }
 }
 

@@ -7,6 +7,7 @@ use std::{ptr, str};
 use crate::gauge::Estimate;
 use crate::holders::{Group, Kept, Running, most_in};
 use crate::marks::Mark;
+use crate::record::Record;
 use crate::segment::Stage;
 use crate::tree::Node;
 use crate::units::Scaled;
@@ -39,14 +40,14 @@ impl Whose {
             len = 1;
         }
         if !matches!(self, Whose::Nobodys) {
-            meter::each_open(|stage| {
+            for stage in meter::chain().filter_map(Record::stage) {
                 // A call that comes to its end is open no more; at other points it is.
                 let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, stage));
                 if len < calls.len() && !is_there {
                     calls[len] = Some(stage);
                     len += 1;
                 }
-            });
+            }
         }
         calls
     }

@@ -3,8 +3,8 @@
 #![allow(non_snake_case, non_upper_case_globals)]
 
 #[memprobe::memprobe]
-pub fn f(frame: Vec<u8>, SITE: u8, __memprobe_frame: u8, site: u8) -> usize {
-    frame.len() + usize::from(SITE + __memprobe_frame + site)
+pub fn f(frame: Vec<u8>, SITE: u8, __memprobe_entered: u8, site: u8) -> usize {
+    frame.len() + usize::from(SITE + __memprobe_entered + site)
 }
 
 #[memprobe::memprobe]

@@ -3,7 +3,7 @@
 
 #[memprobe::memprobe]
 pub fn f() {
-    let _ = __memprobe_frame;
+    let _ = __memprobe_entered;
     let _ = &SITE;
 }
 
