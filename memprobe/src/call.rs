@@ -293,16 +293,21 @@ pub fn enter(site: &'static Site) -> Entered {
 }
 
 impl Drop for Entered {
-    /// Not inlined: it stands at each end of each annotated function.
-    #[inline(never)]
+    #[inline]
     fn drop(&mut self) {
-        let Some(record) = self.0 else { return };
-        // Also true in an ordinary call that a destructor makes during unwinding.
-        let panicked = panicking() && !record.is_unwinding();
-        close(record);
-        let left = meter::leave(record);
-        finish(record, left, if panicked { Outcome::Panicked } else { Outcome::Returned });
+        end(self.0);
     }
+}
+
+/// Ends the call of a sync function. Not inlined: it stands at each end of each of them.
+#[inline(never)]
+fn end(record: Option<&'static Record>) {
+    let Some(record) = record else { return };
+    // Also true in an ordinary call that a destructor makes during unwinding.
+    let panicked = panicking() && !record.is_unwinding();
+    close(record);
+    let left = meter::leave(record);
+    finish(record, left, if panicked { Outcome::Panicked } else { Outcome::Returned });
 }
 
 // --- a probe ------------------------------------------------------------------------------
