@@ -21,52 +21,83 @@ use crate::record::Record;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
+use crate::static_ref::StaticRef;
 use crate::timeline;
 use crate::totals::Hit;
 use crate::watch;
 
 /// Taken by a call that was admitted: its events are written.
+#[derive(Clone, Copy)]
 pub(crate) struct Ticket {
     who: Who,
     started: Instant,
     cold: bool,
-    last_rss: Option<u64>,
-    /// The highest level so far and the segment that reached it.
-    peak: u64,
-    peak_segment: Option<&'static Segment>,
 }
 
-impl Ticket {
-    /// For work elsewhere, whose events are those of the call.
-    pub fn carried(&self) -> Ticket {
-        Ticket { last_rss: None, peak: 0, peak_segment: None, cold: false, ..*self }
-    }
-}
-
-/// The ticket in a record. Its lock is taken by calls that have one, and nobody waits for it:
-/// a call is on one thread at a time.
+/// The ticket in a record. Its lock is taken where events are written, and nobody waits for
+/// it: a call is on one thread at a time.
 pub(crate) struct TicketCell {
     is_there: AtomicBool,
     ticket: Mutex<Option<Ticket>>,
+    /// The highest level so far and the segment that reached it.
+    peak: AtomicU64,
+    peak_segment: StaticRef<Segment>,
+    /// The RSS that the last event showed; 0 where it showed none.
+    last_rss: AtomicU64,
 }
 
 impl TicketCell {
     pub const fn new() -> TicketCell {
-        TicketCell { is_there: AtomicBool::new(false), ticket: Mutex::new(None) }
+        TicketCell {
+            is_there: AtomicBool::new(false),
+            ticket: Mutex::new(None),
+            peak: AtomicU64::new(0),
+            peak_segment: StaticRef::none(),
+            last_rss: AtomicU64::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn set(&self, ticket: Ticket, last_rss: Option<u64>) {
+        *self.lock() = Some(ticket);
+        self.set_last_rss(last_rss);
+        self.peak.store(0, Relaxed);
+        self.peak_segment.store(None, Relaxed);
+        self.is_there.store(true, Relaxed);
+    }
+
     #[inline]
-    fn with<T>(&self, look: impl FnOnce(&mut Ticket) -> T) -> Option<T> {
-        if self.is_there.load(Relaxed) { self.lock().as_mut().map(look) } else { None }
+    fn is_there(&self) -> bool {
+        self.is_there.load(Relaxed)
+    }
+
+    fn get(&self) -> Option<Ticket> {
+        if self.is_there() { *self.lock() } else { None }
+    }
+
+    fn set_last_rss(&self, rss: Option<u64>) {
+        self.last_rss.store(rss.unwrap_or(0), Relaxed);
+    }
+
+    fn last_rss(&self) -> Option<u64> {
+        Some(self.last_rss.load(Relaxed)).filter(|&rss| rss > 0)
+    }
+
+    /// The call has passed a segment in which it was so high.
+    #[inline]
+    fn pass(&self, segment: &'static Segment, level: u64) {
+        if self.is_there() && level > self.peak.load(Relaxed) {
+            self.peak.store(level, Relaxed);
+            self.peak_segment.store(Some(segment), Relaxed);
+        }
     }
 
     #[inline]
     pub fn take(&self) -> Option<Ticket> {
-        if self.is_there.load(Relaxed) { self.take_it() } else { None }
+        if self.is_there() { self.take_it() } else { None }
     }
 
     #[cold]
@@ -77,19 +108,18 @@ impl TicketCell {
 }
 
 impl Record {
-    pub fn set_ticket(&self, ticket: Ticket) {
-        *self.ticket.lock() = Some(ticket);
-        self.ticket.is_there.store(true, Relaxed);
+    pub fn set_ticket(&self, ticket: Ticket, last_rss: Option<u64>) {
+        self.ticket.set(ticket, last_rss);
         self.frame.set_moved();
     }
 
     /// The ticket for work elsewhere, if the call has one.
     pub fn carried_ticket(&self) -> Option<Ticket> {
-        self.ticket.with(|ticket| ticket.carried())
+        self.ticket.get().map(|ticket| Ticket { cold: false, ..ticket })
     }
 
     fn call_id(&self) -> Option<u64> {
-        self.ticket.with(|ticket| ticket.who.call_id)
+        self.ticket.get().map(|ticket| ticket.who.call_id)
     }
 
     /// Writes the entry of a call, if it is wanted and admitted.
@@ -118,7 +148,7 @@ impl Record {
         let last_rss = event::entry(site.entry, who, skipped);
         let started = Instant::now();
         let cold = site.is_cold();
-        self.set_ticket(Ticket { who, started, cold, last_rss, peak: 0, peak_segment: None });
+        self.set_ticket(Ticket { who, started, cold }, last_rss);
     }
 
     /// Counts a segment that has ended, and goes on behind it.
@@ -137,16 +167,7 @@ impl Record {
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, progress);
         self.set_stage(segment.to);
-        self.ticket.with(|ticket| ticket.pass(segment, level));
-    }
-}
-
-impl Ticket {
-    fn pass(&mut self, segment: &'static Segment, level: u64) {
-        if level > self.peak {
-            self.peak = level;
-            self.peak_segment = Some(segment);
-        }
+        self.ticket.pass(segment, level);
     }
 }
 
@@ -239,11 +260,12 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
         record.end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
+    let peak_segment = record.ticket.peak_segment.load(Relaxed).unwrap_or(segment);
     let ticket = record.ticket.take();
     record.give();
     if let Some(ticket) = ticket {
         let _quiet = Quiet::begin();
-        write_exit(site, &ticket, segment, &progress, outcome);
+        write_exit(site, &ticket, (segment, peak_segment), &progress, outcome);
     }
 }
 
@@ -260,11 +282,10 @@ fn reading(progress: &Progress) -> Option<Reading> {
 fn write_exit(
     site: &'static Site,
     ticket: &Ticket,
-    segment: &'static Segment,
+    (segment, peak_segment): (&'static Segment, &'static Segment),
     progress: &Progress,
     outcome: Outcome,
 ) {
-    let peak_segment = ticket.peak_segment.unwrap_or(segment);
     let whole = Whole {
         outcome: outcome.name(),
         duration: ticket.started.elapsed(),
@@ -335,6 +356,8 @@ impl ProbePoint {
 /// A probe whose event is going to be written.
 pub struct Pending {
     callsite: &'static Callsite,
+    /// Of the call, if there is one.
+    record: Option<&'static Record>,
     found: Found,
 }
 
@@ -364,16 +387,21 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     let segment = stage.segment(&point.point);
     record.end_segment(segment, &progress);
     watch::at_point(segment.to);
-    let (who, last_rss) = record.ticket.with(|ticket| (ticket.who, ticket.last_rss))?;
+    if !record.ticket.is_there() {
+        return None;
+    }
     // A probe in a loop is passed over by the measure of its function's own rate.
-    pending(point, stage.node.site.rate, |skipped| Found {
-        function: who.function,
-        label: segment.label,
-        who: Some(who),
-        reading: reading(&progress),
-        from: Some(stage.after),
-        last_rss,
-        skipped,
+    pending(point, stage.node.site.rate, Some(record), |skipped| {
+        let who = record.ticket.get()?.who;
+        Some(Found {
+            function: who.function,
+            label: segment.label,
+            who: Some(who),
+            reading: reading(&progress),
+            from: Some(stage.after),
+            last_rss: record.ticket.last_rss(),
+            skipped,
+        })
     })
 }
 
@@ -383,27 +411,30 @@ const SNAPSHOTS: Rate = Rate::a_second(10);
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     event::warn_without_jemalloc();
-    pending(point, SNAPSHOTS, |skipped| Found {
-        function: path_of((point.path)()),
-        label: point.point.label(),
-        who: None,
-        reading: None,
-        from: None,
-        last_rss: None,
-        skipped,
+    pending(point, SNAPSHOTS, None, |skipped| {
+        Some(Found {
+            function: path_of((point.path)()),
+            label: point.point.label(),
+            who: None,
+            reading: None,
+            from: None,
+            last_rss: None,
+            skipped,
+        })
     })
 }
 
 fn pending(
     point: &'static ProbePoint,
     rate: Rate,
-    found: impl FnOnce(u64) -> Found,
+    record: Option<&'static Record>,
+    found: impl FnOnce(u64) -> Option<Found>,
 ) -> Option<Pending> {
     if !point.callsite.is_wanted() {
         return None;
     }
     let skipped = point.bucket.take(clock::coarse(), rate)?;
-    Some(Pending { callsite: point.callsite, found: found(skipped) })
+    Some(Pending { callsite: point.callsite, record, found: found(skipped)? })
 }
 
 impl Pending {
@@ -413,8 +444,8 @@ impl Pending {
         let _quiet = Quiet::begin();
         timeline::pass(clock::coarse(), || (self.found.function, self.found.label));
         let rss = event::probe(self.callsite, &self.found, values);
-        let Some(who) = self.found.who else { return };
-        let ours = meter::chain().find(|record| record.call_id() == Some(who.call_id));
-        ours.and_then(|record| record.ticket.with(|ticket| ticket.last_rss = rss));
+        if let Some(record) = self.record {
+            record.ticket.set_last_rss(rss);
+        }
     }
 }

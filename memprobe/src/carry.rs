@@ -140,7 +140,7 @@ impl Piece {
         self.record = Some(record);
         let _quiet = Quiet::begin();
         if let Some(ticket) = self.ticket.take() {
-            record.set_ticket(*ticket);
+            record.set_ticket(*ticket, None);
         }
         Some(record)
     }

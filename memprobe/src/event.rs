@@ -8,7 +8,7 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
-use crate::line::{Line, short};
+use crate::line::Line;
 use crate::meter::Quiet;
 use crate::process::Heap;
 use crate::rate::Budget;
@@ -67,7 +67,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    fn net(&self) -> i64 {
+    pub fn net(&self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 }
@@ -126,7 +126,8 @@ pub(crate) fn heap_within_budget(now: Instant) -> Option<Heap> {
 pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Option<u64> {
     let around = Surroundings::look();
     let mut line = Line::new();
-    let _ = write!(line, "{}: entered", short(who.function));
+    line.name(who.function);
+    let _ = line.plain(": entered");
     line.rss(&around, None);
     let heap = around.heap();
     let skipped = (skipped > 0).then_some(skipped);
@@ -169,15 +170,14 @@ pub(crate) fn probe(
     let around = Surroundings::look();
     let mut line = Line::new();
     let function = found.who.map_or(found.function, |who| who.function);
-    let _ = write!(line, "{}: ", short(function));
+    line.name(function);
+    let _ = line.plain(": ");
     match found.from {
         Some(from) => line.segment(from, found.label),
         None => line.label(found.label),
     }
     if let Some(reading) = &found.reading {
-        let kept = Signed(reading.net());
-        let _ = write!(line, ": peak +{}, kept {kept}, holds ", Scaled(reading.peak));
-        line.holds(reading.held);
+        line.reading(reading);
     }
     line.rss(&around, found.last_rss);
     let heap = around.heap();
@@ -190,9 +190,12 @@ pub(crate) fn probe(
     let skipped = (found.skipped > 0).then_some(found.skipped);
     let kind = if found.who.is_some() { "probe" } else { "snapshot" };
     let text = line.text();
-    let before: [Option<&dyn Value>; 5] =
-        [Some(&text), Some(&kind), Some(&function), Some(&found.from), Some(&found.label)];
-    let after: [Option<&dyn Value>; 15] = [
+    let values: [Option<&dyn Value>; 20] = [
+        Some(&text),
+        Some(&kind),
+        Some(&function),
+        Some(&found.from),
+        Some(&found.label),
         Some(&call_id),
         Some(&parent_id),
         Some(&around.uptime_us),
@@ -209,7 +212,12 @@ pub(crate) fn probe(
         Some(&heap[3]),
         Some(&skipped),
     ];
-    callsite.dispatch(&[&before[..], user, &after].concat());
+    if user.is_empty() {
+        callsite.dispatch(&values);
+    } else {
+        let (before, after) = values.split_at(5);
+        callsite.dispatch(&[before, user, after].concat());
+    }
     around.rss
 }
 
@@ -226,12 +234,12 @@ pub(crate) fn exit(
     let rss_max = system::rss_max().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
-    let _ =
-        write!(line, "{}: {} after {}", short(who.function), whole.outcome, Took(whole.duration));
+    line.name(who.function);
+    let _ = write!(line, ": {} after {}", whole.outcome, Took(whole.duration));
     if reading.is_some() {
         let _ = write!(line, ": peak {}", Scaled(whole.peak));
         if whole.peak > 0 {
-            let _ = line.write_str(" in ");
+            let _ = line.plain(" in ");
             line.segment(whole.peak_from, whole.peak_label);
         }
         let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));

@@ -202,6 +202,8 @@ mod flight;
 #[cfg(feature = "enabled")]
 mod follow;
 #[cfg(feature = "enabled")]
+mod fork;
+#[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
 mod gauge;

@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::event::Surroundings;
-use crate::units::{Scaled, Signed, percent};
-
-pub(crate) use crate::name::short;
+use crate::event::{Reading, Surroundings};
+use crate::name::short;
+use crate::units::{Net, Scaled, Signed, percent};
 
 /// One line of at most 140 ASCII characters.
 pub(crate) struct Line {
@@ -22,13 +21,31 @@ impl Line {
         std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
     }
 
+    /// A function's name, in short.
+    pub fn name(&mut self, function: &str) {
+        let _ = short(function).write(self);
+    }
+
+    /// What a segment did.
+    pub fn reading(&mut self, reading: &Reading) {
+        let _ = self.figure(": peak +", &Scaled(reading.peak));
+        let _ = self.plain(", kept ");
+        let _ = Signed(reading.net()).write(self);
+        let _ = self.plain(", holds ");
+        let _ = Net(reading.held).write(self);
+    }
+
     pub fn rss(&mut self, around: &Surroundings, last: Option<u64>) {
         let Some(rss) = around.rss else { return };
-        if !self.whole(format_args!("; rss {}", Scaled(rss))) {
+        if !self.whole(|line| line.figure("; rss ", &Scaled(rss))) {
             return;
         }
         if let Some(last) = last {
-            self.whole(format_args!(" ({})", Signed(rss.wrapping_sub(last) as i64)));
+            self.whole(|line| {
+                line.plain(" (")?;
+                Signed(rss.wrapping_sub(last) as i64).write(line)?;
+                line.write_char(')')
+            });
         }
         self.of_limit(rss, around.limit);
     }
@@ -36,8 +53,8 @@ impl Line {
     /// The RSS now and, held against the limit, the highest so far.
     pub fn rss_and_highest(&mut self, around: &Surroundings, highest: Option<u64>) {
         let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
-        self.whole(format_args!("; rss {}", Scaled(rss)));
-        if self.whole(format_args!(", highest {}", Scaled(highest))) {
+        self.whole(|line| line.figure("; rss ", &Scaled(rss)));
+        if self.whole(|line| line.figure(", highest ", &Scaled(highest))) {
             self.of_limit(highest, around.limit);
         }
     }
@@ -45,28 +62,31 @@ impl Line {
     fn of_limit(&mut self, part: u64, limit: Option<u64>) {
         let percent = limit.and_then(|limit| Some((limit, percent(part, limit)?)));
         if let Some((limit, percent)) = percent {
-            self.whole(format_args!(" of {} ({percent}%)", Scaled(limit)));
+            self.whole(|line| {
+                line.figure(" of ", &Scaled(limit))?;
+                write!(line, " ({percent}%)")
+            });
         }
     }
 
+    fn figure(&mut self, before: &'static str, bytes: &Scaled) -> fmt::Result {
+        self.plain(before)?;
+        bytes.write(self)
+    }
+
     /// Writes all of it or, without room for all, nothing: half a figure is a wrong one.
-    fn whole(&mut self, text: fmt::Arguments<'_>) -> bool {
+    fn whole(&mut self, write: impl FnOnce(&mut Line) -> fmt::Result) -> bool {
         let start = self.len;
-        let fits = self.write_fmt(text).is_ok();
+        let fits = write(self).is_ok();
         if !fits {
             self.len = start;
         }
         fits
     }
 
-    pub fn holds(&mut self, held: i64) {
-        let sign = if held < 0 { "-" } else { "" };
-        let _ = write!(self, "{sign}{}", Scaled(held.unsigned_abs()));
-    }
-
     pub fn segment(&mut self, from: &str, label: &str) {
         self.label(from);
-        let _ = self.write_str(" -> ");
+        let _ = self.plain(" -> ");
         self.label(label);
     }
 
@@ -76,7 +96,7 @@ impl Line {
     }
 
     fn clipped(&mut self, text: &str, most: usize) {
-        if text.chars().count() <= most {
+        if text.len() <= most || text.chars().count() <= most {
             let _ = self.write_str(text);
             return;
         }
@@ -86,20 +106,32 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Writes what needs no look: plain ASCII of our own.
+    pub fn plain(&mut self, text: &'static str) -> fmt::Result {
+        let place = self.bytes.get_mut(self.len..self.len + text.len()).ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
+    }
+}
+
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let place = self.bytes.get_mut(self.len..self.len + text.len());
-        let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let is_plain = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
         if let Some(place) = place.filter(|_| is_plain) {
             place.copy_from_slice(text.as_bytes());
             self.len += text.len();
             return Ok(());
         }
-        for char in text.chars() {
-            let Some(place) = self.bytes.get_mut(self.len) else { return Err(fmt::Error) };
-            *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };
-            self.len += 1;
-        }
+        text.chars().try_for_each(|char| self.write_char(char))
+    }
+
+    fn write_char(&mut self, char: char) -> fmt::Result {
+        let place = self.bytes.get_mut(self.len).ok_or(fmt::Error)?;
+        *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };
+        self.len += 1;
         Ok(())
     }
 }

@@ -9,20 +9,38 @@ pub(crate) fn short(path: &str) -> Short<'_> {
 
 pub(crate) struct Short<'a>(&'a str);
 
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Short<'_> {
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         const MOST: usize = 28;
-        let mut parts = self.0.rsplit("::");
-        let name = parts.next().unwrap_or(self.0);
-        let of = parts.next().filter(|of| {
+        let (path, name) = last_part(self.0);
+        let of = path.map(|path| last_part(path).1).filter(|of| {
             let is_type = of.trim_start_matches('<').starts_with(|c: char| c.is_uppercase());
             is_type && of.len() + name.len() + 2 <= MOST
         });
         if let Some(of) = of {
-            write!(f, "{}::", of.trim_matches(['<', '>']))?;
+            out.write_str(of.trim_matches(['<', '>']))?;
+            out.write_str("::")?;
         }
-        let end = name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end);
-        f.write_str(&name[..end])
+        let end = match name.len() {
+            0..=MOST => name.len(),
+            _ => name.char_indices().nth(MOST).map_or(name.len(), |(end, _)| end),
+        };
+        out.write_str(&name[..end])
+    }
+}
+
+/// What of a path stands before the last `::`, and what behind.
+fn last_part(path: &str) -> (Option<&str>, &str) {
+    // Each byte by itself: a search for `::` prepares for longer texts.
+    match path.as_bytes().windows(2).rposition(|pair| pair == b"::") {
+        Some(at) => (Some(&path[..at]), &path[at + 2..]),
+        None => (None, path),
+    }
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
     }
 }
 

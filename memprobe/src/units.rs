@@ -4,48 +4,80 @@ use std::fmt;
 #[cfg(any(feature = "enabled", feature = "html"))]
 use std::time::Duration;
 
+/// Writes a whole number, in a tenth of the time that `fmt` takes: each event has many.
+pub(crate) fn number(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
+    if number >= 10 {
+        self::number(out, number / 10)?;
+    }
+    out.write_char(char::from(b'0' + (number % 10) as u8))
+}
+
 /// Bytes in the unit that people read.
 pub(crate) struct Scaled(pub u64);
 
-impl fmt::Display for Scaled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Scaled {
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let bytes = self.0;
         if bytes < 1 << 10 {
-            return write!(f, "{bytes} B");
+            number(out, bytes)?;
+            return out.write_str(" B");
         }
         // The next unit where rounding would reach it.
         if bytes < (1 << 20) - (1 << 9) {
-            return write!(f, "{} KiB", (bytes + (1 << 9)) >> 10);
+            number(out, (bytes + (1 << 9)) >> 10)?;
+            return out.write_str(" KiB");
         }
-        // Without floats, which take twice as long, three times a line.
         if bytes < (1 << 30) - (1 << 19) / 10 {
             let tenths = (bytes * 10 + (1 << 19)) >> 20;
-            return write!(f, "{}.{} MiB", tenths / 10, tenths % 10);
+            number(out, tenths / 10)?;
+            out.write_char('.')?;
+            number(out, tenths % 10)?;
+            return out.write_str(" MiB");
         }
         if bytes < (1 << 40) - (1 << 30) / 200 {
-            return write!(f, "{:.2} GiB", bytes as f64 / f64::from(1 << 30));
+            return write!(out, "{:.2} GiB", bytes as f64 / f64::from(1 << 30));
         }
-        write!(f, "{:.2} TiB", bytes as f64 / (1_u64 << 40) as f64)
+        write!(out, "{:.2} TiB", bytes as f64 / (1_u64 << 40) as f64)
     }
 }
 
 /// Bytes with a sign.
 pub(crate) struct Signed(pub i64);
 
-impl fmt::Display for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { '-' } else { '+' };
-        write!(f, "{sign}{}", Scaled(self.0.unsigned_abs()))
+impl Signed {
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_char(if self.0 < 0 { '-' } else { '+' })?;
+        Scaled(self.0.unsigned_abs()).write(out)
     }
 }
 
 /// Bytes that may be negative.
 pub(crate) struct Net(pub i64);
 
+impl Net {
+    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        if self.0 < 0 {
+            out.write_char('-')?;
+        }
+        Scaled(self.0.unsigned_abs()).write(out)
+    }
+}
+
+impl fmt::Display for Scaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
+    }
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
+    }
+}
+
 impl fmt::Display for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}{}", Scaled(self.0.unsigned_abs()))
+        self.write(f)
     }
 }
 
