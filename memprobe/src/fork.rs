@@ -1,0 +1,58 @@
+//! Whether this is still the process that something was made in.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// A process, told from children that are forked from it.
+pub(crate) enum Origin {
+    /// By a mark that the kernel takes away in a child: no system call to look.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Marked(&'static AtomicBool),
+    /// By its id, where the kernel cannot do that.
+    Id(u32),
+}
+
+impl Origin {
+    pub fn here() -> Origin {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(mark) = mark() {
+            mark.store(true, Relaxed);
+            return Origin::Marked(mark);
+        }
+        Origin::Id(std::process::id())
+    }
+
+    #[inline]
+    pub fn is_here(&self) -> bool {
+        match *self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Origin::Marked(mark) => mark.load(Relaxed),
+            Origin::Id(id) => id == std::process::id(),
+        }
+    }
+}
+
+/// Takes a page that is all zero in a forked child; since Linux 4.14.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn mark() -> Option<&'static AtomicBool> {
+    use std::ptr::null_mut;
+
+    use libc::{MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
+
+    // Rounded up to a page.
+    const LEN: usize = 1;
+    // SAFETY: maps a page that nobody has, zeroed, and either gives it back or keeps it for
+    // good; zero is a `bool`.
+    unsafe {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS;
+        let page = libc::mmap(null_mut(), LEN, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if page == libc::MAP_FAILED {
+            return None;
+        }
+        if libc::madvise(page, LEN, MADV_WIPEONFORK) != 0 {
+            libc::munmap(page, LEN);
+            return None;
+        }
+        Some(&*page.cast::<AtomicBool>())
+    }
+}
