@@ -1,9 +1,8 @@
 //! One call of one function: enter, point, exit.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
-use std::time::Instant;
+use std::time::Duration;
 
 use tracing::field::Value;
 
@@ -21,105 +20,15 @@ use crate::record::Record;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
-use crate::static_ref::StaticRef;
+use crate::ticket::Ids;
 use crate::timeline;
 use crate::totals::Hit;
 use crate::watch;
 
-/// Taken by a call that was admitted: its events are written.
-#[derive(Clone, Copy)]
-pub(crate) struct Ticket {
-    who: Who,
-    started: Instant,
-    cold: bool,
-}
-
-/// The ticket in a record. Its lock is taken where events are written, and nobody waits for
-/// it: a call is on one thread at a time.
-pub(crate) struct TicketCell {
-    is_there: AtomicBool,
-    ticket: Mutex<Option<Ticket>>,
-    /// The highest level so far and the segment that reached it.
-    peak: AtomicU64,
-    peak_segment: StaticRef<Segment>,
-    /// The RSS that the last event showed; 0 where it showed none.
-    last_rss: AtomicU64,
-}
-
-impl TicketCell {
-    pub const fn new() -> TicketCell {
-        TicketCell {
-            is_there: AtomicBool::new(false),
-            ticket: Mutex::new(None),
-            peak: AtomicU64::new(0),
-            peak_segment: StaticRef::none(),
-            last_rss: AtomicU64::new(0),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Ticket>> {
-        self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, ticket: Ticket, last_rss: Option<u64>) {
-        *self.lock() = Some(ticket);
-        self.set_last_rss(last_rss);
-        self.peak.store(0, Relaxed);
-        self.peak_segment.store(None, Relaxed);
-        self.is_there.store(true, Relaxed);
-    }
-
-    #[inline]
-    fn is_there(&self) -> bool {
-        self.is_there.load(Relaxed)
-    }
-
-    fn get(&self) -> Option<Ticket> {
-        if self.is_there() { *self.lock() } else { None }
-    }
-
-    fn set_last_rss(&self, rss: Option<u64>) {
-        self.last_rss.store(rss.unwrap_or(0), Relaxed);
-    }
-
-    fn last_rss(&self) -> Option<u64> {
-        Some(self.last_rss.load(Relaxed)).filter(|&rss| rss > 0)
-    }
-
-    /// The call has passed a segment in which it was so high.
-    #[inline]
-    fn pass(&self, segment: &'static Segment, level: u64) {
-        if self.is_there() && level > self.peak.load(Relaxed) {
-            self.peak.store(level, Relaxed);
-            self.peak_segment.store(Some(segment), Relaxed);
-        }
-    }
-
-    #[inline]
-    pub fn take(&self) -> Option<Ticket> {
-        if self.is_there() { self.take_it() } else { None }
-    }
-
-    #[cold]
-    fn take_it(&self) -> Option<Ticket> {
-        self.is_there.store(false, Relaxed);
-        self.lock().take()
-    }
-}
-
 impl Record {
-    pub fn set_ticket(&self, ticket: Ticket, last_rss: Option<u64>) {
-        self.ticket.set(ticket, last_rss);
+    pub fn set_ticket(&self, ids: Ids, cold: bool) {
+        self.ticket.set(ids, clock::fine(), cold);
         self.frame.set_moved();
-    }
-
-    /// The ticket for work elsewhere, if the call has one.
-    pub fn carried_ticket(&self) -> Option<Ticket> {
-        self.ticket.get().map(|ticket| Ticket { cold: false, ..ticket })
-    }
-
-    fn call_id(&self) -> Option<u64> {
-        self.ticket.get().map(|ticket| ticket.who.call_id)
     }
 
     /// Writes the entry of a call, if it is wanted and admitted.
@@ -140,15 +49,13 @@ impl Record {
     fn write_entry(&self, site: &'static Site, skipped: u64) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let _quiet = Quiet::begin();
-        let who = Who {
-            function: site.name(),
-            call_id: CALLS.fetch_add(1, Relaxed),
-            parent_id: meter::chain().find_map(Record::call_id),
+        let ids = Ids {
+            call: CALLS.fetch_add(1, Relaxed),
+            parent: meter::chain().find_map(|record| Some(record.ticket.ids()?.call)),
         };
-        let last_rss = event::entry(site.entry, who, skipped);
-        let started = Instant::now();
-        let cold = site.is_cold();
-        self.set_ticket(Ticket { who, started, cold }, last_rss);
+        let last_rss = event::entry(site.entry, Who { function: site.name(), ids }, skipped);
+        self.set_ticket(ids, site.is_cold());
+        self.ticket.set_last_rss(last_rss);
     }
 
     /// Counts a segment that has ended, and goes on behind it.
@@ -197,7 +104,6 @@ pub(crate) fn abandon(record: &'static Record) {
     if let Some(stage) = record.stage() {
         stage.node.site.crowd.leave(slot());
     }
-    record.ticket.take();
     record.pending.close();
     record.give();
 }
@@ -260,12 +166,20 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
         record.end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
-    let peak_segment = record.ticket.peak_segment.load(Relaxed).unwrap_or(segment);
-    let ticket = record.ticket.take();
-    record.give();
-    if let Some(ticket) = ticket {
-        let _quiet = Quiet::begin();
-        write_exit(site, &ticket, (segment, peak_segment), &progress, outcome);
+    if let Some(ids) = record.ticket.ids() {
+        let ticket = &record.ticket;
+        let exit = Exit {
+            who: Who { function: site.name(), ids },
+            segment,
+            peak_segment: ticket.peak_segment().unwrap_or(segment),
+            started: ticket.started(),
+            cold: ticket.is_cold(),
+            outcome,
+        };
+        record.give();
+        exit.write(site, &progress);
+    } else {
+        record.give();
     }
 }
 
@@ -278,27 +192,35 @@ fn reading(progress: &Progress) -> Option<Reading> {
     })
 }
 
-#[cold]
-fn write_exit(
-    site: &'static Site,
-    ticket: &Ticket,
-    (segment, peak_segment): (&'static Segment, &'static Segment),
-    progress: &Progress,
+/// The exit of an admitted call, whose record may be another's by now.
+struct Exit {
+    who: Who,
+    segment: &'static Segment,
+    peak_segment: &'static Segment,
+    started: u64,
+    cold: bool,
     outcome: Outcome,
-) {
-    let whole = Whole {
-        outcome: outcome.name(),
-        duration: ticket.started.elapsed(),
-        peak: progress.call_peak.max(0) as u64,
-        peak_from: peak_segment.from.after,
-        peak_label: peak_segment.label,
-        allocated: progress.call.allocated,
-        freed: progress.call.freed,
-        cold: ticket.cold,
-    };
-    timeline::pass(clock::coarse(), || (ticket.who.function, segment.label));
-    let ends = (segment.from.after, segment.label);
-    event::exit(site.exit, ticket.who, ends, reading(progress).as_ref(), &whole);
+}
+
+impl Exit {
+    #[cold]
+    fn write(&self, site: &'static Site, progress: &Progress) {
+        let _quiet = Quiet::begin();
+        let took = clock::fine().saturating_sub(self.started);
+        let whole = Whole {
+            outcome: self.outcome.name(),
+            duration: Duration::from_nanos(took),
+            peak: progress.call_peak.max(0) as u64,
+            peak_from: self.peak_segment.from.after,
+            peak_label: self.peak_segment.label,
+            allocated: progress.call.allocated,
+            freed: progress.call.freed,
+            cold: self.cold,
+        };
+        let (from, label) = (self.segment.from.after, self.segment.label);
+        timeline::pass(clock::coarse(), || (self.who.function, label));
+        event::exit(site.exit, self.who, (from, label), reading(progress).as_ref(), &whole);
+    }
 }
 
 // --- a sync call --------------------------------------------------------------------------
@@ -387,21 +309,16 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     let segment = stage.segment(&point.point);
     record.end_segment(segment, &progress);
     watch::at_point(segment.to);
-    if !record.ticket.is_there() {
-        return None;
-    }
+    let (ids, site) = (record.ticket.ids()?, stage.node.site);
     // A probe in a loop is passed over by the measure of its function's own rate.
-    pending(point, stage.node.site.rate, Some(record), |skipped| {
-        let who = record.ticket.get()?.who;
-        Some(Found {
-            function: who.function,
-            label: segment.label,
-            who: Some(who),
-            reading: reading(&progress),
-            from: Some(stage.after),
-            last_rss: record.ticket.last_rss(),
-            skipped,
-        })
+    pending(point, site.rate, Some(record), |skipped| Found {
+        function: site.name(),
+        label: segment.label,
+        ids: Some(ids),
+        reading: reading(&progress),
+        from: Some(stage.after),
+        last_rss: record.ticket.last_rss(),
+        skipped,
     })
 }
 
@@ -411,16 +328,14 @@ const SNAPSHOTS: Rate = Rate::a_second(10);
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     event::warn_without_jemalloc();
-    pending(point, SNAPSHOTS, None, |skipped| {
-        Some(Found {
-            function: path_of((point.path)()),
-            label: point.point.label(),
-            who: None,
-            reading: None,
-            from: None,
-            last_rss: None,
-            skipped,
-        })
+    pending(point, SNAPSHOTS, None, |skipped| Found {
+        function: path_of((point.path)()),
+        label: point.point.label(),
+        ids: None,
+        reading: None,
+        from: None,
+        last_rss: None,
+        skipped,
     })
 }
 
@@ -428,13 +343,13 @@ fn pending(
     point: &'static ProbePoint,
     rate: Rate,
     record: Option<&'static Record>,
-    found: impl FnOnce(u64) -> Option<Found>,
+    found: impl FnOnce(u64) -> Found,
 ) -> Option<Pending> {
     if !point.callsite.is_wanted() {
         return None;
     }
     let skipped = point.bucket.take(clock::coarse(), rate)?;
-    Some(Pending { callsite: point.callsite, record, found: found(skipped)? })
+    Some(Pending { callsite: point.callsite, record, found: found(skipped) })
 }
 
 impl Pending {

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
-use crate::call::{self, Ticket};
-use crate::meter::{self, Left, Quiet};
+use crate::call;
+use crate::meter::{self, Left};
 use crate::record::{self, Record};
 use crate::segment::Stage;
+use crate::ticket::Ids;
 use crate::totals::Hit;
 use crate::{clock, slot};
 
@@ -91,7 +92,8 @@ struct Piece {
     call: &'static Record,
     serial: u32,
     stage: &'static Stage,
-    ticket: Option<Box<Ticket>>,
+    /// Of the call, if it was admitted: the events of the work are its own.
+    ids: Option<Ids>,
     /// From the first run to the last.
     record: Option<&'static Record>,
     done: bool,
@@ -107,10 +109,9 @@ impl Piece {
         call.set_carries();
         // What the call holds now is what the work's own peak stands upon.
         meter::show_held();
-        let _quiet = Quiet::begin();
-        let ticket = call.carried_ticket().map(Box::new);
+        let ids = call.ticket.ids();
         let (serial, stage) = (call.serial(), node.carried());
-        Some(Piece { call, serial, stage, ticket, record: None, done: false })
+        Some(Piece { call, serial, stage, ids, record: None, done: false })
     }
 
     /// Runs a part of the work on this thread; `part` also says whether that was its end.
@@ -138,9 +139,8 @@ impl Piece {
         record::begins_here();
         record.begin(self.stage, Some(self.call), clock::coarse());
         self.record = Some(record);
-        let _quiet = Quiet::begin();
-        if let Some(ticket) = self.ticket.take() {
-            record.set_ticket(*ticket, None);
+        if let Some(ids) = self.ids {
+            record.set_ticket(ids, false);
         }
         Some(record)
     }
@@ -151,7 +151,6 @@ impl Piece {
             let segment = stage.segment(&stage.node.site.done);
             record.end_segment(segment, &record.progress(left));
         }
-        record.ticket.take();
         record.give();
         record::ends_here();
         self.record = None;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::Level;
 use tracing::field::Value;
@@ -13,6 +13,7 @@ use crate::meter::Quiet;
 use crate::process::Heap;
 use crate::rate::Budget;
 use crate::system;
+use crate::ticket::Ids;
 use crate::units::{Scaled, Signed, Took};
 use crate::{clock, gauge, jemalloc};
 
@@ -53,8 +54,7 @@ macro_rules! __fields {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Who {
     pub function: &'static str,
-    pub call_id: u64,
-    pub parent_id: Option<u64>,
+    pub ids: Ids,
 }
 
 /// What one segment did, as it is written.
@@ -94,7 +94,7 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn look() -> Surroundings {
-        let now = Instant::now();
+        let now = clock::fine();
         Surroundings {
             uptime_us: system::uptime_us(now),
             rss: system::rss(),
@@ -114,10 +114,9 @@ impl Surroundings {
     }
 }
 
-/// jemalloc's figures, refreshed, if that keeps to the budget.
-pub(crate) fn heap_within_budget(now: Instant) -> Option<Heap> {
-    let clock = || clock::fine(Instant::now());
-    let heap = EPOCH.spend(clock::fine(now), clock, jemalloc::heap).flatten()?;
+/// jemalloc's figures, refreshed, if that keeps to the budget at `now`, by the fine clock.
+pub(crate) fn heap_within_budget(now: u64) -> Option<Heap> {
+    let heap = EPOCH.spend(now, clock::fine, jemalloc::heap).flatten()?;
     gauge::saw(&heap);
     Some(heap)
 }
@@ -127,7 +126,7 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
     let around = Surroundings::look();
     let mut line = Line::new();
     line.name(who.function);
-    let _ = line.plain(": entered");
+    let _ = line.write_str(": entered");
     line.rss(&around, None);
     let heap = around.heap();
     let skipped = (skipped > 0).then_some(skipped);
@@ -135,8 +134,8 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
         Some(&line.text()),
         Some(&"entry"),
         Some(&who.function),
-        Some(&who.call_id),
-        Some(&who.parent_id),
+        Some(&who.ids.call),
+        Some(&who.ids.parent),
         Some(&around.uptime_us),
         Some(&around.rss),
         Some(&around.limit),
@@ -153,7 +152,7 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
 pub(crate) struct Found {
     pub function: &'static str,
     pub label: &'static str,
-    pub who: Option<Who>,
+    pub ids: Option<Ids>,
     /// `None` outside any call, and where jemalloc does not count.
     pub reading: Option<Reading>,
     pub from: Option<&'static str>,
@@ -169,9 +168,8 @@ pub(crate) fn probe(
 ) -> Option<u64> {
     let around = Surroundings::look();
     let mut line = Line::new();
-    let function = found.who.map_or(found.function, |who| who.function);
-    line.name(function);
-    let _ = line.plain(": ");
+    line.name(found.function);
+    let _ = line.write_str(": ");
     match found.from {
         Some(from) => line.segment(from, found.label),
         None => line.label(found.label),
@@ -185,15 +183,15 @@ pub(crate) fn probe(
     let (peak, net, held) =
         (reading.map(|r| r.peak), reading.map(Reading::net), reading.map(|r| r.held));
     let (allocated, freed) = (reading.map(|r| r.allocated), reading.map(|r| r.freed));
-    let call_id = found.who.map(|who| who.call_id);
-    let parent_id = found.who.and_then(|who| who.parent_id);
+    let (call_id, parent_id) =
+        (found.ids.map(|ids| ids.call), found.ids.and_then(|ids| ids.parent));
     let skipped = (found.skipped > 0).then_some(found.skipped);
-    let kind = if found.who.is_some() { "probe" } else { "snapshot" };
+    let kind = if found.ids.is_some() { "probe" } else { "snapshot" };
     let text = line.text();
     let values: [Option<&dyn Value>; 20] = [
         Some(&text),
         Some(&kind),
-        Some(&function),
+        Some(&found.function),
         Some(&found.from),
         Some(&found.label),
         Some(&call_id),
@@ -239,7 +237,7 @@ pub(crate) fn exit(
     if reading.is_some() {
         let _ = write!(line, ": peak {}", Scaled(whole.peak));
         if whole.peak > 0 {
-            let _ = line.plain(" in ");
+            let _ = line.write_str(" in ");
             line.segment(whole.peak_from, whole.peak_label);
         }
         let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));
@@ -264,8 +262,8 @@ pub(crate) fn exit(
         Some(&who.function),
         Some(&from),
         Some(&label),
-        Some(&who.call_id),
-        Some(&who.parent_id),
+        Some(&who.ids.call),
+        Some(&who.ids.parent),
         Some(&around.uptime_us),
         Some(&peak),
         Some(&net),

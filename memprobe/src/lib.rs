@@ -251,6 +251,8 @@ mod static_ref;
 #[cfg(feature = "enabled")]
 mod system;
 #[cfg(feature = "enabled")]
+mod ticket;
+#[cfg(feature = "enabled")]
 mod timeline;
 #[cfg(feature = "enabled")]
 mod totals;

@@ -29,9 +29,9 @@ impl Line {
     /// What a segment did.
     pub fn reading(&mut self, reading: &Reading) {
         let _ = self.figure(": peak +", &Scaled(reading.peak));
-        let _ = self.plain(", kept ");
+        let _ = self.write_str(", kept ");
         let _ = Signed(reading.net()).write(self);
-        let _ = self.plain(", holds ");
+        let _ = self.write_str(", holds ");
         let _ = Net(reading.held).write(self);
     }
 
@@ -42,7 +42,7 @@ impl Line {
         }
         if let Some(last) = last {
             self.whole(|line| {
-                line.plain(" (")?;
+                line.write_str(" (")?;
                 Signed(rss.wrapping_sub(last) as i64).write(line)?;
                 line.write_char(')')
             });
@@ -69,8 +69,9 @@ impl Line {
         }
     }
 
-    fn figure(&mut self, before: &'static str, bytes: &Scaled) -> fmt::Result {
-        self.plain(before)?;
+    #[inline]
+    fn figure(&mut self, before: &str, bytes: &Scaled) -> fmt::Result {
+        self.write_str(before)?;
         bytes.write(self)
     }
 
@@ -86,7 +87,7 @@ impl Line {
 
     pub fn segment(&mut self, from: &str, label: &str) {
         self.label(from);
-        let _ = self.plain(" -> ");
+        let _ = self.write_str(" -> ");
         self.label(label);
     }
 
@@ -106,17 +107,9 @@ impl Line {
     }
 }
 
-impl Line {
-    /// Writes what needs no look: plain ASCII of our own.
-    pub fn plain(&mut self, text: &'static str) -> fmt::Result {
-        let place = self.bytes.get_mut(self.len..self.len + text.len()).ok_or(fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len += text.len();
-        Ok(())
-    }
-}
-
+#[allow(clippy::inline_always, reason = "what is known of a literal is seen when it is compiled")]
 impl fmt::Write for Line {
+    #[inline(always)]
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let place = self.bytes.get_mut(self.len..self.len + text.len());
         let is_plain = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
@@ -128,6 +121,7 @@ impl fmt::Write for Line {
         text.chars().try_for_each(|char| self.write_char(char))
     }
 
+    #[inline(always)]
     fn write_char(&mut self, char: char) -> fmt::Result {
         let place = self.bytes.get_mut(self.len).ok_or(fmt::Error)?;
         *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };

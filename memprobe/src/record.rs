@@ -8,13 +8,13 @@ use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release, fence,
 };
 
-use crate::call::TicketCell;
 use crate::carried::Pending;
 use crate::flight::Shown;
 use crate::list::List;
 use crate::meter::{Frame, Quiet};
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
+use crate::ticket::Ticket;
 
 /// One call that runs. Written by the thread that runs it; any other may read what it shows.
 #[repr(align(64))]
@@ -31,7 +31,7 @@ pub(crate) struct Record {
     next: StaticRef<Record>,
     pub frame: Frame,
     pub shown: Shown,
-    pub ticket: TicketCell,
+    pub ticket: Ticket,
     pub pending: Pending,
 }
 
@@ -125,7 +125,7 @@ impl Record {
             next: StaticRef::none(),
             frame: Frame::new(),
             shown: Shown::new(),
-            ticket: TicketCell::new(),
+            ticket: Ticket::none(),
             pending: Pending::new(),
         }
     }
@@ -153,6 +153,7 @@ impl Record {
         if self.frame.has_moved() {
             self.frame.clear();
             self.shown.clear();
+            self.ticket.clear();
             self.unwinding.store(false, Relaxed);
         }
         self.free();

@@ -30,6 +30,7 @@ pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
     path: fn() -> &'static str,
+    path_of: OnceLock<&'static str>,
     pub(crate) rate: Rate,
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
@@ -65,6 +66,7 @@ impl Site {
         Site {
             name,
             path,
+            path_of: OnceLock::new(),
             rate: Rate::a_second(rate),
             bucket: Bucket::new(),
             entry,
@@ -83,7 +85,7 @@ impl Site {
 
     /// The name that the user gave, or the path of the function.
     pub(crate) fn name(&self) -> &'static str {
-        self.name.unwrap_or_else(|| path_of((self.path)()))
+        self.name.unwrap_or_else(|| self.path_of.get_or_init(|| path_of((self.path)())))
     }
 
     /// Whether no call has ended yet, for the first that asks.

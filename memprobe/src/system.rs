@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::fork::Origin;
 use crate::process::{Limit, LimitSource, Process};
@@ -46,18 +45,26 @@ pub(crate) struct Resident {
 
 /// RSS and its parts, by the same `pread`.
 pub(crate) fn resident() -> Option<Resident> {
-    static STATM: OnceLock<Option<(Origin, File)>> = OnceLock::new();
-    static PAGE: OnceLock<u64> = OnceLock::new();
-    let page = *PAGE.get_or_init(page_size);
-    let kept =
-        STATM.get_or_init(|| Some((Origin::here(), File::open("/proc/self/statm").ok()?))).as_ref();
+    struct Kept {
+        page: u64,
+        origin: Origin,
+        file: File,
+    }
+    fn open() -> Option<File> {
+        File::open("/proc/self/statm").ok()
+    }
+    static KEPT: OnceLock<Option<Kept>> = OnceLock::new();
+    let kept = KEPT
+        .get_or_init(|| Some(Kept { page: page_size(), origin: Origin::here(), file: open()? }))
+        .as_ref()?;
     let mut buffer = [0; 96];
-    let len = match kept {
-        Some((origin, file)) if origin.is_here() => read_at_start(file, &mut buffer)?,
+    let len = if kept.origin.is_here() {
+        read_at_start(&kept.file, &mut buffer)?
+    } else {
         // A kept descriptor goes on reading the process that opened it.
-        _ => read_at_start(&File::open("/proc/self/statm").ok()?, &mut buffer)?,
+        read_at_start(&open()?, &mut buffer)?
     };
-    statm(buffer.get(..len)?, page)
+    statm(buffer.get(..len)?, kept.page)
 }
 
 #[cfg(unix)]
@@ -71,12 +78,12 @@ fn read_at_start(_file: &File, _buffer: &mut [u8]) -> Option<usize> {
 }
 
 fn statm(statm: &[u8], page: u64) -> Option<Resident> {
-    let mut figures = statm.split(u8::is_ascii_whitespace).skip(1);
+    let mut figures = statm.split(|&byte| byte == b' ').skip(1);
     let mut bytes = || {
-        let figure = figures.next().filter(|figure| !figure.is_empty())?;
-        let pages = figure.iter().try_fold(0_u64, |pages, digit| {
-            let digit = char::from(*digit).to_digit(10)?;
-            pages.checked_mul(10)?.checked_add(digit.into())
+        let digits = figures.next().filter(|digits| !digits.is_empty())?;
+        let pages = digits.iter().try_fold(0_u64, |pages, digit| {
+            let digit = digit.wrapping_sub(b'0');
+            (digit < 10).then(|| pages.wrapping_mul(10).wrapping_add(digit.into()))
         })?;
         pages.checked_mul(page)
     };
@@ -102,16 +109,12 @@ pub(crate) fn rss_max() -> Option<u64> {
     kib_field(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
 }
 
-/// Time since this was first asked: shown beside events because not every subscriber prints
-/// a time.
-pub(crate) fn uptime_us(now: std::time::Instant) -> u64 {
-    static FIRST: OnceLock<std::time::Instant> = OnceLock::new();
-    static BEFORE: AtomicU64 = AtomicU64::new(0);
-    let first = *FIRST.get_or_init(|| {
-        BEFORE.store(since_start_us().unwrap_or(0), Relaxed);
-        now
-    });
-    BEFORE.load(Relaxed) + now.saturating_duration_since(first).as_micros() as u64
+/// Age of the process at `now`, by the fine clock: shown beside events because not every
+/// subscriber prints a time. Where the kernel does not tell it, since this was first asked.
+pub(crate) fn uptime_us(now: u64) -> u64 {
+    static START: OnceLock<u64> = OnceLock::new();
+    let age = || since_start_us().unwrap_or(0).wrapping_mul(1000);
+    now.wrapping_sub(*START.get_or_init(|| now.wrapping_sub(age()))) / 1000
 }
 
 /// Age of the process, from field 22 of `/proc/self/stat`, in clock ticks of 10 ms.

@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use crate::meter::Quiet;
 use crate::report::Sample;
-use crate::{event, system};
+use crate::{clock, event, system};
 
 /// Samples that are kept: as many as a picture has room for.
 const SAMPLES: usize = 512;
@@ -59,11 +58,11 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     if now < DUE.load(Relaxed) {
         return;
     }
-    let clock = Instant::now();
+    let fine = clock::fine();
     timeline.add(Sample {
-        uptime_us: system::uptime_us(clock),
+        uptime_us: system::uptime_us(fine),
         rss: system::rss(),
-        allocated: event::heap_within_budget(clock).map(|heap| heap.allocated),
+        allocated: event::heap_within_budget(fine).map(|heap| heap.allocated),
         function,
         label,
     });

@@ -10,7 +10,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
 };
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bytes::Bytes;
 use crate::gauge::{Coming, Gauge};
@@ -341,8 +341,7 @@ impl Installed {
     /// Looks at all there is.
     fn sample(&self) {
         static BUDGET: Budget = Budget::new();
-        let now = || clock::fine(Instant::now());
-        let heap = BUDGET.spend(now(), now, jemalloc::heap).flatten();
+        let heap = BUDGET.spend(clock::fine(), clock::fine, jemalloc::heap).flatten();
         if let Some(heap) = &heap {
             gauge::saw(heap);
         }

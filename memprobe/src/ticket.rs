@@ -1,0 +1,96 @@
+//! What a call has that was admitted: its events are written.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::segment::Segment;
+use crate::static_ref::StaticRef;
+
+/// The ticket in a record; nothing but `call_id` counts in that of a call without one.
+pub(crate) struct Ticket {
+    /// From 1; 0 of a call that was not admitted.
+    call_id: AtomicU64,
+    /// 0 where no call around this one was.
+    parent_id: AtomicU64,
+    /// When the entry had been written, by the fine clock, in ns.
+    started: AtomicU64,
+    /// It was the first call of its function.
+    cold: AtomicBool,
+    /// The highest level so far and the segment that reached it.
+    peak: AtomicU64,
+    peak_segment: StaticRef<Segment>,
+    /// The RSS that the last event showed; 0 where it showed none.
+    last_rss: AtomicU64,
+}
+
+/// Which admitted call it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ids {
+    pub call: u64,
+    pub parent: Option<u64>,
+}
+
+impl Ticket {
+    pub const fn none() -> Ticket {
+        Ticket {
+            call_id: AtomicU64::new(0),
+            parent_id: AtomicU64::new(0),
+            started: AtomicU64::new(0),
+            cold: AtomicBool::new(false),
+            peak: AtomicU64::new(0),
+            peak_segment: StaticRef::none(),
+            last_rss: AtomicU64::new(0),
+        }
+    }
+
+    pub fn set(&self, ids: Ids, started: u64, cold: bool) {
+        self.parent_id.store(ids.parent.unwrap_or(0), Relaxed);
+        self.started.store(started, Relaxed);
+        self.cold.store(cold, Relaxed);
+        self.peak.store(0, Relaxed);
+        self.peak_segment.store(None, Relaxed);
+        self.last_rss.store(0, Relaxed);
+        self.call_id.store(ids.call, Relaxed);
+    }
+
+    pub fn clear(&self) {
+        self.call_id.store(0, Relaxed);
+    }
+
+    #[inline]
+    pub fn ids(&self) -> Option<Ids> {
+        let some = |id: u64| (id > 0).then_some(id);
+        let call = some(self.call_id.load(Relaxed))?;
+        Some(Ids { call, parent: some(self.parent_id.load(Relaxed)) })
+    }
+
+    /// ns by the fine clock.
+    pub fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    pub fn is_cold(&self) -> bool {
+        self.cold.load(Relaxed)
+    }
+
+    /// The call has passed a segment in which it was so high.
+    #[inline]
+    pub fn pass(&self, segment: &'static Segment, level: u64) {
+        if self.call_id.load(Relaxed) > 0 && level > self.peak.load(Relaxed) {
+            self.peak.store(level, Relaxed);
+            self.peak_segment.store(Some(segment), Relaxed);
+        }
+    }
+
+    /// Where the call was highest, if it ever was above its start.
+    pub fn peak_segment(&self) -> Option<&'static Segment> {
+        self.peak_segment.load(Relaxed)
+    }
+
+    pub fn set_last_rss(&self, rss: Option<u64>) {
+        self.last_rss.store(rss.unwrap_or(0), Relaxed);
+    }
+
+    pub fn last_rss(&self) -> Option<u64> {
+        Some(self.last_rss.load(Relaxed)).filter(|&rss| rss > 0)
+    }
+}
