@@ -135,7 +135,7 @@ pub(crate) fn finish(record: &'static Record, left: Left, outcome: Outcome) {
         }
         (Left::Simple(bytes, level), Some(segment)) => {
             record.give_untouched();
-            let peak = level.max(0) as u64;
+            let peak = level as u64;
             segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
             #[cfg(feature = "profiling")]
             profiles::segment_ended(segment, &record.progress(left));

@@ -246,12 +246,12 @@ pub(crate) fn leave(record: &'static Record) -> Left {
 /// What a frame that has just been closed has done since it was entered.
 #[derive(Clone, Copy)]
 pub(crate) enum Left {
-    /// Nothing with memory.
+    /// Nothing with memory, and nor has its call.
     Idle,
-    /// So many bytes by itself alone, in a call that had done nothing before, with so high a
-    /// level.
+    /// All that its call has done, without a nested call or a probe: its bytes, and its highest
+    /// level, from 0. The record knows nothing of it.
     Simple(Bytes, i64),
-    /// Whatever its record says, where the counters stand like this.
+    /// What its record says, now that the logical counters stand here.
     Any(Bytes),
 }
 
@@ -497,9 +497,7 @@ impl Record {
         self.frame.credit_at(now, bytes, level);
         self.show(now);
     }
-}
 
-impl Record {
     /// What the call has done, whose frame was just closed.
     #[inline]
     pub fn progress(&self, left: Left) -> Progress {

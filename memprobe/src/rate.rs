@@ -1,10 +1,10 @@
 //! How often: events of one place, and refreshes of jemalloc's figures.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::meter::Quiet;
 use crate::slot::{SLOTS, slot};
+use crate::static_ref::StaticRef;
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -55,7 +55,11 @@ impl Bucket {
 }
 
 /// How many were passed over, by slots: in a hot function it is nearly all, on every thread.
-struct Skipped(OnceLock<Box<[Count; SLOTS]>>);
+struct Skipped {
+    counts: StaticRef<[Count; SLOTS]>,
+    /// How many of them were told.
+    told: AtomicU64,
+}
 
 /// A cache line, so that threads do not disturb each other.
 #[repr(align(64))]
@@ -63,26 +67,31 @@ struct Count(AtomicU64);
 
 impl Skipped {
     const fn new() -> Skipped {
-        Skipped(OnceLock::new())
+        Skipped { counts: StaticRef::none(), told: AtomicU64::new(0) }
     }
 
     #[inline]
     fn add(&self) {
-        let counts = self.0.get().map_or_else(|| self.make(), |counts| &**counts);
-        slot().of(counts).0.fetch_add(1, Relaxed);
+        let (slot, counts) = (slot(), self.counts.load(Acquire).unwrap_or_else(|| self.make()));
+        let count = &slot.of(counts).0;
+        if slot.is_shared() {
+            count.fetch_add(1, Relaxed);
+        } else {
+            count.store(count.load(Relaxed) + 1, Relaxed);
+        }
     }
 
     #[cold]
-    fn make(&self) -> &[Count; SLOTS] {
-        self.0.get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::new([const { Count(AtomicU64::new(0)) }; SLOTS])
-        })
+    fn make(&self) -> &'static [Count; SLOTS] {
+        let _quiet = Quiet::begin();
+        self.counts.get_or_leak(|| [const { Count(AtomicU64::new(0)) }; SLOTS])
     }
 
+    /// How many there were since this was last asked.
     fn take(&self) -> u64 {
-        let counts = self.0.get().into_iter().flat_map(|counts| counts.iter());
-        counts.map(|count| count.0.swap(0, Relaxed)).sum()
+        let counts = self.counts.load(Acquire).into_iter().flatten();
+        let all = counts.map(|count| count.0.load(Relaxed)).sum();
+        all - self.told.fetch_max(all, Relaxed).min(all)
     }
 }
 
