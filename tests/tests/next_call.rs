@@ -1,35 +1,59 @@
 //! However a call ended, the next one on its thread, which gets its record, finds nothing of it.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use memprobe::{memprobe, probe};
+use memprobe::{Node, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
+use memprobe_tests::yield_now;
 
 memprobe::global_allocator!();
 
 const MIB: usize = 1 << 20;
 
+/// Not written to.
+fn block(mib: usize) -> Vec<u8> {
+    black_box(Vec::with_capacity(mib * MIB))
+}
+
+fn poll(future: impl Future) -> bool {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+// --- calls that leave much behind ---------------------------------------------------------
+
 #[memprobe(rate = 0)]
 fn returns() {
-    let kept = black_box(vec![1_u8; 3 * MIB]);
+    let held = block(300);
     probe!("first");
-    nests();
+    drop(block(500));
+    nested(|| drop(block(400)));
     probe!("second");
-    drop(kept);
+    drop(held);
 }
 
 #[memprobe(rate = 0)]
-fn nests() {
-    drop(black_box(vec![1_u8; 5 * MIB]));
+fn nested(work: fn()) {
+    work();
+}
+
+/// A nested call frees what the caller has.
+#[memprobe(rate = 0)]
+fn gives_away() {
+    takes(block(300));
+}
+
+#[memprobe(rate = 0)]
+fn takes(block: Vec<u8>) {
+    drop(block);
 }
 
 #[memprobe(rate = 0)]
 fn panics() {
-    let _freed_by_unwinding = black_box(vec![1_u8; MIB]);
+    let _freed_by_unwinding = block(100);
     let _calls = CallsInDrop;
     probe!("before");
     resume_unwind(Box::new("on purpose"));
@@ -44,52 +68,78 @@ impl Drop for CallsInDrop {
     }
 }
 
+fn panics_and_is_caught() {
+    assert!(catch_unwind(panics).is_err());
+}
+
 #[memprobe(rate = 0)]
 async fn waits() {
-    let _held = black_box(vec![1_u8; 2 * MIB]);
+    let _held = block(200);
+    drop(block(600));
     probe!("waiting");
-    pending::<()>().await;
+    yield_now().await;
+    nested(|| drop(block(400)));
+    yield_now().await;
 }
 
 fn is_cancelled() {
     let mut future = Box::pin(waits());
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(future.as_mut().poll(&mut context).is_pending());
-    assert!(future.as_mut().poll(&mut context).is_pending());
+    assert!(!poll(future.as_mut()));
+    assert!(!poll(future.as_mut()));
 }
 
 #[memprobe(rate = 0)]
 fn carries() {
-    let work = memprobe::carry(|| drop(black_box(vec![1_u8; 7 * MIB])));
-    std::thread::scope(|scope| scope.spawn(work).join().expect("no panic"));
-    let nested = memprobe::carry(nests);
-    nested();
+    let work = memprobe::carry(|| block(700));
+    drop(std::thread::scope(|scope| scope.spawn(work).join().expect("no panic")));
+    memprobe::carry(|| drop(block(400)))();
+}
+
+fn carries_too_late() {
+    #[memprobe(rate = 0)]
+    fn gives_work() -> impl FnOnce() {
+        memprobe::carry(|| nested(|| drop(block(400))))
+    }
+    gives_work()();
 }
 
 fn is_measured() {
-    let (_, usage) = memprobe::measure(returns).expect("jemalloc");
+    let ((), usage) = memprobe::measure(returns).expect("jemalloc");
     assert_eq!(usage.net(), 0);
-    let future = pin!(memprobe::measure_future(waits()));
-    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(!poll(memprobe::measure_future(waits())));
+}
+
+// --- calls whose figures are known --------------------------------------------------------
+
+#[memprobe(rate = 0)]
+fn small() {
+    let held = block(1);
+    probe!("first");
+    small_nested();
+    probe!("second");
+    drop(held);
 }
 
 #[memprobe(rate = 0)]
-fn outer() {
-    inner();
+fn small_nested() {
+    drop(block(2));
 }
 
-/// Allocates once: 16 KiB, by itself.
 #[memprobe(rate = 0)]
-fn inner() {
-    drop(black_box(vec![1_u8; 16 << 10]));
+async fn small_async() {
+    let held = block(1);
+    yield_now().await;
+    drop(block(2));
+    probe!("polled twice");
+    yield_now().await;
+    drop(held);
 }
 
-/// What the innermost call shows to others before it has done anything.
-#[memprobe(rate = 0)]
-fn shows() {
-    let calls = memprobe::in_flight();
-    let [call] = calls.as_slice() else { panic!("one runs: {calls:?}") };
-    assert_eq!((call.after, call.held, call.net, call.peak), ("entry", Some(0), Some(0), Some(0)));
+/// Two of its calls are admitted at once, and none after them for a while.
+#[memprobe(rate = 1)]
+fn rarely() {
+    drop(block(1));
+    probe!("rarely");
 }
 
 #[memprobe(rate = 0)]
@@ -97,47 +147,101 @@ fn breaks() {
     resume_unwind(Box::new("on purpose"));
 }
 
+/// What a call shows to others before it has done anything.
+#[memprobe(rate = 0)]
+fn shows() {
+    let calls = memprobe::in_flight();
+    let call = calls.iter().find(|call| call.function.ends_with("::shows")).expect("it runs");
+    assert_eq!((call.after, call.held, call.net, call.peak), ("entry", Some(0), Some(0), Some(0)));
+}
+
+fn runs_known_calls() {
+    shows();
+    small();
+    let mut future = pin!(small_async());
+    while !poll(future.as_mut()) {}
+    rarely();
+    assert!(catch_unwind(AssertUnwindSafe(breaks)).is_err());
+}
+
 #[test]
 fn the_next_call_finds_nothing() {
     Recorder::install();
-    let ends: [fn(); 5] =
-        [returns, || assert!(catch_unwind(panics).is_err()), is_cancelled, carries, is_measured];
+    let ends = [
+        returns,
+        gives_away,
+        panics_and_is_caught,
+        is_cancelled,
+        carries,
+        carries_too_late,
+        is_measured,
+    ];
     for end in ends {
-        for _ in 0..3 {
-            end();
-            shows();
-            end();
-            outer();
-            assert!(catch_unwind(AssertUnwindSafe(breaks)).is_err());
-        }
+        end();
+        runs_known_calls();
+        // With other records at the head of the free ones.
+        nested(end);
+        nested(runs_known_calls);
+        nested(end);
+        runs_known_calls();
     }
     assert!(memprobe::in_flight().is_empty());
 
-    let report = memprobe::report();
-    let count = 3 * ends.len() as u64;
-    for name in ["outer", "inner"] {
-        let function = report.functions.iter().find(|function| function.name.ends_with(name));
-        let function = function.expect("was called");
-        let figures = function.figures.expect("jemalloc");
-        let bytes = count * (16 << 10);
-        assert_eq!((figures.allocated, figures.freed), (bytes, bytes), "{name}");
-        let own = if name == "inner" { bytes } else { 0 };
-        assert_eq!((figures.self_allocated, figures.self_freed), (own, own), "{name}");
-        assert_eq!(figures.peak, 0, "{name}: of what came and went between two points");
-        assert_eq!((function.outcomes.returned, function.segments.len()), (count, 1), "{name}");
+    let records = record::take();
+    let of = |function: &str, kind: &str| {
+        let is_one = |record: &&record::Record| {
+            record.get("memprobe") == Some(kind)
+                && record.get("function").is_some_and(|name| name.ends_with(function))
+        };
+        records.iter().filter(is_one).collect::<Vec<_>>()
+    };
+    let count = 3 * ends.len();
+    let figures = |record: &record::Record, fields: [&str; 4]| fields.map(|f| record.number(f));
+    let mib = |figures: [i64; 4]| figures.map(|figure| figure << 20);
+    let call = ["call_allocated", "call_freed", "call_net", "call_peak"];
+    let segment = ["allocated", "net", "held", "peak"];
+    for (function, expected, label) in [
+        ("::small", [3, 3, 0, 3], "second"),
+        ("::small_nested", [2, 2, 0, 2], "return"),
+        ("::small_async", [3, 3, 0, 3], "polled twice"),
+    ] {
+        let exits = of(function, "exit");
+        assert_eq!(exits.len(), count, "{function}");
+        for exit in exits {
+            assert_eq!(figures(exit, call), mib(expected), "{function}");
+            assert_eq!(exit.get("call_peak_label"), Some(label), "{function}");
+        }
     }
-    let breaks = report.functions.iter().find(|function| function.name.ends_with("breaks"));
-    assert_eq!(breaks.expect("was called").outcomes.panicked, count);
+    for probe in of("::small", "probe") {
+        let first = probe.get("label") == Some("first");
+        let expected = if first { [1, 1, 1, 1] } else { [2, 0, 1, 2] };
+        assert_eq!(figures(probe, segment), mib(expected), "{:?}", probe.map());
+    }
+    for probe in of("::small_async", "probe") {
+        assert_eq!(figures(probe, segment), mib([3, 1, 1, 3]));
+    }
+    let ids = |kind| of("::rarely", kind).iter().map(|r| r.number("call_id")).collect::<Vec<_>>();
+    assert_eq!(ids("entry"), ids("exit"), "a call that was not admitted has no events");
 
-    let exits: Vec<_> = record::take()
-        .into_iter()
-        .filter(|record| record.get("memprobe") == Some("exit"))
-        .filter(|record| record.get("function").is_some_and(|name| name.ends_with("::inner")))
-        .collect();
-    assert_eq!(exits.len() as u64, count);
-    for exit in exits {
-        let of_call = ["call_allocated", "call_freed", "call_net", "call_peak"];
-        assert_eq!(of_call.map(|field| exit.number(field)), [16 << 10, 16 << 10, 0, 0]);
-        assert_eq!((exit.get("from"), exit.get("call_peak_label")), (Some("entry"), None));
+    let report = memprobe::report();
+    let breaks = report.functions.iter().find(|function| function.name.ends_with("::breaks"));
+    assert_eq!(breaks.expect("was called").outcomes.panicked, count as u64);
+    report.tree.iter().for_each(check_own);
+}
+
+/// What each of the known calls had at most itself, and has allocated itself, in MiB.
+fn check_own(node: &Node) {
+    let expected = match node.function.rsplit("::").next() {
+        Some("small") => Some((1, 1)),
+        Some("small_nested") => Some((2, 2)),
+        Some("small_async") => Some((3, 3)),
+        _ => None,
+    };
+    if let Some((peak, allocated)) = expected {
+        let figures = node.figures.expect("jemalloc");
+        assert_eq!(figures.self_peak, Some(peak << 20), "{node:?}");
+        let allocated = (allocated << 20) * node.outcomes.calls();
+        assert_eq!(figures.self_allocated, allocated, "{node:?}");
     }
+    node.children.iter().for_each(check_own);
 }
