@@ -26,6 +26,7 @@ use crate::totals::Hit;
 use crate::watch;
 
 impl Record {
+    /// Says that the call was admitted; its time counts from here.
     pub fn set_ticket(&self, ids: Ids, cold: bool) {
         self.ticket.set(ids, clock::fine(), cold);
         self.frame.set_moved();
@@ -166,20 +167,17 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
         record.end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
-    if let Some(ids) = record.ticket.ids() {
-        let ticket = &record.ticket;
-        let exit = Exit {
-            who: Who { function: site.name(), ids },
-            segment,
-            peak_segment: ticket.peak_segment().unwrap_or(segment),
-            started: ticket.started(),
-            cold: ticket.is_cold(),
-            outcome,
-        };
-        record.give();
+    let exit = record.ticket.ids().map(|ids| Exit {
+        who: Who { function: site.name(), ids },
+        segment,
+        peak_segment: record.ticket.peak_segment().unwrap_or(segment),
+        started: record.ticket.started(),
+        cold: record.ticket.is_cold(),
+        outcome,
+    });
+    record.give();
+    if let Some(exit) = exit {
         exit.write(site, &progress);
-    } else {
-        record.give();
     }
 }
 
@@ -197,6 +195,7 @@ struct Exit {
     who: Who,
     segment: &'static Segment,
     peak_segment: &'static Segment,
+    /// ns by the fine clock.
     started: u64,
     cold: bool,
     outcome: Outcome,

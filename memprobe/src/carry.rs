@@ -116,14 +116,26 @@ impl Piece {
 
     /// Runs a part of the work on this thread; `part` also says whether that was its end.
     fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
-        let is_call = |record: &'static Record| std::ptr::eq(record, self.call);
-        let is_nested = self.call.serial() == self.serial && meter::chain().any(is_call);
-        let Some(record) = self.enter() else { return part().0 };
+        let is_nested = self
+            .running_call()
+            .is_some_and(|call| meter::chain().any(|record| std::ptr::eq(record, call)));
+        let Some(record) = self.enter() else {
+            let (result, done) = part();
+            if done {
+                self.abandon();
+            }
+            return result;
+        };
         record.set_apart(!is_nested);
         let mut running = Running { piece: self, record, apart: !is_nested, done: true };
         let (result, done) = part();
         running.done = done;
         result
+    }
+
+    /// The call, if it has not ended.
+    fn running_call(&self) -> Option<&'static Record> {
+        Some(self.call).filter(|call| call.serial() == self.serial)
     }
 
     /// Opens a frame; there is none for work that is done, and none while memprobe itself is
@@ -137,7 +149,7 @@ impl Piece {
         }
         let record = meter::enter()?;
         record::begins_here();
-        record.begin(self.stage, Some(self.call), clock::coarse());
+        record.begin(self.stage, self.running_call(), clock::coarse());
         self.record = Some(record);
         if let Some(ids) = self.ids {
             record.set_ticket(ids, false);
@@ -151,6 +163,19 @@ impl Piece {
             let segment = stage.segment(&stage.node.site.done);
             record.end_segment(segment, &record.progress(left));
         }
+        self.give(record);
+    }
+
+    /// The end of the work came while memprobe itself was at work: it is in no figure.
+    #[cold]
+    fn abandon(&mut self) {
+        if let Some(record) = self.record {
+            record.pending.close();
+            self.give(record);
+        }
+    }
+
+    fn give(&mut self, record: &'static Record) {
         record.give();
         record::ends_here();
         self.record = None;

@@ -135,6 +135,6 @@ fn records_are_used_again() {
     ends.join().expect("no panic");
     assert!(memprobe::in_flight().is_empty());
     let after = memprobe::process().heap.expect("jemalloc").allocated;
-    // A record for each call would be 7 MiB.
+    // A record for each call would be 15 MiB.
     assert!(after < before + (4 << 20), "{before} -> {after}");
 }

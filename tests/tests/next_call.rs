@@ -1,9 +1,11 @@
 //! However a call ended, the next one on its thread, which gets its record, finds nothing of it.
 
+use std::cell::Cell;
+use std::fmt;
 use std::future::Future;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 
 use memprobe::{Node, memprobe, probe};
@@ -109,6 +111,26 @@ fn is_measured() {
     assert!(!poll(memprobe::measure_future(waits())));
 }
 
+/// Their end comes while memprobe itself is at work, and is in no figure.
+#[memprobe(rate = 0)]
+fn are_dropped_by_the_subscriber() {
+    let mut call: Pin<Box<dyn Future<Output = ()>>> = Box::pin(waits());
+    let mut work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(memprobe::carry_future(waits()));
+    assert!(!poll(call.as_mut()) && !poll(work.as_mut()));
+    let dropped = DropsWhenShown(Cell::new(vec![call, work]));
+    probe!("shown", dropped = ?dropped);
+    assert!(dropped.0.take().is_empty());
+}
+
+struct DropsWhenShown(Cell<Vec<Pin<Box<dyn Future<Output = ()>>>>>);
+
+impl fmt::Debug for DropsWhenShown {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.take();
+        Ok(())
+    }
+}
+
 // --- calls whose figures are known --------------------------------------------------------
 
 #[memprobe(rate = 0)]
@@ -175,6 +197,7 @@ fn the_next_call_finds_nothing() {
         carries,
         carries_too_late,
         is_measured,
+        are_dropped_by_the_subscriber,
     ];
     for end in ends {
         end();
