@@ -1,5 +1,6 @@
 //! One call of one function: enter, point, exit.
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
 use std::time::Duration;
@@ -58,25 +59,22 @@ impl Record {
         self.set_ticket(ids, site.is_cold());
         self.ticket.set_last_rss(last_rss);
     }
+}
 
-    /// Counts a segment that has ended, and goes on behind it.
-    #[allow(clippy::inline_always, reason = "what it is given is in registers")]
-    #[inline(always)]
-    pub fn end_segment(&self, segment: &'static Segment, progress: &Progress) {
-        let level = progress.held_before().wrapping_add(progress.segment_peak).max(0) as u64;
-        let hit = Hit {
-            bytes: progress.segment,
-            own: progress.segment.since(progress.nested),
-            peak: progress.segment_peak.max(0) as u64,
-            mark: level,
-            is_call: false,
-        };
-        segment.add(slot(), hit);
-        #[cfg(feature = "profiling")]
-        profiles::segment_ended(segment, progress);
-        self.set_stage(segment.to);
-        self.ticket.pass(segment, level);
-    }
+/// Counts a segment that has ended.
+#[allow(clippy::inline_always, reason = "what it is given is in registers")]
+#[inline(always)]
+pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
+    let hit = Hit {
+        bytes: progress.segment,
+        own: progress.segment.since(progress.nested),
+        peak: progress.segment_peak.max(0) as u64,
+        mark: progress.level(),
+        is_call: false,
+    };
+    segment.add(slot(), hit);
+    #[cfg(feature = "profiling")]
+    profiles::segment_ended(segment, progress);
 }
 
 /// Begins a call of `site`, and writes its entry if it is admitted. `None`, and there is no
@@ -105,14 +103,14 @@ pub(crate) fn abandon(record: &'static Record) {
     if let Some(stage) = record.stage() {
         stage.node.site.crowd.leave(slot());
     }
-    record.pending.close();
+    record.carried.close();
     record.give();
 }
 
 /// Counts what work elsewhere did for a call whose frame is about to be left.
 #[inline]
 pub(crate) fn close(record: &Record) {
-    credit(record, record.pending.close());
+    credit(record, record.carried.close());
 }
 
 #[inline]
@@ -150,6 +148,17 @@ pub(crate) fn finish(record: &'static Record, left: Left, outcome: Outcome) {
 fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
     let (progress, site) = (record.progress(left), stage.node.site);
     let segment = stage.segment(site.end(outcome));
+    record.ticket.pass(segment, progress.level());
+    let exit = record.ticket.ids().map(|ids| Exit {
+        who: Who { function: site.name(), ids },
+        segment,
+        peak_segment: record.ticket.peak_segment().unwrap_or(segment),
+        started: record.ticket.started(),
+        cold: record.ticket.is_cold(),
+        outcome,
+    });
+    // Before it is counted: nobody must find it among both.
+    record.give();
     let mut whole = Hit {
         bytes: progress.call,
         own: Bytes::ZERO,
@@ -164,18 +173,9 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, &progress);
     } else {
-        record.end_segment(segment, &progress);
+        end_segment(segment, &progress);
         stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
     }
-    let exit = record.ticket.ids().map(|ids| Exit {
-        who: Who { function: site.name(), ids },
-        segment,
-        peak_segment: record.ticket.peak_segment().unwrap_or(segment),
-        started: record.ticket.started(),
-        cold: record.ticket.is_cold(),
-        outcome,
-    });
-    record.give();
     if let Some(exit) = exit {
         exit.write(site, &progress);
     }
@@ -226,12 +226,15 @@ impl Exit {
 
 /// The call of a sync function; its end is the drop. Empty where there is no call.
 #[must_use = "the call ends when it is dropped"]
-pub struct Entered(Option<&'static Record>);
+pub struct Entered(Option<&'static Record>, NotSend);
+
+/// A call ends on the thread on which it began.
+type NotSend = PhantomData<*const ()>;
 
 /// Begins the call of a sync function.
 #[inline(never)]
 pub fn enter(site: &'static Site) -> Entered {
-    Entered(begin(site))
+    Entered(begin(site), PhantomData)
 }
 
 impl Drop for Entered {
@@ -303,10 +306,12 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     }
     let call = meter::innermost().and_then(|record| Some((record, record.stage()?)));
     let Some((record, stage)) = call else { return snapshot(point) };
-    credit(record, record.pending.take());
+    credit(record, record.carried.take());
     let progress = record.cut();
     let segment = stage.segment(&point.point);
-    record.end_segment(segment, &progress);
+    end_segment(segment, &progress);
+    record.set_stage(segment.to);
+    record.ticket.pass(segment, progress.level());
     watch::at_point(segment.to);
     let (ids, site) = (record.ticket.ids()?, stage.node.site);
     // A probe in a loop is passed over by the measure of its function's own rate.
@@ -359,7 +364,10 @@ impl Pending {
         timeline::pass(clock::coarse(), || (self.found.function, self.found.label));
         let rss = event::probe(self.callsite, &self.found, values);
         if let Some(record) = self.record {
-            record.ticket.set_last_rss(rss);
+            // While the fields were made the call may have ended, and another have its record.
+            if record.ticket.ids() == self.found.ids {
+                record.ticket.set_last_rss(rss);
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! What work elsewhere has done for a call that runs.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bytes::Bytes;
 use crate::record::Record;
 
 /// What work elsewhere has done for a call, and the call does not count yet.
-pub(crate) struct Pending {
+pub(crate) struct CarriedCell {
     /// Work was carried out of the call.
     carries: AtomicBool,
     sum: Mutex<Carried>,
@@ -21,12 +21,13 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    const NOTHING: Carried = Carried { bytes: Bytes::ZERO, level: 0 };
+    /// Below what any call may have come to.
+    const NOTHING: Carried = Carried { bytes: Bytes::ZERO, level: i64::MIN / 4 };
 }
 
-impl Pending {
-    pub const fn new() -> Pending {
-        Pending { carries: AtomicBool::new(false), sum: Mutex::new(Carried::NOTHING) }
+impl CarriedCell {
+    pub const fn new() -> CarriedCell {
+        CarriedCell { carries: AtomicBool::new(false), sum: Mutex::new(Carried::NOTHING) }
     }
 
     fn sum(&self) -> MutexGuard<'_, Carried> {
@@ -69,14 +70,15 @@ impl Pending {
 impl Record {
     /// From now on work elsewhere may count for the call.
     pub fn set_carries(&self) {
-        self.pending.carries.store(true, Relaxed);
+        self.carried.carries.store(true, Release);
     }
 
     /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
     /// itself; `false` if the call has ended.
     pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
-        let mut sum = self.pending.sum();
-        if self.serial() != serial || !self.pending.carries.load(Relaxed) {
+        let mut sum = self.carried.sum();
+        // In this order: the flag may be of the next call, whose serial is then seen as well.
+        if !self.carried.carries.load(Acquire) || self.serial() != serial {
             return false;
         }
         let before = self.shown.held().wrapping_add(sum.bytes.net());

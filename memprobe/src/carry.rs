@@ -1,6 +1,7 @@
 //! Work on other threads, and in tasks of their own, that counts for the call that asks for it.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -99,6 +100,10 @@ struct Piece {
     done: bool,
 }
 
+// What it refers to are counters.
+impl UnwindSafe for Piece {}
+impl RefUnwindSafe for Piece {}
+
 impl Piece {
     fn of_this_call() -> Option<Piece> {
         if meter::is_quiet() {
@@ -161,7 +166,7 @@ impl Piece {
     fn finish(&mut self, record: &'static Record, left: Left) {
         if let Some(stage) = record.stage() {
             let segment = stage.segment(&stage.node.site.done);
-            record.end_segment(segment, &record.progress(left));
+            call::end_segment(segment, &record.progress(left));
         }
         self.give(record);
     }
@@ -170,7 +175,7 @@ impl Piece {
     #[cold]
     fn abandon(&mut self) {
         if let Some(record) = self.record {
-            record.pending.close();
+            record.carried.close();
             self.give(record);
         }
     }

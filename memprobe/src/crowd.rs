@@ -37,7 +37,7 @@ impl Crowd {
     #[cold]
     fn make(&self) -> &'static [Lane; SLOTS] {
         let _quiet = Quiet::begin();
-        self.lanes.get_or_leak(|| [const { Lane::new() }; SLOTS])
+        self.lanes.get_or_make(|| [const { Lane::new() }; SLOTS])
     }
 
     /// A call begins, at `now` by the coarse clock. A thread that is as crowded as ever looks

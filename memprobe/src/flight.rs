@@ -1,7 +1,8 @@
 //! What a record shows of its call to other threads, and all calls that run now.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
+    AtomicBool, AtomicI64, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    fence,
 };
 
 use crate::bytes::NetCell;
@@ -21,7 +22,7 @@ pub(crate) struct Shown {
     /// The call's highest net as it was last shown.
     peak: NetCell,
     /// What nested calls that run share with this one, as [`each_own`] adds it up.
-    nested: NetCell,
+    nested: AtomicI64,
 }
 
 impl Shown {
@@ -32,7 +33,7 @@ impl Shown {
             held: NetCell::zero(),
             shared: NetCell::zero(),
             peak: NetCell::zero(),
-            nested: NetCell::zero(),
+            nested: AtomicI64::new(0),
         }
     }
 
@@ -106,7 +107,7 @@ impl Seen {
         let seen = Seen {
             stage,
             started: record.started(),
-            held: shown.held.get().wrapping_add(record.pending.net()),
+            held: shown.held.get().wrapping_add(record.carried.net()),
             peak: shown.peak.get(),
             record,
             caller: shown.caller(),
@@ -144,15 +145,15 @@ pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
         std::thread::yield_now();
     }
     for record in record::all() {
-        record.shown.nested.set(0);
+        record.shown.nested.store(0, Relaxed);
     }
     for call in running() {
         if let Some(caller) = call.caller {
-            caller.shown.nested.add(call.shared);
+            caller.shown.nested.fetch_add(call.shared, Relaxed);
         }
     }
     for call in running() {
-        look(&call, call.held.wrapping_sub(call.record.shown.nested.get()));
+        look(&call, call.held.wrapping_sub(call.record.shown.nested.load(Relaxed)));
     }
     ADDING_UP.store(false, Release);
 }

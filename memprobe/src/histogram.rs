@@ -107,7 +107,7 @@ impl Counts {
     #[cold]
     fn make(place: &StaticRef<Counts>) -> &'static Counts {
         let _quiet = Quiet::begin();
-        place.get_or_leak(|| Counts {
+        place.get_or_make(|| Counts {
             generation: AtomicU32::new(generation()),
             peaks: [const { AtomicU8::new(0) }; BUCKETS],
             allocations: [const { AtomicU8::new(0) }; BUCKETS],

@@ -19,6 +19,7 @@ use crate::{clock, flight, jemalloc};
 /// }
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
+    meter::show_held();
     let quiet = Quiet::begin();
     let list = list();
     drop(quiet);
@@ -30,7 +31,6 @@ pub fn in_flight() -> Vec<InFlight> {
 }
 
 fn list() -> Vec<InFlight> {
-    meter::show_held();
     let now = clock::coarse();
     let calls: Vec<_> = flight::running().collect();
     let mut shared: HashMap<_, i64> = HashMap::new();

@@ -1,6 +1,6 @@
 //! A list that only grows, of what is never freed: read from any thread without a lock.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::Acquire;
 
 use crate::static_ref::StaticRef;
 
@@ -26,13 +26,13 @@ impl<T: Send + Sync> List<T> {
     /// Hangs a value on the end, unless one that will do stands in the list by then; gives
     /// the one that does. Allocates.
     pub fn add(&self, value: T, will_do: impl Fn(&T) -> bool) -> &'static T {
-        let ours: &'static Link<T> = Box::leak(Box::new(Link { value, next: List::new() }));
+        let mut ours = Box::new(Link { value, next: List::new() });
         let mut list = self;
         loop {
-            match list.0.replace(None, ours, AcqRel) {
-                Err(Some(link)) if will_do(&link.value) => return &link.value,
-                Err(Some(link)) => list = &link.next,
-                _ => return &ours.value,
+            match list.0.fill(ours) {
+                Ok(link) => return &link.value,
+                Err((link, _)) if will_do(&link.value) => return &link.value,
+                Err((link, back)) => (list, ours) = (&link.next, back),
             }
         }
     }

@@ -129,11 +129,36 @@ impl Thread {
     }
 
     /// Shows what all open calls hold at these logical counters.
-    fn show(&self, now: Bytes) {
+    fn show(&self, mut now: Bytes) {
         for record in self.chain() {
-            record.shown.set_shared(record.frame.net(now));
-            record.frame.set_moved();
+            let frame = &record.frame;
+            if frame.apart.load(Relaxed) {
+                record.shown.set_held(frame.net(now));
+                // The frames around it have nothing of what it does.
+                now = frame.entered.get();
+            } else {
+                record.shown.set_shared(frame.net(now));
+            }
+            frame.set_moved();
         }
+    }
+
+    /// Folds for a frame that is left before those in it: the highest net is one of all of them.
+    #[cold]
+    fn fold_within(&self, record: &'static Record) {
+        let raw = self.raw();
+        let highest = self.highest(raw);
+        for inner in self.chain() {
+            inner.frame.raise(highest);
+            if ptr::eq(inner, record) {
+                break;
+            }
+        }
+        self.rebase(raw);
+    }
+
+    fn is_innermost(&self, record: &'static Record) -> bool {
+        self.innermost.get().is_some_and(|innermost| ptr::eq(innermost, record))
     }
 
     /// The open frames, the innermost first.
@@ -197,9 +222,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Net of the call at the start of its segment.
-    pub fn held_before(&self) -> i64 {
-        self.call.net() - self.segment.net()
+    /// Highest net in the segment above the start of the call.
+    pub fn level(&self) -> u64 {
+        let before = self.call.net().wrapping_sub(self.segment.net());
+        before.wrapping_add(self.segment_peak).max(0) as u64
     }
 }
 
@@ -233,6 +259,9 @@ pub(crate) fn resume(record: &'static Record) -> bool {
 #[inline(always)]
 pub(crate) fn leave(record: &'static Record) -> Left {
     let (thread, frame) = (thread(), &record.frame);
+    if !thread.is_innermost(record) {
+        thread.fold_within(record);
+    }
     let raw = thread.raw();
     let left = if raw == thread.base.get() && !frame.has_moved() {
         Left::Idle
@@ -321,7 +350,7 @@ impl Frame {
         let entered = self.entered.get();
         let (done, level) = (now.since(entered), highest.wrapping_sub(entered.net()).max(0));
         let caller = self.caller();
-        if caller.is_some() {
+        if caller.is_some() && raw != thread.base.get() {
             thread.rebase(raw);
         }
         if self.has_moved() {
@@ -344,7 +373,7 @@ impl Frame {
     /// order.
     #[inline]
     fn unlink(&self, thread: &Thread, record: &'static Record) {
-        if thread.innermost.get().is_some_and(|innermost| ptr::eq(innermost, record)) {
+        if thread.is_innermost(record) {
             thread.innermost.set(self.caller());
         } else {
             self.unlink_from_within(thread, record);
@@ -430,7 +459,7 @@ impl Frame {
     #[cold]
     fn pass_on(&self, around: &Frame, now: Bytes) {
         let before = around.net(self.entered.get());
-        let peak = self.call_max.get().wrapping_add(self.call.get().net());
+        let peak = self.call_max.get().wrapping_add(self.credited.get().net());
         around.credit_at(now, self.credited.get(), before.saturating_add(peak));
     }
 
@@ -566,8 +595,12 @@ pub(crate) struct Quiet {
 impl Quiet {
     pub fn begin() -> Quiet {
         let thread = thread();
-        thread.fold();
-        Quiet { raw: thread.raw(), outermost: !thread.quiet.replace(true) }
+        let outermost = !thread.quiet.get();
+        if outermost {
+            thread.fold();
+            thread.quiet.set(true);
+        }
+        Quiet { raw: thread.raw(), outermost }
     }
 }
 
@@ -601,10 +634,13 @@ pub(crate) fn chain() -> impl Iterator<Item = &'static Record> + use<> {
     outwards(innermost())
 }
 
-/// Shows other threads what all open calls of this one hold.
+/// Shows other threads what all open calls of this one hold; not while memprobe is at work,
+/// whose bytes are none of theirs.
 pub(crate) fn show_held() {
     let thread = thread();
-    thread.show(thread.fold());
+    if !thread.quiet.get() {
+        thread.show(thread.fold());
+    }
 }
 
 /// The same before a `realloc`. Folds nothing: the peak slot is in use by it.

@@ -84,7 +84,7 @@ impl Skipped {
     #[cold]
     fn make(&self) -> &'static [Count; SLOTS] {
         let _quiet = Quiet::begin();
-        self.counts.get_or_leak(|| [const { Count(AtomicU64::new(0)) }; SLOTS])
+        self.counts.get_or_make(|| [const { Count(AtomicU64::new(0)) }; SLOTS])
     }
 
     /// How many there were since this was last asked.

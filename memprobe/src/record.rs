@@ -8,7 +8,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release, fence,
 };
 
-use crate::carried::Pending;
+use crate::carried::CarriedCell;
 use crate::flight::Shown;
 use crate::list::List;
 use crate::meter::{Frame, Quiet};
@@ -32,7 +32,7 @@ pub(crate) struct Record {
     pub frame: Frame,
     pub shown: Shown,
     pub ticket: Ticket,
-    pub pending: Pending,
+    pub carried: CarriedCell,
 }
 
 /// Records that are made at once, for the few calls that most threads have at a time.
@@ -98,11 +98,17 @@ fn leave_free_records() {
 #[cold]
 fn more() -> &'static Record {
     let _quiet = Quiet::begin();
-    // Past its destructors a thread keeps what it takes.
-    let _ = KEEPER.try_with(|_| ());
-    if let Some(chain) = SPARE.swap(None, AcqRel) {
-        return chain;
+    let is_late = KEEPER.try_with(|_| ()).is_err();
+    let first = SPARE.swap(None, AcqRel).unwrap_or_else(new_chain);
+    if is_late {
+        // Past its destructors a thread loses what it keeps: it takes one and leaves the others.
+        FREE.set(first.next.swap(None, Relaxed));
+        leave_free_records();
     }
+    first
+}
+
+fn new_chain() -> &'static Record {
     let chunk = CHUNKS.add([const { Record::new() }; CHUNK], |_| false);
     for pair in chunk.windows(2) {
         pair[0].next.store(Some(&pair[1]), Relaxed);
@@ -125,8 +131,8 @@ impl Record {
             next: StaticRef::none(),
             frame: Frame::new(),
             shown: Shown::new(),
-            ticket: Ticket::none(),
-            pending: Pending::new(),
+            ticket: Ticket::new(),
+            carried: CarriedCell::new(),
         }
     }
 
@@ -169,7 +175,7 @@ impl Record {
     #[inline]
     fn end(&self) {
         self.stage.store(None, Relaxed);
-        self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Relaxed);
+        self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
         // Before what is written here from now on.
         fence(Release);
     }
@@ -188,7 +194,8 @@ impl Record {
 
     #[inline]
     pub fn set_stage(&self, stage: &'static Stage) {
-        self.stage.store(Some(stage), Relaxed);
+        // It may have been made just now.
+        self.stage.store(Some(stage), Release);
     }
 
     /// Tells this call from others that the record is for.

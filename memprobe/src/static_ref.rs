@@ -38,16 +38,28 @@ impl<T: Sync> StaticRef<T> {
             .map_err(Self::from_pointer)
     }
 
-    /// What stands here, made and leaked if there is nothing. Of two threads that race for it
-    /// one makes it in vain.
-    pub fn get_or_leak(&self, make: impl FnOnce() -> T) -> &'static T {
+    /// Puts `value` here for good if there is nothing. Else gives what there is, and it back.
+    pub fn fill(&self, value: Box<T>) -> Result<&'static T, (&'static T, Box<T>)> {
+        let ours = Box::into_raw(value);
+        let before =
+            self.0.compare_exchange(ptr::null_mut(), ours, Ordering::AcqRel, Ordering::Acquire);
+        // SAFETY: what stands here is never freed. `ours` is a box that was taken apart, and
+        // where it was not put here nobody else has seen it.
+        unsafe {
+            match before {
+                Ok(_) => Ok(&*ours),
+                Err(theirs) => Err((&*theirs, Box::from_raw(ours))),
+            }
+        }
+    }
+
+    /// What stands here, made if there is nothing.
+    pub fn get_or_make(&self, make: impl FnOnce() -> T) -> &'static T {
         if let Some(value) = self.load(Ordering::Acquire) {
             return value;
         }
-        let ours: &'static T = Box::leak(Box::new(make()));
-        match self.replace(None, ours, Ordering::AcqRel) {
-            Err(Some(theirs)) => theirs,
-            _ => ours,
+        match self.fill(Box::new(make())) {
+            Ok(value) | Err((value, _)) => value,
         }
     }
 
@@ -58,7 +70,8 @@ impl<T: Sync> StaticRef<T> {
 
     #[inline]
     fn from_pointer(pointer: *mut T) -> Option<&'static T> {
-        // SAFETY: whatever stands here came from a `&'static T`, and is never written through.
+        // SAFETY: whatever stands here came from a `&'static T`, or from a box that is kept, and
+        // is never written through. Who stores what was just made does so with `Release`.
         unsafe { pointer.as_ref() }
     }
 }

@@ -48,21 +48,20 @@ pub(crate) fn resident() -> Option<Resident> {
     struct Kept {
         page: u64,
         origin: Origin,
-        file: File,
+        file: Option<File>,
     }
     fn open() -> Option<File> {
         File::open("/proc/self/statm").ok()
     }
-    static KEPT: OnceLock<Option<Kept>> = OnceLock::new();
-    let kept = KEPT
-        .get_or_init(|| Some(Kept { page: page_size(), origin: Origin::here(), file: open()? }))
-        .as_ref()?;
+    static KEPT: OnceLock<Kept> = OnceLock::new();
+    let kept =
+        KEPT.get_or_init(|| Kept { page: page_size(), origin: Origin::here(), file: open() });
     let mut buffer = [0; 96];
-    let len = if kept.origin.is_here() {
-        read_at_start(&kept.file, &mut buffer)?
-    } else {
-        // A kept descriptor goes on reading the process that opened it.
-        read_at_start(&open()?, &mut buffer)?
+    let len = match &kept.file {
+        Some(file) if kept.origin.is_here() => read_at_start(file, &mut buffer)?,
+        // A kept descriptor goes on reading the process that opened it; and where there was
+        // none to be had, there may be one now.
+        _ => read_at_start(&open()?, &mut buffer)?,
     };
     statm(buffer.get(..len)?, kept.page)
 }
@@ -114,7 +113,9 @@ pub(crate) fn rss_max() -> Option<u64> {
 pub(crate) fn uptime_us(now: u64) -> u64 {
     static START: OnceLock<u64> = OnceLock::new();
     let age = || since_start_us().unwrap_or(0).wrapping_mul(1000);
-    now.wrapping_sub(*START.get_or_init(|| now.wrapping_sub(age()))) / 1000
+    let start = *START.get_or_init(|| now.wrapping_sub(age()));
+    // Another thread may have asked first with a later `now`.
+    (now.wrapping_sub(start) as i64).max(0) as u64 / 1000
 }
 
 /// Age of the process, from field 22 of `/proc/self/stat`, in clock ticks of 10 ms.

@@ -23,14 +23,14 @@ pub(crate) struct Ticket {
 }
 
 /// Which admitted call it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub call: u64,
     pub parent: Option<u64>,
 }
 
 impl Ticket {
-    pub const fn none() -> Ticket {
+    pub const fn new() -> Ticket {
         Ticket {
             call_id: AtomicU64::new(0),
             parent_id: AtomicU64::new(0),

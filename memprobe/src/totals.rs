@@ -53,7 +53,7 @@ impl Cells {
     fn make(place: &StaticRef<Cells>) -> &'static Cells {
         let _quiet = Quiet::begin();
         let zero = || AtomicU64::new(0);
-        place.get_or_leak(|| Cells {
+        place.get_or_make(|| Cells {
             generation: AtomicU32::new(generation()),
             hits: zero(),
             allocated: zero(),
