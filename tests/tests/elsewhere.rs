@@ -1,0 +1,131 @@
+//! Work elsewhere in orders that are not the usual ones: its bytes and its peak are those of the
+//! call that asked for it, and of no other call that happens to be there.
+
+use std::future::Future;
+use std::hint::black_box;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Waker};
+use std::thread;
+
+use memprobe::{InFlight, carry, memprobe, probe};
+use memprobe_tests::yield_now;
+
+memprobe::global_allocator!();
+
+const MIB: usize = 1 << 20;
+
+/// Not written to.
+fn block(mib: usize) -> Vec<u8> {
+    black_box(Vec::with_capacity(mib * MIB))
+}
+
+fn elsewhere<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
+}
+
+/// Peak and allocated bytes of all calls of a function, in MiB.
+fn mib(function: &str) -> (u64, u64) {
+    let report = memprobe::report();
+    let found = report.functions.iter().find(|found| found.name.ends_with(function));
+    let figures = found.and_then(|found| found.figures).expect("was called");
+    (figures.peak >> 20, figures.allocated >> 20)
+}
+
+#[memprobe]
+fn idle() {}
+
+/// Runs work of a call that has ended, on its own thread, before work of its own elsewhere.
+#[memprobe]
+fn bystander(work_of_another: impl FnOnce()) {
+    let work = carry(|| drop(block(1)));
+    work_of_another();
+    idle();
+    elsewhere(work);
+}
+
+/// Is far below its start when it asks for work.
+#[memprobe]
+fn frees(block_of_another: Vec<u8>) {
+    drop(block_of_another);
+    probe!("freed");
+    elsewhere(carry(|| drop(block(1))));
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Holds 3 MiB when its work runs, between two polls.
+#[memprobe]
+async fn waits(work: &Mutex<Option<Work>>) {
+    let held = block(3);
+    *work.lock().expect("no panic") = Some(Box::new(carry(|| drop(block(1)))));
+    yield_now().await;
+    drop(held);
+}
+
+fn poll(future: Pin<&mut impl Future>) -> bool {
+    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// What the running calls hold themselves, in MiB.
+fn held() -> Vec<(&'static str, i64)> {
+    let row = |call: &InFlight| {
+        (call.function.rsplit("::").next().unwrap_or_default(), call.held.expect("jemalloc") >> 20)
+    };
+    memprobe::in_flight().iter().map(row).collect()
+}
+
+#[memprobe]
+fn asks_elsewhere() -> Vec<(&'static str, i64)> {
+    let _one = block(1);
+    elsewhere(carry(|| {
+        let _more = block(16);
+        held()
+    }))
+}
+
+#[test]
+fn work_elsewhere_is_of_the_call_that_asked() {
+    let ended = memprobe::scope("ended", || {
+        carry(|| {
+            let held = block(16);
+            drop(memprobe::in_flight());
+            drop(held);
+        })
+    });
+    bystander(ended);
+    assert_eq!(mib("::bystander"), (1, 1));
+
+    frees(block(8));
+    let report = memprobe::report();
+    let frees = report.functions.iter().find(|found| found.name.ends_with("::frees"));
+    let last = frees.expect("was called").segments.iter().find(|s| s.from == "freed");
+    assert_eq!(last.and_then(|last| last.figures).expect("was passed").peak, 1 << 20);
+
+    let work = Mutex::new(None);
+    let mut future = Box::pin(waits(&work));
+    assert!(!poll(future.as_mut()));
+    elsewhere(work.lock().expect("no panic").take().expect("was asked for"));
+    let (done, usage) = memprobe::measure(|| poll(future.as_mut())).expect("jemalloc");
+    assert!(done);
+    assert_eq!((usage.peak, usage.allocated), (1 << 20, 1 << 20), "what was added in this poll");
+
+    assert_eq!(asks_elsewhere(), [("asks_elsewhere", 16), ("asks_elsewhere", 1)]);
+    let ended = memprobe::scope("ended", || {
+        carry(|| {
+            let _held = block(16);
+            held()
+        })
+    });
+    let seen = memprobe::scope("bystander", ended);
+    assert_eq!(seen, [("ended", 16), ("bystander", 0)]);
+}
+
+#[test]
+fn carried_work_is_as_unwind_safe_as_plain_work() {
+    fn check<T: UnwindSafe + RefUnwindSafe>(work: T) -> T {
+        work
+    }
+    memprobe::scope("carries", || check(carry(|| ()))());
+}

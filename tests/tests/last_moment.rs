@@ -1,0 +1,91 @@
+//! The first and the last moments: of a process without descriptors, of threads that are past
+//! their thread-local destructors, of calls that others look at while they end.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use memprobe::{memprobe, probe};
+
+memprobe::global_allocator!();
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+#[memprobe]
+fn idle() {}
+
+#[memprobe]
+fn nested() {
+    drop(black_box(Vec::<u8>::with_capacity(1000)));
+    probe!("in nested");
+}
+
+#[memprobe]
+fn outer() {
+    nested();
+    nested();
+    probe!("in outer");
+}
+
+/// Calls an annotated function when the thread ends.
+struct Late;
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        idle();
+    }
+}
+
+thread_local! {
+    static LATE: Late = const { Late };
+}
+
+fn ends_late() {
+    let calls_late = || {
+        LATE.with(|_| ());
+        idle();
+    };
+    thread::spawn(calls_late).join().expect("no panic");
+}
+
+/// Runs `work` where no file can be opened.
+fn without_descriptors<T>(work: impl FnOnce() -> T) -> T {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes one `rlimit`.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    let none = libc::rlimit { rlim_cur: 0, ..limit };
+    // SAFETY: reads one `rlimit`, here and below.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
+    let result = work();
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    result
+}
+
+#[test]
+fn at_the_first_and_the_last_moment() {
+    assert_eq!(without_descriptors(|| memprobe::process().rss), None);
+    assert!(memprobe::process().rss.is_some(), "it is tried for again");
+
+    let heap = || memprobe::process().heap.expect("jemalloc").allocated;
+    (0..200).for_each(|_| ends_late());
+    let before = heap();
+    (0..2000).for_each(|_| ends_late());
+    let after = heap();
+    // One record for each is lost at most; four would be 3 MiB.
+    assert!(after < before + (2 << 20), "{before} -> {after}");
+
+    let calls = thread::spawn(|| {
+        while !STOP.load(Relaxed) {
+            outer();
+        }
+    });
+    let labels = ["entry", "in nested", "in outer"];
+    for _ in 0..20_000 {
+        for call in memprobe::in_flight() {
+            assert!(labels.contains(&call.after), "a call that has ended runs no more: {call:?}");
+        }
+    }
+    STOP.store(true, Relaxed);
+    calls.join().expect("no panic");
+}
