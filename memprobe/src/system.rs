@@ -76,17 +76,20 @@ fn read_at_start(_file: &File, _buffer: &mut [u8]) -> Option<usize> {
     None
 }
 
+/// The second and the third figure, which are pages.
 fn statm(statm: &[u8], page: u64) -> Option<Resident> {
-    let mut figures = statm.split(|&byte| byte == b' ').skip(1);
-    let mut bytes = || {
-        let digits = figures.next().filter(|digits| !digits.is_empty())?;
-        let pages = digits.iter().try_fold(0_u64, |pages, digit| {
-            let digit = digit.wrapping_sub(b'0');
-            (digit < 10).then(|| pages.wrapping_mul(10).wrapping_add(digit.into()))
-        })?;
-        pages.checked_mul(page)
-    };
-    Some(Resident { rss: bytes()?, shared: bytes()? })
+    let (mut figures, mut at) = ([None; 3], 0);
+    for byte in statm {
+        match byte {
+            b'0'..=b'9' => {
+                let before: u64 = figures[at].unwrap_or(0);
+                figures[at] = Some(before.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')));
+            }
+            _ if at == 2 => break,
+            _ => at += 1,
+        }
+    }
+    Some(Resident { rss: figures[1]?.checked_mul(page)?, shared: figures[2]?.checked_mul(page)? })
 }
 
 /// `AT_PAGESZ` of the auxiliary vector: 16 bytes a pair on every 64-bit Linux.
