@@ -26,3 +26,14 @@ pub async fn yield_now() {
     })
     .await;
 }
+
+/// Polls a future once; whether it is done.
+pub fn poll(future: impl Future) -> bool {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::pin!(future).poll(&mut context).is_ready()
+}
+
+/// A block of so many MiB that nobody writes to.
+pub fn block(mib: usize) -> Vec<u8> {
+    std::hint::black_box(Vec::with_capacity(mib << 20))
+}

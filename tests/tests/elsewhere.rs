@@ -1,25 +1,14 @@
 //! Work elsewhere in orders that are not the usual ones: its bytes and its peak are those of the
 //! call that asked for it, and of no other call that happens to be there.
 
-use std::future::Future;
-use std::hint::black_box;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Waker};
 use std::thread;
 
 use memprobe::{InFlight, carry, memprobe, probe};
-use memprobe_tests::yield_now;
+use memprobe_tests::{block, poll, yield_now};
 
 memprobe::global_allocator!();
-
-const MIB: usize = 1 << 20;
-
-/// Not written to.
-fn block(mib: usize) -> Vec<u8> {
-    black_box(Vec::with_capacity(mib * MIB))
-}
 
 fn elsewhere<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
@@ -62,10 +51,6 @@ async fn waits(work: &Mutex<Option<Work>>) {
     *work.lock().expect("no panic") = Some(Box::new(carry(|| drop(block(1)))));
     yield_now().await;
     drop(held);
-}
-
-fn poll(future: Pin<&mut impl Future>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 /// What the running calls hold themselves, in MiB.

@@ -3,27 +3,14 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Context, Waker};
 
 use memprobe::{Node, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
-use memprobe_tests::yield_now;
+use memprobe_tests::{block, poll, yield_now};
 
 memprobe::global_allocator!();
-
-const MIB: usize = 1 << 20;
-
-/// Not written to.
-fn block(mib: usize) -> Vec<u8> {
-    black_box(Vec::with_capacity(mib * MIB))
-}
-
-fn poll(future: impl Future) -> bool {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
-}
 
 // --- calls that leave much behind ---------------------------------------------------------
 
