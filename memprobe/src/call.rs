@@ -17,7 +17,7 @@ use crate::meter::{self, Left, Progress, Quiet};
 #[cfg(feature = "profiling")]
 use crate::profiles;
 use crate::rate::{Bucket, Rate};
-use crate::record::Record;
+use crate::record::{self, Record};
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
@@ -87,7 +87,7 @@ pub(crate) fn begin(site: &'static Site) -> Option<&'static Record> {
     let now = clock::coarse();
     record.begin(stage, caller.map(|(caller, _)| caller), now);
     if panicking() {
-        record.set_unwinding();
+        record.set_began_unwinding();
     }
     site.crowd.enter(slot(), now);
     timeline::pass(now, || (site.name(), stage.after));
@@ -98,13 +98,14 @@ pub(crate) fn begin(site: &'static Site) -> Option<&'static Record> {
     Some(record)
 }
 
-/// Forgets a call whose end cannot be read.
+/// Forgets a call that may have moved, and whose end cannot be read.
 pub(crate) fn abandon(record: &'static Record) {
     if let Some(stage) = record.stage() {
         stage.node.site.crowd.leave(slot());
     }
     record.carried.close();
     record.give();
+    record::ends_here();
 }
 
 /// Counts what work elsewhere did for a call whose frame is about to be left.
@@ -249,7 +250,7 @@ impl Drop for Entered {
 fn end(record: Option<&'static Record>) {
     let Some(record) = record else { return };
     // Also true in an ordinary call that a destructor makes during unwinding.
-    let panicked = panicking() && !record.is_unwinding();
+    let panicked = panicking() && !record.began_unwinding();
     close(record);
     let left = meter::leave(record);
     finish(record, left, if panicked { Outcome::Panicked } else { Outcome::Returned });

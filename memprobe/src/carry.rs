@@ -26,7 +26,8 @@ use crate::{clock, slot};
 /// work, and with what other pieces had kept by then. That is exact where the call waits for
 /// one piece at a time. What several pieces have at once and free again is not added up.
 ///
-/// Outside any call, and in work that runs nested in the call after all, it changes nothing.
+/// Outside any call it changes nothing, and work that runs nested in the call after all counts as
+/// a nested call does.
 ///
 /// ```
 /// # async fn run() {
@@ -171,7 +172,8 @@ impl Piece {
         self.give(record);
     }
 
-    /// The end of the work came while memprobe itself was at work: it is in no figure.
+    /// The end of the work came while memprobe itself was at work: the work is in no total. What
+    /// earlier parts did stays with its call.
     #[cold]
     fn abandon(&mut self) {
         if let Some(record) = self.record {

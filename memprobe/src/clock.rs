@@ -6,7 +6,7 @@ pub(crate) use platform::{coarse, fine};
 mod platform {
     use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clockid_t, timespec};
 
-    /// As of its last tick, 1 to 4 ms ago; 3 ns.
+    /// As of the last tick of the kernel, which comes every 1 to 10 ms; 3 ns.
     #[inline]
     pub fn coarse() -> u64 {
         read(CLOCK_MONOTONIC_COARSE)

@@ -7,8 +7,8 @@ use crate::slot::{SLOTS, Slot};
 use crate::static_ref::StaticRef;
 use crate::totals::generation;
 
-/// Calls that run, counted by threads of their own; a call may end on another thread than
-/// it began, so that only the sum over all threads is a number of calls.
+/// Calls that run, counted in a lane for each slot; a call may end on another thread than it
+/// began, so that only the sum over all lanes is a number of calls.
 pub(crate) struct Crowd {
     lanes: StaticRef<[Lane; SLOTS]>,
     generation: AtomicU32,
@@ -71,7 +71,7 @@ impl Crowd {
         }
     }
 
-    /// Starts anew from what runs now.
+    /// Starts anew from what runs when a call begins the next time.
     pub fn reset(&self) {
         for lane in self.lanes.load(Acquire).into_iter().flatten() {
             lane.most.store(0, Relaxed);

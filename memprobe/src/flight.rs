@@ -128,7 +128,7 @@ impl Seen {
     }
 }
 
-/// The calls that run now. Allocates nothing and takes no lock.
+/// The calls that run now. Allocates nothing and waits for no lock.
 pub(crate) fn running() -> impl Iterator<Item = Seen> {
     record::all().filter_map(Seen::of)
 }

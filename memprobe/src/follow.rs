@@ -128,7 +128,8 @@ impl Suspended {
         }
     }
 
-    /// The end of a call came while memprobe itself was at work: it is in no figure.
+    /// The end of a call came while memprobe itself was at work: the call is in no total. What
+    /// earlier polls did stays with the calls around it.
     #[cold]
     fn abandon(&mut self) {
         if let Suspended::Running(record) = std::mem::replace(self, Suspended::Over) {

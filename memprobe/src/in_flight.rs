@@ -8,7 +8,7 @@ use crate::running::InFlight;
 use crate::{clock, flight, jemalloc};
 
 /// The calls that run now, those that hold the most first. May be asked from any thread at
-/// any time: takes no lock that a call takes.
+/// any time: waits for no lock that a call takes.
 ///
 /// What a call of another thread holds is as of its last point, or of its last nested call,
 /// or of its last `await`.

@@ -78,7 +78,8 @@
 //! | `cold` | `true` in the first call of the function |
 //!
 //! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
-//! call is written whole, from its entry to its exit. [`report()`] counts all of them.
+//! call is written from its entry to its exit, each of its probes at the same rate: of a probe
+//! in a loop some. [`report()`] counts all of them.
 //!
 //! # The report
 //!

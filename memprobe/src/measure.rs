@@ -38,7 +38,8 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
 ///
 /// # Errors
 ///
-/// If there can be no figures; the future is dropped unpolled then.
+/// If there can be no figures; the future is dropped then: unpolled, unless it is a later poll
+/// that comes while memprobe is at work.
 pub async fn measure_future<F: Future>(future: F) -> Result<(F::Output, Usage), Unavailable> {
     let mut measurement = Measurement::new();
     let mut future = pin!(future);

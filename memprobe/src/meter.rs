@@ -18,7 +18,8 @@ struct Thread {
     peak: Cell<Option<&'static Peak>>,
     /// The raw counters at the last reset of the peak slot.
     base: Cell<Bytes>,
-    /// What memprobe and the subscriber spent on this thread.
+    /// What is taken off the raw counters: what memprobe and the subscriber spent on this thread,
+    /// and what carried work did here, which is no business of the frames around it.
     spent: Cell<Bytes>,
     /// The innermost open frame.
     innermost: Cell<Option<&'static Record>>,
@@ -26,7 +27,8 @@ struct Thread {
     quiet: Cell<bool>,
     /// A `realloc` came through memprobe's allocator while memprobe was at work.
     realloc_seen: Cell<bool>,
-    /// The raw counters at the last callback of the allocator.
+    /// The raw counters that growth is counted from: those at the last callback of the
+    /// allocator, or as `has_grown_by` left them.
     called_back: Cell<Bytes>,
     /// Size of the block that a `realloc` in progress replaces: counted still, and gone when it
     /// is done.
@@ -82,7 +84,7 @@ impl Thread {
         raw
     }
 
-    /// The logical counters: what the program did, without what memprobe spent.
+    /// The logical counters: the raw ones without `spent`.
     #[inline]
     fn logical(&self, raw: Bytes) -> Bytes {
         raw.since(self.spent.get())
@@ -176,7 +178,7 @@ fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Reco
 /// The meter's part of a record: one open call, or one poll of one, in the chain of its
 /// thread.
 ///
-/// But for the first two, all is 0 where nothing was allocated or freed yet. Levels are nets
+/// But for the first four, all is 0 where nothing was allocated or freed yet. Levels are nets
 /// of the thread, above that at `entered`.
 pub(crate) struct Frame {
     caller: StaticRef<Record>,
@@ -187,7 +189,8 @@ pub(crate) struct Frame {
     /// What it does is no business of its caller on this thread.
     apart: AtomicBool,
     /// What the call had done when the frame was entered, and what work elsewhere has done
-    /// since. Of a segment that began later it is what had not to be counted, below 0.
+    /// since. Where the segment began after that, it is what the frame had done before it,
+    /// negative: so that with what the frame has done it is what the segment has.
     call: BytesCell,
     segment: BytesCell,
     /// What nested calls did in this segment.
@@ -664,7 +667,8 @@ pub(crate) fn show_held_at(raw: Bytes) -> Bytes {
     thread.called_back.replace(raw)
 }
 
-/// Whether this thread holds so many bytes more than when this was last true.
+/// Whether this thread holds so many bytes more than at `called_back`, which moves here if so,
+/// and where the thread holds less.
 pub(crate) fn has_grown_by(bytes: u64) -> bool {
     let thread = thread();
     let raw = thread.raw();

@@ -16,7 +16,9 @@ use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 use crate::ticket::Ticket;
 
-/// One call that runs. Written by the thread that runs it; any other may read what it shows.
+/// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
+/// and what [`flight::each_own`](crate::flight::each_own) adds up; any other may read what it
+/// shows.
 #[repr(align(64))]
 pub(crate) struct Record {
     /// Where the call is; none in a free record, and in that of a measurement.
@@ -24,7 +26,7 @@ pub(crate) struct Record {
     /// Changes when the record is given back.
     serial: AtomicU32,
     /// The call began while its thread was unwinding.
-    unwinding: AtomicBool,
+    began_unwinding: AtomicBool,
     /// When the call began, by the coarse clock, in ns.
     started: AtomicU64,
     /// The next free record.
@@ -50,6 +52,8 @@ thread_local! {
     /// How many more calls that may move have ended here than begun.
     static SURPLUS: Cell<u32> = const { Cell::new(0) };
     static KEEPER: Keeper = const { Keeper };
+    /// The keeper will run when this thread ends.
+    static IS_KEPT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Leaves the records of its thread to the others.
@@ -57,6 +61,7 @@ struct Keeper;
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        IS_KEPT.set(false);
         leave_free_records();
     }
 }
@@ -94,18 +99,23 @@ fn leave_free_records() {
     }
 }
 
+/// Sees to it that this thread leaves its free records when it ends. Past its destructors it
+/// does so at once.
+#[cold]
+#[inline(never)]
+fn keep() {
+    let _quiet = Quiet::begin();
+    if KEEPER.try_with(|_| IS_KEPT.set(true)).is_err() {
+        leave_free_records();
+    }
+}
+
 /// A chain of free records: what others have left, or new ones.
 #[cold]
 fn more() -> &'static Record {
     let _quiet = Quiet::begin();
-    let is_late = KEEPER.try_with(|_| ()).is_err();
-    let first = SPARE.swap(None, AcqRel).unwrap_or_else(new_chain);
-    if is_late {
-        // Past its destructors a thread loses what it keeps: it takes one and leaves the others.
-        FREE.set(first.next.swap(None, Relaxed));
-        leave_free_records();
-    }
-    first
+    keep();
+    SPARE.swap(None, AcqRel).unwrap_or_else(new_chain)
 }
 
 fn new_chain() -> &'static Record {
@@ -126,7 +136,7 @@ impl Record {
         Record {
             stage: StaticRef::none(),
             serial: AtomicU32::new(0),
-            unwinding: AtomicBool::new(false),
+            began_unwinding: AtomicBool::new(false),
             started: AtomicU64::new(0),
             next: StaticRef::none(),
             frame: Frame::new(),
@@ -160,7 +170,7 @@ impl Record {
             self.frame.clear();
             self.shown.clear();
             self.ticket.clear();
-            self.unwinding.store(false, Relaxed);
+            self.began_unwinding.store(false, Relaxed);
         }
         self.free();
     }
@@ -184,6 +194,10 @@ impl Record {
     fn free(&'static self) {
         self.next.store(FREE.get(), Relaxed);
         FREE.set(Some(self));
+        if !IS_KEPT.get() {
+            // It ends calls that began elsewhere, or itself.
+            keep();
+        }
     }
 
     /// Where the call is.
@@ -210,13 +224,13 @@ impl Record {
     }
 
     #[inline]
-    pub fn is_unwinding(&self) -> bool {
-        self.unwinding.load(Relaxed)
+    pub fn began_unwinding(&self) -> bool {
+        self.began_unwinding.load(Relaxed)
     }
 
     #[cold]
-    pub fn set_unwinding(&self) {
-        self.unwinding.store(true, Relaxed);
+    pub fn set_began_unwinding(&self) {
+        self.began_unwinding.store(true, Relaxed);
         self.frame.set_moved();
     }
 }

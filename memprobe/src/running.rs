@@ -10,7 +10,7 @@ pub struct InFlight {
     pub function: &'static str,
     /// The label that it has passed last; `entry` before the first.
     pub after: &'static str,
-    /// How long it has run, with its awaits; to within 4 ms.
+    /// How long it has run, with its awaits; to within a tick of the kernel, mostly 1 to 4 ms.
     pub age: Duration,
     /// Its net without that of nested calls that run as well, bytes: what the call itself
     /// holds. `None` where jemalloc is not the global allocator.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use memprobe::{memprobe, probe};
+use memprobe_tests::poll;
 
 memprobe::global_allocator!();
 
@@ -48,6 +49,27 @@ fn ends_late() {
     thread::spawn(calls_late).join().expect("no panic");
 }
 
+#[memprobe]
+async fn waits() {
+    std::future::pending::<()>().await;
+}
+
+fn ends_a_call_of_another() {
+    let mut future = Box::pin(waits());
+    assert!(!poll(future.as_mut()));
+    thread::spawn(move || drop(future)).join().expect("no panic");
+}
+
+/// A record for each time would be 750 KiB.
+fn loses_no_records(work: fn()) {
+    let heap = || memprobe::process().heap.expect("jemalloc").allocated;
+    (0..200).for_each(|_| work());
+    let before = heap();
+    (0..2000).for_each(|_| work());
+    let after = heap();
+    assert!(after < before + (300 << 10), "{before} -> {after}");
+}
+
 /// Runs `work` where no file can be opened.
 fn without_descriptors<T>(work: impl FnOnce() -> T) -> T {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -67,13 +89,8 @@ fn at_the_first_and_the_last_moment() {
     assert_eq!(without_descriptors(|| memprobe::process().rss), None);
     assert!(memprobe::process().rss.is_some(), "it is tried for again");
 
-    let heap = || memprobe::process().heap.expect("jemalloc").allocated;
-    (0..200).for_each(|_| ends_late());
-    let before = heap();
-    (0..2000).for_each(|_| ends_late());
-    let after = heap();
-    // One record for each is lost at most; four would be 3 MiB.
-    assert!(after < before + (2 << 20), "{before} -> {after}");
+    loses_no_records(ends_late);
+    loses_no_records(ends_a_call_of_another);
 
     let calls = thread::spawn(|| {
         while !STOP.load(Relaxed) {
