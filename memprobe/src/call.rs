@@ -353,8 +353,10 @@ fn pending(
     if !point.callsite.is_wanted() {
         return None;
     }
-    let skipped = point.bucket.take(clock::coarse(), rate)?;
-    Some(Pending { callsite: point.callsite, record, found: found(skipped) })
+    let now = clock::coarse();
+    let found = found(point.bucket.take(now, rate)?);
+    timeline::pass(now, || (found.function, found.label));
+    Some(Pending { callsite: point.callsite, record, found })
 }
 
 impl Pending {
@@ -362,7 +364,6 @@ impl Pending {
     #[cold]
     pub fn write(&self, values: &[Option<&dyn Value>]) {
         let _quiet = Quiet::begin();
-        timeline::pass(clock::coarse(), || (self.found.function, self.found.label));
         let rss = event::probe(self.callsite, &self.found, values);
         if let Some(record) = self.record {
             // While the fields were made the call may have ended, and another have its record.

@@ -31,11 +31,16 @@ impl Short<'_> {
 
 /// What of a path stands before the last `::`, and what behind.
 fn last_part(path: &str) -> (Option<&str>, &str) {
-    // Each byte by itself: a search for `::` prepares for longer texts.
-    match path.as_bytes().windows(2).rposition(|pair| pair == b"::") {
-        Some(at) => (Some(&path[..at]), &path[at + 2..]),
-        None => (None, path),
+    // From the end, byte by byte: a search for `::` prepares for longer texts.
+    let bytes = path.as_bytes();
+    let mut at = bytes.len();
+    while at >= 2 {
+        if bytes[at - 1] == b':' && bytes[at - 2] == b':' {
+            return (Some(&path[..at - 2]), &path[at..]);
+        }
+        at -= 1;
     }
+    (None, path)
 }
 
 impl fmt::Display for Short<'_> {
