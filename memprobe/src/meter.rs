@@ -159,10 +159,6 @@ impl Thread {
         self.rebase(raw);
     }
 
-    fn is_innermost(&self, record: &'static Record) -> bool {
-        self.innermost.get().is_some_and(|innermost| ptr::eq(innermost, record))
-    }
-
     /// The open frames, the innermost first.
     #[inline]
     fn chain(&self) -> impl Iterator<Item = &'static Record> + use<> {
@@ -262,7 +258,8 @@ pub(crate) fn resume(record: &'static Record) -> bool {
 #[inline(always)]
 pub(crate) fn leave(record: &'static Record) -> Left {
     let (thread, frame) = (thread(), &record.frame);
-    if !thread.is_innermost(record) {
+    let innermost = thread.innermost.get().filter(|innermost| ptr::eq(*innermost, record));
+    if innermost.is_none() {
         thread.fold_within(record);
     }
     let raw = thread.raw();
@@ -271,7 +268,11 @@ pub(crate) fn leave(record: &'static Record) -> Left {
     } else {
         frame.fold_last(thread, raw)
     };
-    frame.unlink(thread, record);
+    if innermost.is_some() {
+        thread.innermost.set(frame.caller());
+    } else {
+        frame.unlink_from_within(thread, record);
+    }
     left
 }
 
@@ -372,17 +373,7 @@ impl Frame {
         Left::Simple(done, level)
     }
 
-    /// Takes the frame out of the chain, wherever in it it stands: frames need not be left in
-    /// order.
-    #[inline]
-    fn unlink(&self, thread: &Thread, record: &'static Record) {
-        if thread.is_innermost(record) {
-            thread.innermost.set(self.caller());
-        } else {
-            self.unlink_from_within(thread, record);
-        }
-    }
-
+    /// Takes the frame out of the chain from between others: frames need not be left in order.
     #[cold]
     fn unlink_from_within(&self, thread: &Thread, record: &'static Record) {
         let is_next = |inner: &&'static Record| {
