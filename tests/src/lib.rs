@@ -9,6 +9,7 @@ pub struct Readme;
 pub mod browser;
 pub mod cgroup;
 pub mod exact;
+pub mod listener;
 pub mod output;
 pub mod record;
 pub mod watch_line;

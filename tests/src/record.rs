@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::{Event, Metadata};
+
+use crate::listener::Listener;
 
 /// One event: its metadata, its fields in order.
 #[derive(Clone, Debug)]
@@ -54,7 +56,7 @@ pub fn pop() -> Option<Record> {
     records().pop()
 }
 
-/// The subscriber. It wants everything.
+/// The subscriber.
 #[derive(Debug, Default)]
 pub struct Recorder;
 
@@ -65,32 +67,15 @@ impl Recorder {
     ///
     /// Where there is a subscriber already.
     pub fn install() {
-        tracing::subscriber::set_global_default(Recorder).expect("the only subscriber");
+        Listener(keep).install();
     }
 }
 
-impl Subscriber for Recorder {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(Vec::new());
-        event.record(&mut fields);
-        records().push(Record { metadata: event.metadata(), fields: fields.0 });
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
+/// Keeps an event, as the subscriber does.
+pub fn keep(event: &Event<'_>) {
+    let mut fields = Fields(Vec::new());
+    event.record(&mut fields);
+    records().push(Record { metadata: event.metadata(), fields: fields.0 });
 }
 
 struct Fields(Vec<(&'static str, String)>);

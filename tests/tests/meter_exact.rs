@@ -9,12 +9,5 @@ static ALLOCATOR: memprobe_tests::exact::Exact<memprobe::Allocator> =
 
 #[test]
 fn figures_are_exact() {
-    random_scopes::run(|ours, exact, smallest| {
-        assert!(ours <= exact.peak, "peak {ours} is over {exact:?}");
-        if smallest >= 64 << 10 {
-            assert_eq!(ours, exact.peak, "peaks of large blocks are exact: {exact:?}");
-        } else {
-            assert!(exact.peak - ours <= 64 << 10, "peak {ours} is far under {exact:?}");
-        }
-    });
+    random_scopes::run(random_scopes::peaks_are_exact);
 }

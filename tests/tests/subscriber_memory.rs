@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use memprobe::{memprobe, probe};
-use memprobe_tests::record::{self, Recorder};
-use tracing::{Event, Metadata, Subscriber, span};
+use memprobe_tests::listener::Listener;
+use memprobe_tests::record;
+use tracing::Event;
 
 memprobe::global_allocator!();
 
@@ -17,32 +18,14 @@ static KEEPS: AtomicBool = AtomicBool::new(false);
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// Allocates a megabyte at every event.
-struct Hungry(Recorder);
-
-impl Subscriber for Hungry {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        // Also asked by the application's own events, between ours.
-        true
+fn hungry(event: &Event<'_>) {
+    let megabyte = black_box(vec![1_u8; MIB]);
+    record::keep(event);
+    // Looks at the calls, which must not take that megabyte for theirs.
+    drop(memprobe::in_flight());
+    if KEEPS.load(Relaxed) {
+        KEPT.lock().expect("no panic").push(megabyte);
     }
-
-    fn event(&self, event: &Event<'_>) {
-        let megabyte = black_box(vec![1_u8; MIB]);
-        self.0.event(event);
-        // Looks at the calls, which must not take that megabyte for theirs.
-        drop(memprobe::in_flight());
-        if KEEPS.load(Relaxed) {
-            KEPT.lock().expect("no panic").push(megabyte);
-        }
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
 }
 
 #[memprobe(rate = 0)]
@@ -63,7 +46,7 @@ fn works() {
 
 #[test]
 fn what_the_subscriber_takes_is_in_no_figure() {
-    tracing::subscriber::set_global_default(Hungry(Recorder)).expect("the only subscriber");
+    Listener(hungry).install();
     for keeps in [false, true] {
         KEEPS.store(keeps, Relaxed);
         memprobe::reset();

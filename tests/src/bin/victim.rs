@@ -10,8 +10,9 @@ use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
 
 use memprobe::{Limit, Mode, Watch, memprobe, probe};
+use memprobe_tests::listener::Listener;
 use memprobe_tests::yield_now;
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::Event;
 
 memprobe::global_allocator!();
 
@@ -262,7 +263,7 @@ fn reservation() {
 /// Sixteen threads that cross the marks together, so many times, while a subscriber and a
 /// panic hook allocate and lock.
 fn crossings(cycles: usize) {
-    tracing::subscriber::set_global_default(Greedy).expect("the only subscriber");
+    Listener(greedy).install();
     std::panic::set_hook(Box::new(|panic| keep(panic.to_string())));
     let barrier = Barrier::new(16);
     std::thread::scope(|scope| {
@@ -314,32 +315,12 @@ fn keep(text: String) {
     }
 }
 
-/// A subscriber that locks, and allocates while it does.
-struct Greedy;
-
-impl Subscriber for Greedy {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+/// As a subscriber that locks, and allocates while it does.
+fn greedy(event: &Event<'_>) {
+    if event.metadata().target() == "memprobe::watch" {
+        WATCH_EVENTS.fetch_add(1, Ordering::Relaxed);
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        if event.metadata().target() == "memprobe::watch" {
-            WATCH_EVENTS.fetch_add(1, Ordering::Relaxed);
-        }
-        keep(format!("{event:?}"));
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
+    keep(format!("{event:?}"));
 }
 
 /// Crosses a mark, comes to a point, and does it again once the mark is armed anew.

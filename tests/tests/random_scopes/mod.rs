@@ -118,6 +118,18 @@ fn compare(run: &mut Run) {
     assert_eq!(expected.next(), None, "a point without an event");
 }
 
+/// Peaks under memprobe's own allocator: never over, at most 64 KiB under, and exact where
+/// blocks are that large.
+#[allow(dead_code, reason = "each scenario that includes this file compares in its own way")]
+pub fn peaks_are_exact(ours: u64, exact: &Figures, smallest: usize) {
+    assert!(ours <= exact.peak, "peak {ours} is over {exact:?}");
+    if smallest >= 64 << 10 {
+        assert_eq!(ours, exact.peak, "peaks of large blocks are exact: {exact:?}");
+    } else {
+        assert!(exact.peak - ours <= 64 << 10, "peak {ours} is far under {exact:?}");
+    }
+}
+
 /// Runs all sizes.
 pub fn run(compare_peaks: Compare) {
     Recorder::install();
