@@ -42,10 +42,6 @@ pub(crate) struct BytesCell {
 }
 
 impl BytesCell {
-    pub const fn zero() -> BytesCell {
-        BytesCell { allocated: AtomicU64::new(0), freed: AtomicU64::new(0) }
-    }
-
     #[inline]
     pub fn get(&self) -> Bytes {
         Bytes { allocated: self.allocated.load(Relaxed), freed: self.freed.load(Relaxed) }
@@ -67,10 +63,6 @@ impl BytesCell {
 pub(crate) struct NetCell(AtomicI64);
 
 impl NetCell {
-    pub const fn zero() -> NetCell {
-        NetCell(AtomicI64::new(0))
-    }
-
     #[inline]
     pub fn get(&self) -> i64 {
         self.0.load(Relaxed)

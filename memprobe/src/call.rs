@@ -17,7 +17,7 @@ use crate::meter::{self, Left, Progress, Quiet};
 #[cfg(feature = "profiling")]
 use crate::profiles;
 use crate::rate::{Bucket, Rate};
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
@@ -105,7 +105,6 @@ pub(crate) fn abandon(record: &'static Record) {
     }
     record.carried.close();
     record.give();
-    record::ends_here();
 }
 
 /// Counts what work elsewhere did for a call whose frame is about to be left.
@@ -121,10 +120,44 @@ fn credit(record: &Record, carried: Option<Carried>) {
     }
 }
 
+/// Ends a call whose frame is open.
+#[inline]
+pub(crate) fn end(record: &'static Record, outcome: Outcome) {
+    close(record);
+    let stage = record.stage();
+    match (meter::leave(record), stage) {
+        (Some(left), Some(stage)) => finish(record, left, stage, outcome),
+        (Some(_), None) => record.give(),
+        (None, stage) => lose(stage),
+    }
+}
+
+/// Interrupts a call whose frame is open; `false` if it is lost.
+pub(crate) fn suspend(record: &'static Record) -> bool {
+    let stage = record.stage();
+    match meter::leave(record) {
+        Some(left) => {
+            record.suspend(left);
+            true
+        }
+        None => {
+            lose(stage);
+            false
+        }
+    }
+}
+
+/// A call whose frame was left on another thread than it was entered on is in no total.
+#[cold]
+fn lose(stage: Option<&'static Stage>) {
+    if let Some(stage) = stage {
+        stage.node.site.crowd.leave(slot());
+    }
+}
+
 /// Counts a call that has ended, and writes its exit if it was admitted.
 #[inline]
-pub(crate) fn finish(record: &'static Record, left: Left, outcome: Outcome) {
-    let Some(stage) = record.stage() else { return record.give() };
+fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
     let (site, slot) = (stage.node.site, slot());
     site.crowd.leave(slot);
     match (left, stage.find(site.end(outcome))) {
@@ -241,19 +274,17 @@ pub fn enter(site: &'static Site) -> Entered {
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        end(self.0);
+        exit(self.0);
     }
 }
 
 /// Ends the call of a sync function. Not inlined: it stands at each end of each of them.
 #[inline(never)]
-fn end(record: Option<&'static Record>) {
+fn exit(record: Option<&'static Record>) {
     let Some(record) = record else { return };
     // Also true in an ordinary call that a destructor makes during unwinding.
     let panicked = panicking() && !record.began_unwinding();
-    close(record);
-    let left = meter::leave(record);
-    finish(record, left, if panicked { Outcome::Panicked } else { Outcome::Returned });
+    end(record, if panicked { Outcome::Panicked } else { Outcome::Returned });
 }
 
 // --- a probe ------------------------------------------------------------------------------
@@ -306,7 +337,9 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
         return None;
     }
     let call = meter::innermost().and_then(|record| Some((record, record.stage()?)));
-    let Some((record, stage)) = call else { return snapshot(point) };
+    let Some((record, stage)) = call else {
+        return if meter::close_lost() { reach(point) } else { snapshot(point) };
+    };
     credit(record, record.carried.take());
     let progress = record.cut();
     let segment = stage.segment(&point.point);

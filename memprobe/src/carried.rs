@@ -1,16 +1,23 @@
 //! What work elsewhere has done for a call that runs.
 
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, BytesCell, NetCell};
 use crate::record::Record;
 
 /// What work elsewhere has done for a call, and the call does not count yet.
+///
+/// It has a lock of its own because a record may hold nothing that needs more than zeroes.
 pub(crate) struct CarriedCell {
     /// Work was carried out of the call.
     carries: AtomicBool,
-    sum: Mutex<Carried>,
+    /// Somebody is at what follows.
+    is_busy: AtomicBool,
+    /// There is something to count.
+    is_some: AtomicBool,
+    bytes: BytesCell,
+    level: NetCell,
 }
 
 #[derive(Clone, Copy)]
@@ -20,42 +27,48 @@ pub(crate) struct Carried {
     pub level: i64,
 }
 
-impl Carried {
-    /// Below what any call may have come to.
-    const NOTHING: Carried = Carried { bytes: Bytes::ZERO, level: i64::MIN / 4 };
-}
+/// The sum, while nobody else is at it.
+struct Sum<'a>(&'a CarriedCell);
 
 impl CarriedCell {
-    pub const fn new() -> CarriedCell {
-        CarriedCell { carries: AtomicBool::new(false), sum: Mutex::new(Carried::NOTHING) }
+    /// Waits for who is at it, who takes some ns; not for ever, because in a forked child he
+    /// may not be there any more.
+    fn sum(&self) -> Sum<'_> {
+        for _ in 0..1000 {
+            if let Some(sum) = self.try_sum() {
+                return sum;
+            }
+            thread::yield_now();
+        }
+        Sum(self)
     }
 
-    fn sum(&self) -> MutexGuard<'_, Carried> {
-        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    fn try_sum(&self) -> Option<Sum<'_>> {
+        (!self.is_busy.swap(true, Acquire)).then_some(Sum(self))
     }
 
     /// What work elsewhere did since this was last asked.
     #[inline]
     pub fn take(&self) -> Option<Carried> {
-        self.carries.load(Relaxed).then(|| self.take_sum())
+        if self.carries.load(Relaxed) { self.take_sum() } else { None }
     }
 
     #[cold]
-    fn take_sum(&self) -> Carried {
-        std::mem::replace(&mut *self.sum(), Carried::NOTHING)
+    fn take_sum(&self) -> Option<Carried> {
+        self.sum().take()
     }
 
-    /// The same at the end of the call: what comes later finds nobody.
+    /// What it did until the end of the call: what comes later finds nobody.
     #[inline]
     pub fn close(&self) -> Option<Carried> {
-        self.carries.load(Relaxed).then(|| self.close_sum())
+        if self.carries.load(Relaxed) { self.close_sum() } else { None }
     }
 
     #[cold]
-    fn close_sum(&self) -> Carried {
-        let mut sum = self.sum();
+    fn close_sum(&self) -> Option<Carried> {
+        let sum = self.sum();
         self.carries.store(false, Relaxed);
-        std::mem::replace(&mut *sum, Carried::NOTHING)
+        sum.take()
     }
 
     /// Net of what is pending, if nobody is at it right now.
@@ -63,7 +76,35 @@ impl CarriedCell {
         if !self.carries.load(Relaxed) {
             return 0;
         }
-        self.sum.try_lock().map_or(0, |sum| sum.bytes.net())
+        self.try_sum().map_or(0, |sum| sum.bytes().net())
+    }
+}
+
+impl Sum<'_> {
+    fn bytes(&self) -> Bytes {
+        if self.0.is_some.load(Relaxed) { self.0.bytes.get() } else { Bytes::ZERO }
+    }
+
+    fn take(&self) -> Option<Carried> {
+        let carried = Carried { bytes: self.0.bytes.get(), level: self.0.level.get() };
+        self.0.is_some.swap(false, Relaxed).then_some(carried)
+    }
+
+    fn add(&self, bytes: Bytes, level: i64) {
+        let cell = self.0;
+        if cell.is_some.swap(true, Relaxed) {
+            cell.bytes.add(bytes);
+            cell.level.raise(level);
+        } else {
+            cell.bytes.set(bytes);
+            cell.level.set(level);
+        }
+    }
+}
+
+impl Drop for Sum<'_> {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Release);
     }
 }
 
@@ -76,14 +117,13 @@ impl Record {
     /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
     /// itself; `false` if the call has ended.
     pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
-        let mut sum = self.carried.sum();
+        let sum = self.carried.sum();
         // In this order: the flag may be of the next call, whose serial is then seen as well.
         if !self.carried.carries.load(Acquire) || self.serial() != serial {
             return false;
         }
-        let before = self.shown.held().wrapping_add(sum.bytes.net());
-        sum.level = sum.level.max(before.saturating_add(peak));
-        sum.bytes = sum.bytes.plus(bytes);
+        let before = self.shown.held().wrapping_add(sum.bytes().net());
+        sum.add(bytes, before.saturating_add(peak));
         true
     }
 }

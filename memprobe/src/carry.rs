@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use crate::bytes::Bytes;
 use crate::call;
 use crate::meter::{self, Left};
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::segment::Stage;
 use crate::ticket::Ids;
 use crate::totals::Hit;
@@ -154,7 +154,6 @@ impl Piece {
             return meter::resume(record).then_some(record);
         }
         let record = meter::enter()?;
-        record::begins_here();
         record.begin(self.stage, self.running_call(), clock::coarse());
         self.record = Some(record);
         if let Some(ids) = self.ids {
@@ -184,7 +183,6 @@ impl Piece {
 
     fn give(&mut self, record: &'static Record) {
         record.give();
-        record::ends_here();
         self.record = None;
         self.done = true;
     }
@@ -212,7 +210,10 @@ impl Drop for Running<'_> {
             // Work that this work has carried elsewhere in turn.
             call::close(self.record);
         }
-        let left = meter::leave(self.record);
+        let Some(left) = meter::leave(self.record) else {
+            (self.piece.record, self.piece.done) = (None, true);
+            return;
+        };
         if self.apart {
             let (bytes, peak) = self.record.since_entered(left);
             if !self.piece.call.carry(self.piece.serial, bytes, peak) {

@@ -6,7 +6,8 @@ use std::sync::atomic::{
 };
 
 use crate::bytes::NetCell;
-use crate::record::{self, Record};
+use crate::pool;
+use crate::record::Record;
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 
@@ -26,17 +27,6 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub const fn new() -> Shown {
-        Shown {
-            caller: StaticRef::none(),
-            caller_serial: AtomicU32::new(0),
-            held: NetCell::zero(),
-            shared: NetCell::zero(),
-            peak: NetCell::zero(),
-            nested: AtomicI64::new(0),
-        }
-    }
-
     #[inline]
     pub fn clear(&self) {
         self.held.set(0);
@@ -130,7 +120,7 @@ impl Seen {
 
 /// The calls that run now. Allocates nothing and waits for no lock.
 pub(crate) fn running() -> impl Iterator<Item = Seen> {
-    record::all().filter_map(Seen::of)
+    pool::all().filter_map(Seen::of)
 }
 
 /// Gives `look` each call that runs now, and what it holds without nested calls that run as
@@ -144,7 +134,7 @@ pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
         }
         std::thread::yield_now();
     }
-    for record in record::all() {
+    for record in pool::all() {
         record.shown.nested.store(0, Relaxed);
     }
     for call in running() {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::call;
 use crate::meter;
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::site::{Outcome, Site};
 
 pin_project_lite::pin_project! {
@@ -101,7 +101,6 @@ impl Suspended {
             Suspended::Unpolled(site) => {
                 let record = call::begin(site)?;
                 *self = Suspended::Running(record);
-                record::begins_here();
                 Some(record)
             }
             Suspended::Running(record) => meter::resume(record).then_some(record),
@@ -114,14 +113,13 @@ impl Suspended {
     fn leave(&mut self, frame: Option<&'static Record>, outcome: Option<Outcome>) {
         match (frame, outcome) {
             (Some(record), Some(outcome)) => {
-                call::close(record);
-                let left = meter::leave(record);
                 *self = Suspended::Over;
-                call::finish(record, left, outcome);
-                record::ends_here();
+                call::end(record, outcome);
             }
             (Some(record), None) => {
-                record.suspend(meter::leave(record));
+                if !call::suspend(record) {
+                    *self = Suspended::Over;
+                }
             }
             (None, Some(_)) => self.abandon(),
             (None, None) => {}

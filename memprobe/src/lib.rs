@@ -233,6 +233,10 @@ mod measure;
 mod meter;
 #[cfg(feature = "enabled")]
 mod on_exit;
+#[cfg(feature = "enabled")]
+mod pages;
+#[cfg(feature = "enabled")]
+mod pool;
 #[cfg(feature = "profiling")]
 mod profiles;
 #[cfg(feature = "enabled")]

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use crate::jemalloc;
 use crate::meter::{self, Progress};
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::usage::{Unavailable, Usage};
 
 /// Runs `work`, and tells what it allocated, freed and peaked at on this thread. Writes no
@@ -25,13 +25,14 @@ use crate::usage::{Unavailable, Usage};
 ///
 /// # Errors
 ///
-/// If there can be no figures; `work` is not run then.
+/// If there can be no figures; `work` is not run then, unless they are lost while it runs
+/// ([`Unavailable::OtherThread`]).
 pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
     let mut measurement = Measurement::new();
     let part = measurement.part()?;
     let result = work();
     drop(part);
-    Ok((result, measurement.usage()))
+    Ok((result, measurement.usage()?))
 }
 
 /// The same for a future: what all its polls did, on whatever thread.
@@ -50,7 +51,7 @@ pub async fn measure_future<F: Future>(future: F) -> Result<(F::Output, Usage), 
         };
         let result = future.as_mut().poll(context);
         drop(part);
-        result.map(|result| Ok((result, measurement.usage())))
+        result.map(|result| Ok((result, measurement.usage()?)))
     })
     .await
 }
@@ -60,11 +61,13 @@ struct Measurement {
     record: Option<&'static Record>,
     /// What the parts that have ended did.
     progress: Progress,
+    /// A part has ended on another thread than it began on.
+    is_lost: bool,
 }
 
 impl Measurement {
     fn new() -> Measurement {
-        Measurement { record: None, progress: Progress::default() }
+        Measurement { record: None, progress: Progress::default(), is_lost: false }
     }
 
     /// Begins a part of the work, which runs on this thread.
@@ -72,21 +75,27 @@ impl Measurement {
         if !jemalloc::is_global() {
             return Err(Unavailable::OtherAllocator);
         }
+        if self.is_lost {
+            return Err(Unavailable::OtherThread);
+        }
         let begun = match self.record {
             Some(record) => meter::resume(record).then_some(record),
-            None => meter::enter().inspect(|_| record::begins_here()),
+            None => meter::enter(),
         };
         self.record = self.record.or(begun);
         let record = begun.ok_or(Unavailable::Nested)?;
-        Ok(Part { record, progress: &mut self.progress })
+        Ok(Part { record, of: self })
     }
 
-    fn usage(&self) -> Usage {
-        Usage {
+    fn usage(&self) -> Result<Usage, Unavailable> {
+        if self.is_lost {
+            return Err(Unavailable::OtherThread);
+        }
+        Ok(Usage {
             allocated: self.progress.call.allocated,
             freed: self.progress.call.freed,
             peak: self.progress.call_peak.max(0) as u64,
-        }
+        })
     }
 }
 
@@ -94,7 +103,6 @@ impl Drop for Measurement {
     fn drop(&mut self) {
         if let Some(record) = self.record {
             record.give();
-            record::ends_here();
         }
     }
 }
@@ -102,11 +110,14 @@ impl Drop for Measurement {
 /// A part in progress; dropped by its end or by a panic.
 struct Part<'a> {
     record: &'static Record,
-    progress: &'a mut Progress,
+    of: &'a mut Measurement,
 }
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
-        *self.progress = self.record.suspend(meter::leave(self.record));
+        match meter::leave(self.record) {
+            Some(left) => self.of.progress = self.record.suspend(left),
+            None => (self.of.record, self.of.is_lost) = (None, true),
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::bytes::{Bytes, BytesCell, NetCell};
 use crate::jemalloc::{Counters, Peak};
+use crate::pool;
 use crate::record::Record;
 use crate::static_ref::StaticRef;
 
@@ -130,23 +131,30 @@ impl Thread {
         now.max(self.logical(base).net() + above as i64)
     }
 
-    /// Shows what all open calls hold at these logical counters.
+    /// Shows what the open calls hold at these logical counters: the innermost ones, so that a
+    /// deep recursion costs no more than a shallow one. The others are shown as they were.
     fn show(&self, mut now: Bytes) {
-        for record in self.chain() {
+        const MOST: usize = 1000;
+        for (at, record) in self.chain().enumerate() {
             let frame = &record.frame;
             if frame.apart.load(Relaxed) {
                 record.shown.set_held(frame.net(now));
                 // The frames around it have nothing of what it does.
                 now = frame.entered.get();
-            } else {
+            } else if at < MOST {
                 record.shown.set_shared(frame.net(now));
+            } else {
+                // Its caller is not shown anew.
+                record.shown.set_held(frame.net(now));
             }
             frame.set_moved();
+            if at == MOST {
+                return;
+            }
         }
     }
 
     /// Folds for a frame that is left before those in it: the highest net is one of all of them.
-    #[cold]
     fn fold_within(&self, record: &'static Record) {
         let raw = self.raw();
         let highest = self.highest(raw);
@@ -157,6 +165,17 @@ impl Thread {
             }
         }
         self.rebase(raw);
+    }
+
+    /// Closes the innermost frames whose calls have ended on another thread.
+    #[cold]
+    #[inline(never)]
+    fn close_lost(&self) {
+        while let Some(record) = self.innermost.get().filter(|record| record.is_lost()) {
+            record.frame.fold_last(self, self.raw());
+            self.innermost.set(record.frame.caller());
+            record.give_lost();
+        }
     }
 
     /// The open frames, the innermost first.
@@ -176,6 +195,10 @@ fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Reco
 ///
 /// But for the first four, all is 0 where nothing was allocated or freed yet. Levels are nets
 /// of the thread, above that at `entered`.
+///
+/// Only the thread on which a frame was entered changes the chain that it is in. So the chain is
+/// always a finite list, whatever coroutines do: a frame is added when its record is in no
+/// chain, and a record is given back, or its call resumed, when its frame is in none.
 pub(crate) struct Frame {
     caller: StaticRef<Record>,
     /// The logical counters when the frame was entered.
@@ -236,7 +259,7 @@ pub(crate) fn enter() -> Option<&'static Record> {
     if thread.quiet.get() {
         return None;
     }
-    let record = Record::take();
+    let record = pool::take()?;
     record.frame.link(thread, record);
     Some(record)
 }
@@ -253,14 +276,14 @@ pub(crate) fn resume(record: &'static Record) -> bool {
     may
 }
 
-/// Closes the frame of a record, and credits its caller.
+/// Closes the frame of a record, and credits its caller. `None` where the call began on another
+/// thread, as a sync call in a coroutine may: there are no figures of it, and the record is gone.
 #[allow(clippy::inline_always, reason = "most calls are idle, which takes a few instructions")]
 #[inline(always)]
-pub(crate) fn leave(record: &'static Record) -> Left {
+pub(crate) fn leave(record: &'static Record) -> Option<Left> {
     let (thread, frame) = (thread(), &record.frame);
-    let innermost = thread.innermost.get().filter(|innermost| ptr::eq(*innermost, record));
-    if innermost.is_none() {
-        thread.fold_within(record);
+    if thread.innermost.get().is_none_or(|innermost| !ptr::eq(innermost, record)) {
+        return leave_within(thread, record);
     }
     let raw = thread.raw();
     let left = if raw == thread.base.get() && !frame.has_moved() {
@@ -268,12 +291,27 @@ pub(crate) fn leave(record: &'static Record) -> Left {
     } else {
         frame.fold_last(thread, raw)
     };
-    if innermost.is_some() {
-        thread.innermost.set(frame.caller());
-    } else {
-        frame.unlink_from_within(thread, record);
-    }
-    left
+    thread.innermost.set(frame.caller());
+    Some(left)
+}
+
+/// Closes a frame that is not the innermost: frames need not be left in order, nor on the thread
+/// that has them open.
+#[cold]
+#[inline(never)]
+fn leave_within(thread: &Thread, record: &'static Record) -> Option<Left> {
+    let frame = &record.frame;
+    let is_next = |inner: &&'static Record| {
+        inner.frame.caller().is_some_and(|caller| ptr::eq(caller, record))
+    };
+    let Some(inner) = thread.chain().find(is_next) else {
+        record.lose();
+        return None;
+    };
+    thread.fold_within(record);
+    let left = frame.fold_last(thread, thread.raw());
+    inner.frame.caller.store(frame.caller(), Relaxed);
+    Some(left)
 }
 
 /// What a frame that has just been closed has done since it was entered.
@@ -289,26 +327,6 @@ pub(crate) enum Left {
 }
 
 impl Frame {
-    pub const fn new() -> Frame {
-        Frame {
-            caller: StaticRef::none(),
-            entered: BytesCell::zero(),
-            moved: AtomicBool::new(false),
-            apart: AtomicBool::new(false),
-            call: BytesCell::zero(),
-            segment: BytesCell::zero(),
-            nested: BytesCell::zero(),
-            children_kept: NetCell::zero(),
-            credited: BytesCell::zero(),
-            segment_max: NetCell::zero(),
-            call_max: NetCell::zero(),
-            self_max: NetCell::zero(),
-            earlier_segment_peak: NetCell::zero(),
-            earlier_call_peak: NetCell::zero(),
-            earlier_self_peak: NetCell::zero(),
-        }
-    }
-
     /// Back to where nothing was done yet.
     #[inline]
     pub fn clear(&self) {
@@ -341,6 +359,9 @@ impl Frame {
     /// Hangs the frame on the inner end of the chain.
     #[inline]
     fn link(&self, thread: &Thread, record: &'static Record) {
+        if thread.innermost.get().is_some_and(Record::is_lost) {
+            thread.close_lost();
+        }
         self.entered.set(thread.fold());
         self.caller.store(thread.innermost.get(), Relaxed);
         thread.innermost.set(Some(record));
@@ -371,17 +392,6 @@ impl Frame {
             self.credit_to(caller, done, level, now);
         }
         Left::Simple(done, level)
-    }
-
-    /// Takes the frame out of the chain from between others: frames need not be left in order.
-    #[cold]
-    fn unlink_from_within(&self, thread: &Thread, record: &'static Record) {
-        let is_next = |inner: &&'static Record| {
-            inner.frame.caller().is_some_and(|caller| ptr::eq(caller, record))
-        };
-        if let Some(inner) = thread.chain().find(is_next) {
-            inner.frame.caller.store(self.caller(), Relaxed);
-        }
     }
 
     #[inline]
@@ -621,6 +631,28 @@ pub(crate) fn is_quiet() -> bool {
 #[inline]
 pub(crate) fn innermost() -> Option<&'static Record> {
     thread().innermost.get()
+}
+
+/// Leaves the frames that this thread has open to those who end their calls: the thread ends.
+pub(crate) fn leave_all() {
+    if let Some(innermost) = thread().innermost.take() {
+        let mut next = Some(innermost);
+        while let Some(record) = next {
+            next = record.frame.caller();
+            record.leave_to_others();
+        }
+    }
+}
+
+/// Closes the innermost frames of this thread whose calls have ended on another one; `false` if
+/// there are none.
+pub(crate) fn close_lost() -> bool {
+    let thread = thread();
+    let is_lost = thread.innermost.get().is_some_and(Record::is_lost);
+    if is_lost {
+        thread.close_lost();
+    }
+    is_lost
 }
 
 /// The open frames of this thread, the innermost first.

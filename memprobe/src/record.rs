@@ -1,17 +1,14 @@
-//! The records of the calls that run: where each is, and what it has done.
-//!
-//! Records are never freed. A call takes one from its thread and gives it back to the thread
-//! on which it ends.
+//! The record of a call that runs: where it is, and what it has done.
 
-use std::cell::Cell;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release, fence,
+    AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence,
 };
 
 use crate::carried::CarriedCell;
 use crate::flight::Shown;
-use crate::list::List;
-use crate::meter::{Frame, Quiet};
+use crate::meter::Frame;
+use crate::pool;
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 use crate::ticket::Ticket;
@@ -19,14 +16,20 @@ use crate::ticket::Ticket;
 /// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
 /// and what [`flight::each_own`](crate::flight::each_own) adds up; any other may read what it
 /// shows.
+///
+/// All of it is atomics, and a record whose bytes are all 0 is free: see [`pool`].
 #[repr(align(64))]
 pub(crate) struct Record {
     /// Where the call is; none in a free record, and in that of a measurement.
     stage: StaticRef<Stage>,
-    /// Changes when the record is given back.
+    /// Changes when the call ends.
     serial: AtomicU32,
     /// The call began while its thread was unwinding.
     began_unwinding: AtomicBool,
+    /// The call has ended on another thread than the one that has its frame open.
+    is_lost: AtomicBool,
+    /// Which page of the pool the record is in.
+    page: AtomicU32,
     /// When the call began, by the coarse clock, in ns.
     started: AtomicU64,
     /// The next free record.
@@ -37,121 +40,26 @@ pub(crate) struct Record {
     pub carried: CarriedCell,
 }
 
-/// Records that are made at once, for the few calls that most threads have at a time.
-const CHUNK: usize = 4;
-/// Free records that a thread keeps of calls that may begin on one thread and end on another:
-/// there they would pile up.
-const KEPT: u32 = 64;
-
-static CHUNKS: List<[Record; CHUNK]> = List::new();
-/// A chain of records that no thread keeps.
-static SPARE: StaticRef<Record> = StaticRef::none();
-
-thread_local! {
-    static FREE: Cell<Option<&'static Record>> = const { Cell::new(None) };
-    /// How many more calls that may move have ended here than begun.
-    static SURPLUS: Cell<u32> = const { Cell::new(0) };
-    static KEEPER: Keeper = const { Keeper };
-    /// The keeper will run when this thread ends.
-    static IS_KEPT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Leaves the records of its thread to the others.
-struct Keeper;
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        IS_KEPT.set(false);
-        leave_free_records();
-    }
-}
-
-/// Counts a call that may move between threads, and that begins here.
-pub(crate) fn begins_here() {
-    SURPLUS.set(SURPLUS.get().saturating_sub(1));
-}
-
-/// Counts one that ends here.
-pub(crate) fn ends_here() {
-    let surplus = SURPLUS.get() + 1;
-    SURPLUS.set(surplus);
-    if surplus > KEPT {
-        leave_free_records();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn leave_free_records() {
-    SURPLUS.set(0);
-    let Some(first) = FREE.take() else { return };
-    let mut last = first;
-    while let Some(next) = last.next.load(Relaxed) {
-        last = next;
-    }
-    let mut spare = SPARE.load(Relaxed);
-    loop {
-        last.next.store(spare, Relaxed);
-        match SPARE.replace(spare, first, AcqRel) {
-            Ok(()) => return,
-            Err(now) => spare = now,
-        }
-    }
-}
-
-/// Sees to it that this thread leaves its free records when it ends. Past its destructors it
-/// does so at once.
-#[cold]
-#[inline(never)]
-fn keep() {
-    let _quiet = Quiet::begin();
-    if KEEPER.try_with(|_| IS_KEPT.set(true)).is_err() {
-        leave_free_records();
-    }
-}
-
-/// A chain of free records: what others have left, or new ones.
-#[cold]
-fn more() -> &'static Record {
-    let _quiet = Quiet::begin();
-    keep();
-    SPARE.swap(None, AcqRel).unwrap_or_else(new_chain)
-}
-
-fn new_chain() -> &'static Record {
-    let chunk = CHUNKS.add([const { Record::new() }; CHUNK], |_| false);
-    for pair in chunk.windows(2) {
-        pair[0].next.store(Some(&pair[1]), Relaxed);
-    }
-    &chunk[0]
-}
-
-/// All records, with those that are free.
-pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
-    CHUNKS.iter().flatten()
-}
-
 impl Record {
-    const fn new() -> Record {
-        Record {
-            stage: StaticRef::none(),
-            serial: AtomicU32::new(0),
-            began_unwinding: AtomicBool::new(false),
-            started: AtomicU64::new(0),
-            next: StaticRef::none(),
-            frame: Frame::new(),
-            shown: Shown::new(),
-            ticket: Ticket::new(),
-            carried: CarriedCell::new(),
-        }
+    /// Makes a record whose bytes are all 0 a free one of the pool's page `page`.
+    pub fn renew(&self, page: u32, serial: u32) {
+        self.page.store(page, Relaxed);
+        self.serial.store(serial, Relaxed);
     }
 
-    /// A free record.
+    pub fn page(&self) -> u32 {
+        self.page.load(Relaxed)
+    }
+
+    /// The next in a chain of free records.
     #[inline]
-    pub fn take() -> &'static Record {
-        let record = FREE.get().unwrap_or_else(more);
-        FREE.set(record.next.load(Relaxed));
-        record
+    pub fn next(&self) -> Option<&'static Record> {
+        self.next.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set_next(&self, next: Option<&'static Record>) {
+        self.next.store(next, Relaxed);
     }
 
     /// From now on others see a call here, which began at `started` by the coarse clock.
@@ -166,20 +74,55 @@ impl Record {
     #[inline]
     pub fn give(&'static self) {
         self.end();
+        self.give_ended();
+    }
+
+    fn give_ended(&'static self) {
         if self.frame.has_moved() {
             self.frame.clear();
             self.shown.clear();
             self.ticket.clear();
             self.began_unwinding.store(false, Relaxed);
         }
-        self.free();
+        pool::give(self);
     }
 
-    /// The same where nothing but the entry of the call has written to it: it is as new.
+    /// Gives a record back to which nothing but the entry of the call has written, so that
+    /// nothing needs clearing.
     #[inline]
     pub fn give_untouched(&'static self) {
         self.end();
-        self.free();
+        pool::give(self);
+    }
+
+    /// Ends the call on a thread that is not the one that has its frame open. That one takes the
+    /// frame out of its chain, and gives the record back.
+    pub fn lose(&'static self) {
+        self.carried.close();
+        self.end();
+        self.ticket.clear();
+        self.frame.set_moved();
+        self.leave_to_others();
+    }
+
+    /// Done by both threads, the one that has the frame open and the one that has ended the
+    /// call; the second gives the record back.
+    pub fn leave_to_others(&'static self) {
+        if self.is_lost.swap(true, AcqRel) {
+            self.give_lost();
+        }
+    }
+
+    /// Whether the call was ended by [`lose`](Record::lose).
+    #[inline]
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Acquire)
+    }
+
+    /// Gives the record of a lost call back.
+    pub fn give_lost(&'static self) {
+        self.is_lost.store(false, Relaxed);
+        self.give_ended();
     }
 
     #[inline]
@@ -188,16 +131,6 @@ impl Record {
         self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
         // Before what is written here from now on.
         fence(Release);
-    }
-
-    #[inline]
-    fn free(&'static self) {
-        self.next.store(FREE.get(), Relaxed);
-        FREE.set(Some(self));
-        if !IS_KEPT.get() {
-            // It ends calls that began elsewhere, or itself.
-            keep();
-        }
     }
 
     /// Where the call is.

@@ -30,18 +30,6 @@ pub(crate) struct Ids {
 }
 
 impl Ticket {
-    pub const fn new() -> Ticket {
-        Ticket {
-            call_id: AtomicU64::new(0),
-            parent_id: AtomicU64::new(0),
-            started: AtomicU64::new(0),
-            cold: AtomicBool::new(false),
-            peak: AtomicU64::new(0),
-            peak_segment: StaticRef::none(),
-            last_rss: AtomicU64::new(0),
-        }
-    }
-
     pub fn set(&self, ids: Ids, started: u64, cold: bool) {
         self.parent_id.store(ids.parent.unwrap_or(0), Relaxed);
         self.started.store(started, Relaxed);

@@ -48,6 +48,8 @@ pub enum Unavailable {
     OtherAllocator,
     /// The work ran while memprobe itself was at work, as in a subscriber.
     Nested,
+    /// The work was moved to another thread while it ran, as a coroutine may be.
+    OtherThread,
 }
 
 impl fmt::Display for Unavailable {
@@ -62,6 +64,10 @@ impl fmt::Display for Unavailable {
                  the crate with `main`, or to the test"
             }
             Unavailable::Nested => "there are no figures of what a subscriber does in an event",
+            Unavailable::OtherThread => {
+                "the work was moved to another thread while it ran, as in a coroutine: there are \
+                 no figures of that"
+            }
         })
     }
 }

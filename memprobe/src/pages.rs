@@ -1,0 +1,92 @@
+//! Pages of memory straight from the kernel, which can be given back to it.
+
+/// Bytes of a page that is given back by itself. Where the kernel's own pages are larger, it
+/// refuses to take one back.
+pub(crate) const PAGE: usize = 4096;
+
+/// A type of one page that holds nothing but atomics and is valid where all its bytes are 0.
+///
+/// # Safety
+///
+/// The type is `PAGE` bytes large and aligned to as many. Each of its fields is an atomic whose
+/// value of zero bytes is valid.
+pub(crate) unsafe trait Zeroed: Sync + Sized {}
+
+/// Maps `count` pages, all 0. They take no memory until they are written to.
+pub(crate) fn map<T: Zeroed>(count: usize) -> Option<&'static [T]> {
+    const { assert!(size_of::<T>() == PAGE && align_of::<T>() == PAGE) };
+    let pages = platform::map(count.checked_mul(PAGE)?)?;
+    // SAFETY: `pages` are that many zeroed bytes, aligned to a page, which nobody else has and
+    // which are never unmapped. Zeroes are a `T`, as `Zeroed` promises.
+    Some(unsafe { std::slice::from_raw_parts(pages.cast().as_ptr(), count) })
+}
+
+/// Gives a page back: it is all 0 afterwards and takes no memory. `false` where the platform
+/// cannot do that; then the page is as it was.
+pub(crate) fn give_back<T: Zeroed>(page: &'static T) -> bool {
+    platform::give_back(std::ptr::from_ref(page).cast_mut().cast())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod platform {
+    use std::ffi::c_void;
+    use std::ptr::{NonNull, null_mut};
+
+    use libc::{MADV_DONTNEED, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
+
+    pub fn map(len: usize) -> Option<NonNull<u8>> {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS;
+        // SAFETY: maps memory that nobody has.
+        let pages = unsafe { libc::mmap(null_mut(), len, PROT_READ | PROT_WRITE, flags, -1, 0) };
+        NonNull::new(pages.cast()).filter(|_| pages != libc::MAP_FAILED)
+    }
+
+    pub fn give_back(page: *mut c_void) -> bool {
+        // SAFETY: the page was made by `map`. To those who still read its atomics the kernel is
+        // another thread that writes zeroes.
+        unsafe { libc::madvise(page, super::PAGE, MADV_DONTNEED) == 0 }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod platform {
+    use std::alloc::{Layout, alloc_zeroed};
+    use std::ffi::c_void;
+    use std::ptr::NonNull;
+
+    pub fn map(len: usize) -> Option<NonNull<u8>> {
+        let layout = Layout::from_size_align(len, super::PAGE).ok().filter(|_| len > 0)?;
+        // SAFETY: the layout is not empty.
+        NonNull::new(unsafe { alloc_zeroed(layout) })
+    }
+
+    pub fn give_back(_page: *mut c_void) -> bool {
+        false
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use super::*;
+
+    #[repr(align(4096))]
+    struct Page([AtomicU64; 512]);
+
+    // SAFETY: a page of atomics.
+    unsafe impl Zeroed for Page {}
+
+    #[test]
+    fn a_page_that_was_given_back_is_zero_and_its_neighbours_are_not() {
+        let pages = map::<Page>(3).expect("memory");
+        assert!(pages.iter().flat_map(|page| &page.0).all(|word| word.load(Relaxed) == 0));
+        for page in pages {
+            page.0.iter().for_each(|word| word.store(7, Relaxed));
+        }
+        assert!(give_back(&pages[1]));
+        let sums: Vec<u64> =
+            pages.iter().map(|page| page.0.iter().map(|word| word.load(Relaxed)).sum()).collect();
+        assert_eq!(sums, [7 * 512, 0, 7 * 512]);
+    }
+}

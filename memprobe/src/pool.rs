@@ -1,0 +1,299 @@
+//! The records that exist, and which of them are free.
+//!
+//! 1. A call takes a record from the free ones of its thread, and gives it back to those of the
+//!    thread on which it ends: no lock, no other thread.
+//! 2. A thread that has none left takes a few from the pool, and one that has too many gives
+//!    half of them back. The pool has a lock, which is taken once for many calls.
+//! 3. A page whose records are all free goes back to the kernel, but for a few. After a burst of
+//!    calls the memory is what it was before it.
+//!
+//! A record is never unmapped, so any thread may read any record at any time: that of a page
+//! which was given back reads as free.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use crate::list::List;
+use crate::meter::{self, Quiet};
+use crate::pages::{self, PAGE, Zeroed};
+use crate::record::Record;
+use crate::static_ref::StaticRef;
+
+/// Free records that a thread keeps.
+const KEPT: u32 = 64;
+/// Records that a thread takes from the pool at once: most have only a few calls at a time.
+const TAKEN: usize = 8;
+/// Pages that stay although all their records are free, 256 KiB.
+const IDLE_PAGES: usize = 64;
+/// Pages of the first slab; each further one is twice as large.
+const FIRST_SLAB: usize = 16;
+
+const PER_PAGE: usize = PAGE / size_of::<Record>();
+
+#[repr(align(4096))]
+struct Records([Record; PER_PAGE]);
+
+// SAFETY: a page, by its alignment, of records, which hold nothing but atomics: numbers, flags,
+// and pointers that may be null.
+unsafe impl Zeroed for Records {}
+
+/// What the pool knows of a page.
+struct Page {
+    records: &'static Records,
+    /// Whether any of its records was taken since the page was last given back.
+    in_use: AtomicBool,
+    /// The free records that are in the pool, and how many they are.
+    free: StaticRef<Record>,
+    free_count: AtomicU32,
+    /// Where the serials of its records begin when it is used again.
+    serial: AtomicU32,
+}
+
+/// Pages in one piece; the pool never lets go of them.
+static SLABS: List<Box<[Page]>> = List::new();
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+
+struct Pool {
+    pages: Vec<&'static Page>,
+    /// The pages from here on were never used.
+    fresh: usize,
+    /// Used pages that have free records. The first is taken from, so that the last ones fall
+    /// idle.
+    available: BTreeSet<u32>,
+    /// Pages in use whose records are all free.
+    idle: usize,
+}
+
+thread_local! {
+    /// The free records of this thread, a chain.
+    static FREE: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    /// How many more may be added to it; 0 where the keeper does not know of it.
+    static ROOM: Cell<u32> = const { Cell::new(0) };
+    static KEEPER: Keeper = const { Keeper };
+}
+
+/// Leaves the records of its thread to the others when the thread ends.
+struct Keeper;
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _quiet = Quiet::begin();
+        meter::leave_all();
+        ROOM.set(0);
+        if let Some(mut pool) = lock() {
+            pool.release(std::iter::from_fn(pop));
+        }
+    }
+}
+
+/// A free record. `None` where there is no memory for another one, or where nobody can take one
+/// from the pool: in a forked child of a process that was at it.
+#[inline]
+pub(crate) fn take() -> Option<&'static Record> {
+    let record = match FREE.get() {
+        Some(record) => record,
+        None => refill()?,
+    };
+    FREE.set(record.next());
+    ROOM.set(ROOM.get().wrapping_add(1));
+    Some(record)
+}
+
+/// Takes a record back that no chain of frames holds any more.
+#[inline]
+pub(crate) fn give(record: &'static Record) {
+    let room = ROOM.get();
+    if room == 0 {
+        return give_where_full(record);
+    }
+    ROOM.set(room - 1);
+    push(record);
+}
+
+#[inline]
+fn push(record: &'static Record) {
+    record.set_next(FREE.get());
+    FREE.set(Some(record));
+}
+
+fn pop() -> Option<&'static Record> {
+    let record = FREE.get()?;
+    FREE.set(record.next());
+    Some(record)
+}
+
+/// All records of the pages that are in use, with those that are free.
+pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
+    let pages = SLABS.iter().flatten().filter(|page| page.in_use.load(Relaxed));
+    pages.flat_map(|page| &page.records.0)
+}
+
+/// Gives the first of a chain of records from the pool; its caller is about to take that one.
+#[cold]
+#[inline(never)]
+fn refill() -> Option<&'static Record> {
+    let _quiet = Quiet::begin();
+    // A thread that is past its destructors has nobody to give its free records back.
+    let is_kept = KEEPER.try_with(|_| ()).is_ok();
+    let mut pool = lock()?;
+    let mut count = 0;
+    let mut chain = None;
+    while count < if is_kept { TAKEN } else { 1 } {
+        let Some(record) = pool.take() else { break };
+        record.set_next(chain);
+        chain = Some(record);
+        count += 1;
+    }
+    let room = if is_kept { KEPT } else { 0 };
+    ROOM.set(room.wrapping_sub(count as u32));
+    chain
+}
+
+/// Takes a record back where the thread has as many free ones as it keeps.
+#[cold]
+#[inline(never)]
+fn give_where_full(record: &'static Record) {
+    let _quiet = Quiet::begin();
+    if FREE.get().is_none() && KEEPER.try_with(|_| ()).is_ok() {
+        // The thread ends calls that began elsewhere.
+        ROOM.set(KEPT - 1);
+        return push(record);
+    }
+    let Some(mut pool) = lock() else { return push(record) };
+    pool.release([record]);
+    for _ in 0..KEPT / 2 {
+        let Some(record) = pop() else { return };
+        pool.release([record]);
+        ROOM.set(ROOM.get() + 1);
+    }
+}
+
+/// Waits for a while and not for ever: in a forked child nobody may be left to unlock it.
+fn lock() -> Option<MutexGuard<'static, Pool>> {
+    static IS_STUCK: AtomicBool = AtomicBool::new(false);
+    let tries = if IS_STUCK.load(Relaxed) { 1 } else { 1000 };
+    for _ in 0..tries {
+        match POOL.try_lock() {
+            Ok(pool) => {
+                IS_STUCK.store(false, Relaxed);
+                return Some(pool);
+            }
+            Err(TryLockError::Poisoned(pool)) => return Some(pool.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    IS_STUCK.store(true, Relaxed);
+    None
+}
+
+impl Pool {
+    const fn new() -> Pool {
+        Pool { pages: Vec::new(), fresh: 0, available: BTreeSet::new(), idle: 0 }
+    }
+
+    fn take(&mut self) -> Option<&'static Record> {
+        let index = match self.available.first() {
+            Some(&index) => index,
+            None => self.fresh_page()?,
+        };
+        let page = self.pages[index as usize];
+        if !page.in_use.load(Relaxed) {
+            page.renew(index);
+            self.idle += 1;
+        }
+        if page.free_count.load(Relaxed) as usize == PER_PAGE {
+            self.idle -= 1;
+        }
+        let record = page.pop()?;
+        if page.free_count.load(Relaxed) == 0 {
+            self.available.remove(&index);
+        }
+        Some(record)
+    }
+
+    /// A page that was never used.
+    fn fresh_page(&mut self) -> Option<u32> {
+        if self.fresh == self.pages.len() {
+            let pages = pages::map::<Records>(FIRST_SLAB.max(self.pages.len()))?;
+            let pages: Box<[Page]> = pages.iter().map(Page::new).collect();
+            self.pages.extend(SLABS.add(pages, |_| false));
+        }
+        let index = u32::try_from(self.fresh).ok()?;
+        self.fresh += 1;
+        self.available.insert(index);
+        Some(index)
+    }
+
+    fn release(&mut self, records: impl IntoIterator<Item = &'static Record>) {
+        for record in records {
+            let index = record.page();
+            let Some(page) = self.pages.get(index as usize) else { continue };
+            match page.push(record) {
+                1 => {
+                    self.available.insert(index);
+                }
+                PER_PAGE_FREE if self.idle < IDLE_PAGES => self.idle += 1,
+                PER_PAGE_FREE if !page.give_back() => self.idle += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+const PER_PAGE_FREE: u32 = PER_PAGE as u32;
+
+impl Page {
+    fn new(records: &'static Records) -> Page {
+        Page {
+            records,
+            in_use: AtomicBool::new(false),
+            free: StaticRef::none(),
+            free_count: AtomicU32::new(0),
+            serial: AtomicU32::new(1),
+        }
+    }
+
+    /// Makes all records of the page free ones. No serial comes again that a call had before
+    /// the page was given back.
+    fn renew(&self, index: u32) {
+        let serial = self.serial.load(Relaxed);
+        for record in &self.records.0 {
+            record.renew(index, serial);
+            self.push(record);
+        }
+        self.in_use.store(true, Release);
+    }
+
+    fn give_back(&self) -> bool {
+        let serials = self.records.0.iter().map(Record::serial);
+        let next = serials.max().unwrap_or(0).wrapping_add(1);
+        // Before the kernel takes it: nobody must read what is half gone.
+        self.in_use.store(false, Relaxed);
+        if !pages::give_back(self.records) {
+            self.in_use.store(true, Relaxed);
+            return false;
+        }
+        self.serial.store(next, Relaxed);
+        self.free.store(None, Relaxed);
+        self.free_count.store(0, Relaxed);
+        true
+    }
+
+    /// Gives how many are free now.
+    fn push(&self, record: &'static Record) -> u32 {
+        record.set_next(self.free.load(Relaxed));
+        self.free.store(Some(record), Relaxed);
+        let count = self.free_count.load(Relaxed) + 1;
+        self.free_count.store(count, Relaxed);
+        count
+    }
+
+    fn pop(&self) -> Option<&'static Record> {
+        let record = self.free.load(Relaxed)?;
+        self.free.store(record.next(), Relaxed);
+        self.free_count.store(self.free_count.load(Relaxed) - 1, Relaxed);
+        Some(record)
+    }
+}
