@@ -1,6 +1,8 @@
 //! Runs one case for callgrind to count: `instructions CASE`. What is counted is `counted`.
 
+use std::future::Future;
 use std::hint::black_box;
+use std::task::{Context, Waker};
 
 use memprobe::{memprobe, probe};
 use memprobe_bench::harness::{calls, polls};
@@ -20,6 +22,23 @@ fn probed(n: u64) -> u64 {
     black_box(n)
 }
 
+#[memprobe(rate = 1)]
+#[inline(never)]
+fn down(n: u64) -> u64 {
+    if n == 0 { 0 } else { 1 + down(black_box(n - 1)) }
+}
+
+/// So many futures, polled in turn until they are done.
+fn at_once(calls: u64) {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut futures: Vec<_> = (0..calls).map(|n| Box::pin(with::yields(n))).collect();
+    for _ in 0..2 {
+        for future in &mut futures {
+            let _ = black_box(future.as_mut().poll(&mut context));
+        }
+    }
+}
+
 fn main() {
     let case = std::env::args().nth(1).unwrap_or_default();
     let (listened_to, case) = match case.strip_prefix("not admitted: ") {
@@ -37,6 +56,11 @@ fn main() {
         "a probe inside" => count(calls(probed)),
         "ready" => count(polls(with::ready)),
         "one yield" => count(polls(with::yields)),
+        // Whatever grows with the number of calls shows here.
+        "all at once" => count(at_once),
+        "all in each other" => count(|calls| {
+            down(calls);
+        }),
         unknown => panic!("no case {unknown:?}"),
     }
 }

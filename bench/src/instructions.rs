@@ -10,7 +10,7 @@ use crate::build::build;
 pub const CALLS: u64 = 10_000;
 
 /// The cases of the program `instructions`, by what it is to be given.
-const CASES: [&str; 10] = [
+const CASES: [&str; 12] = [
     "plain",
     "empty",
     "malloc + free, plain",
@@ -18,6 +18,8 @@ const CASES: [&str; 10] = [
     "a probe inside",
     "ready",
     "one yield",
+    "all at once",
+    "all in each other",
     "not admitted: empty",
     "not admitted: malloc + free",
     "not admitted: a probe inside",

@@ -135,16 +135,12 @@ pub(crate) fn end(record: &'static Record, outcome: Outcome) {
 /// Interrupts a call whose frame is open; `false` if it is lost.
 pub(crate) fn suspend(record: &'static Record) -> bool {
     let stage = record.stage();
-    match meter::leave(record) {
-        Some(left) => {
-            record.suspend(left);
-            true
-        }
-        None => {
-            lose(stage);
-            false
-        }
+    let left = meter::leave(record);
+    match left {
+        Some(left) => drop(record.suspend(left)),
+        None => lose(stage),
     }
+    left.is_some()
 }
 
 /// A call whose frame was left on another thread than it was entered on is in no total.

@@ -115,9 +115,10 @@ struct Part<'a> {
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
-        match meter::leave(self.record) {
-            Some(left) => self.of.progress = self.record.suspend(left),
-            None => (self.of.record, self.of.is_lost) = (None, true),
+        if let Some(left) = meter::leave(self.record) {
+            self.of.progress = self.record.suspend(left);
+        } else {
+            (self.of.record, self.of.is_lost) = (None, true);
         }
     }
 }

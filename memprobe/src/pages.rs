@@ -21,10 +21,15 @@ pub(crate) fn map<T: Zeroed>(count: usize) -> Option<&'static [T]> {
     Some(unsafe { std::slice::from_raw_parts(pages.cast().as_ptr(), count) })
 }
 
-/// Gives a page back: it is all 0 afterwards and takes no memory. `false` where the platform
-/// cannot do that; then the page is as it was.
-pub(crate) fn give_back<T: Zeroed>(page: &'static T) -> bool {
-    platform::give_back(std::ptr::from_ref(page).cast_mut().cast())
+/// Says that pages are about to be written to: one call for what would be a fault for each.
+pub(crate) fn will_need<T: Zeroed>(pages: &'static [T]) {
+    platform::will_need(pages.as_ptr().cast_mut().cast(), size_of_val(pages));
+}
+
+/// Gives pages back: they are all 0 afterwards and take no memory. `false` where the platform
+/// cannot do that; then they are as they were.
+pub(crate) fn give_back<T: Zeroed>(pages: &'static [T]) -> bool {
+    platform::give_back(pages.as_ptr().cast_mut().cast(), size_of_val(pages))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -32,7 +37,9 @@ mod platform {
     use std::ffi::c_void;
     use std::ptr::{NonNull, null_mut};
 
-    use libc::{MADV_DONTNEED, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
+    use libc::{
+        MADV_DONTNEED, MADV_POPULATE_WRITE, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE,
+    };
 
     pub fn map(len: usize) -> Option<NonNull<u8>> {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -41,10 +48,16 @@ mod platform {
         NonNull::new(pages.cast()).filter(|_| pages != libc::MAP_FAILED)
     }
 
-    pub fn give_back(page: *mut c_void) -> bool {
-        // SAFETY: the page was made by `map`. To those who still read its atomics the kernel is
-        // another thread that writes zeroes.
-        unsafe { libc::madvise(page, super::PAGE, MADV_DONTNEED) == 0 }
+    /// Since Linux 5.14; without it each page is made when it is touched.
+    pub fn will_need(pages: *mut c_void, len: usize) {
+        // SAFETY: the pages were made by `map`; what they hold stays as it is.
+        unsafe { libc::madvise(pages, len, MADV_POPULATE_WRITE) };
+    }
+
+    pub fn give_back(pages: *mut c_void, len: usize) -> bool {
+        // SAFETY: the pages were made by `map`. To those who still read their atomics the kernel
+        // is another thread that writes zeroes.
+        unsafe { libc::madvise(pages, len, MADV_DONTNEED) == 0 }
     }
 }
 
@@ -60,7 +73,9 @@ mod platform {
         NonNull::new(unsafe { alloc_zeroed(layout) })
     }
 
-    pub fn give_back(_page: *mut c_void) -> bool {
+    pub fn will_need(_pages: *mut c_void, _len: usize) {}
+
+    pub fn give_back(_pages: *mut c_void, _len: usize) -> bool {
         false
     }
 }
@@ -84,7 +99,8 @@ mod tests {
         for page in pages {
             page.0.iter().for_each(|word| word.store(7, Relaxed));
         }
-        assert!(give_back(&pages[1]));
+        will_need(pages);
+        assert!(give_back(&pages[1..2]));
         let sums: Vec<u64> =
             pages.iter().map(|page| page.0.iter().map(|word| word.load(Relaxed)).sum()).collect();
         assert_eq!(sums, [7 * 512, 0, 7 * 512]);

@@ -25,8 +25,11 @@ use crate::static_ref::StaticRef;
 const KEPT: u32 = 64;
 /// Records that a thread takes from the pool at once: most have only a few calls at a time.
 const TAKEN: usize = 8;
-/// Pages that stay although all their records are free, 256 KiB.
+/// Pages that stay although all their records are free, 256 KiB; twice as many before those
+/// beyond are given back.
 const IDLE_PAGES: usize = 64;
+/// Pages that are made at once, at most: an eighth of those that are in use.
+const MADE: usize = 64;
 /// Pages of the first slab; each further one is twice as large.
 const FIRST_SLAB: usize = 16;
 
@@ -39,9 +42,14 @@ struct Records([Record; PER_PAGE]);
 // and pointers that may be null.
 unsafe impl Zeroed for Records {}
 
+/// Pages in one piece, which the pool never lets go of.
+struct Slab {
+    records: &'static [Records],
+    pages: Box<[Page]>,
+}
+
 /// What the pool knows of a page.
 struct Page {
-    records: &'static Records,
     /// Whether any of its records was taken since the page was last given back.
     in_use: AtomicBool,
     /// The free records that are in the pool, and how many they are.
@@ -51,18 +59,19 @@ struct Page {
     serial: AtomicU32,
 }
 
-/// Pages in one piece; the pool never lets go of them.
-static SLABS: List<Box<[Page]>> = List::new();
+static SLABS: List<Slab> = List::new();
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 struct Pool {
-    pages: Vec<&'static Page>,
+    /// Pages in all slabs.
+    pages: usize,
     /// The pages from here on were never used.
     fresh: usize,
     /// Used pages that have free records. The first is taken from, so that the last ones fall
     /// idle.
     available: BTreeSet<u32>,
-    /// Pages in use whose records are all free.
+    /// Pages in use, and those of them whose records are all free.
+    in_use: usize,
     idle: usize,
 }
 
@@ -126,8 +135,10 @@ fn pop() -> Option<&'static Record> {
 
 /// All records of the pages that are in use, with those that are free.
 pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
-    let pages = SLABS.iter().flatten().filter(|page| page.in_use.load(Relaxed));
-    pages.flat_map(|page| &page.records.0)
+    SLABS.iter().flat_map(|slab| {
+        let pages = slab.pages.iter().zip(slab.records);
+        pages.filter(|(page, _)| page.in_use.load(Relaxed)).flat_map(|(_, records)| &records.0)
+    })
 }
 
 /// Gives the first of a chain of records from the pool; its caller is about to take that one.
@@ -188,9 +199,28 @@ fn lock() -> Option<MutexGuard<'static, Pool>> {
     None
 }
 
+impl Slab {
+    fn map(pages: usize) -> Option<Slab> {
+        let records = pages::map(pages)?;
+        Some(Slab { records, pages: (0..pages).map(|_| Page::new()).collect() })
+    }
+}
+
+/// The slab of a page, and where the page is in it. Each slab has as many pages as all before.
+fn slab_of(page: u32) -> Option<(&'static Slab, usize)> {
+    let mut at = page as usize;
+    for slab in SLABS.iter() {
+        if at < slab.pages.len() {
+            return Some((slab, at));
+        }
+        at -= slab.pages.len();
+    }
+    None
+}
+
 impl Pool {
     const fn new() -> Pool {
-        Pool { pages: Vec::new(), fresh: 0, available: BTreeSet::new(), idle: 0 }
+        Pool { pages: 0, fresh: 0, available: BTreeSet::new(), in_use: 0, idle: 0 }
     }
 
     fn take(&mut self) -> Option<&'static Record> {
@@ -198,12 +228,12 @@ impl Pool {
             Some(&index) => index,
             None => self.fresh_page()?,
         };
-        let page = self.pages[index as usize];
+        let (slab, at) = slab_of(index)?;
+        let page = &slab.pages[at];
         if !page.in_use.load(Relaxed) {
-            page.renew(index);
-            self.idle += 1;
+            self.make(slab, at, index);
         }
-        if page.free_count.load(Relaxed) as usize == PER_PAGE {
+        if page.is_idle() {
             self.idle -= 1;
         }
         let record = page.pop()?;
@@ -215,10 +245,9 @@ impl Pool {
 
     /// A page that was never used.
     fn fresh_page(&mut self) -> Option<u32> {
-        if self.fresh == self.pages.len() {
-            let pages = pages::map::<Records>(FIRST_SLAB.max(self.pages.len()))?;
-            let pages: Box<[Page]> = pages.iter().map(Page::new).collect();
-            self.pages.extend(SLABS.add(pages, |_| false));
+        if self.fresh == self.pages {
+            let slab = SLABS.add(Slab::map(FIRST_SLAB.max(self.pages))?, |_| false);
+            self.pages += slab.pages.len();
         }
         let index = u32::try_from(self.fresh).ok()?;
         self.fresh += 1;
@@ -226,28 +255,89 @@ impl Pool {
         Some(index)
     }
 
+    /// Makes the records of a page free ones, and those of some pages after it.
+    fn make(&mut self, slab: &'static Slab, at: usize, index: u32) {
+        let most = (self.in_use / 8).clamp(1, MADE);
+        let unused = slab.pages[at..].iter().take_while(|page| !page.in_use.load(Relaxed));
+        let count = unused.take(most).count();
+        pages::will_need(&slab.records[at..at + count]);
+        for (index, at) in (index..).zip(at..at + count) {
+            slab.pages[at].renew(&slab.records[at], index);
+            self.available.insert(index);
+        }
+        self.fresh = self.fresh.max(index as usize + count);
+        self.in_use += count;
+        self.idle += count;
+    }
+
     fn release(&mut self, records: impl IntoIterator<Item = &'static Record>) {
         for record in records {
-            let index = record.page();
-            let Some(page) = self.pages.get(index as usize) else { continue };
-            match page.push(record) {
-                1 => {
-                    self.available.insert(index);
+            let Some((slab, at)) = slab_of(record.page()) else { continue };
+            let page = &slab.pages[at];
+            page.push(record);
+            if page.free_count.load(Relaxed) == 1 {
+                self.available.insert(record.page());
+            }
+            if page.is_idle() {
+                self.idle += 1;
+                if self.idle >= 2 * IDLE_PAGES {
+                    self.give_back();
                 }
-                PER_PAGE_FREE if self.idle < IDLE_PAGES => self.idle += 1,
-                PER_PAGE_FREE if !page.give_back() => self.idle += 1,
-                _ => {}
+            }
+        }
+    }
+
+    /// Gives the last idle pages back, those that lie side by side at once.
+    #[cold]
+    fn give_back(&mut self) {
+        let mut beyond = self.idle - IDLE_PAGES;
+        let mut indices = self.available.iter().rev().copied().peekable();
+        while let Some(last) = indices.next().filter(|_| beyond > 0) {
+            let Some((slab, last_at)) = slab_of(last) else { continue };
+            if !slab.pages[last_at].is_idle() {
+                continue;
+            }
+            let mut at = last_at;
+            while at > 0
+                && last_at + 1 - at < beyond
+                && slab.pages[at - 1].is_idle()
+                && indices.next_if_eq(&(last - (last_at - at) as u32 - 1)).is_some()
+            {
+                at -= 1;
+            }
+            let count = last_at + 1 - at;
+            beyond -= count;
+            if give_back(&slab.pages[at..=last_at], &slab.records[at..=last_at]) {
+                self.idle -= count;
+                self.in_use -= count;
             }
         }
     }
 }
 
-const PER_PAGE_FREE: u32 = PER_PAGE as u32;
+/// Gives pages back to the kernel that lie side by side.
+fn give_back(pages: &[Page], records: &'static [Records]) -> bool {
+    // Before the kernel takes them: nobody must read what is half gone.
+    for (page, records) in pages.iter().zip(records) {
+        page.in_use.store(false, Relaxed);
+        let serials = records.0.iter().map(Record::serial);
+        page.serial.store(serials.max().unwrap_or(0).wrapping_add(1), Relaxed);
+    }
+    let is_gone = pages::give_back(records);
+    for page in pages {
+        if is_gone {
+            page.free.store(None, Relaxed);
+            page.free_count.store(0, Relaxed);
+        } else {
+            page.in_use.store(true, Release);
+        }
+    }
+    is_gone
+}
 
 impl Page {
-    fn new(records: &'static Records) -> Page {
+    fn new() -> Page {
         Page {
-            records,
             in_use: AtomicBool::new(false),
             free: StaticRef::none(),
             free_count: AtomicU32::new(0),
@@ -255,39 +345,27 @@ impl Page {
         }
     }
 
+    /// Whether it is in use, and all its records are free.
+    fn is_idle(&self) -> bool {
+        self.free_count.load(Relaxed) as usize == PER_PAGE
+    }
+
     /// Makes all records of the page free ones. No serial comes again that a call had before
     /// the page was given back.
-    fn renew(&self, index: u32) {
+    fn renew(&self, records: &'static Records, index: u32) {
         let serial = self.serial.load(Relaxed);
-        for record in &self.records.0 {
+        // The first is to be taken first.
+        for record in records.0.iter().rev() {
             record.renew(index, serial);
             self.push(record);
         }
         self.in_use.store(true, Release);
     }
 
-    fn give_back(&self) -> bool {
-        let serials = self.records.0.iter().map(Record::serial);
-        let next = serials.max().unwrap_or(0).wrapping_add(1);
-        // Before the kernel takes it: nobody must read what is half gone.
-        self.in_use.store(false, Relaxed);
-        if !pages::give_back(self.records) {
-            self.in_use.store(true, Relaxed);
-            return false;
-        }
-        self.serial.store(next, Relaxed);
-        self.free.store(None, Relaxed);
-        self.free_count.store(0, Relaxed);
-        true
-    }
-
-    /// Gives how many are free now.
-    fn push(&self, record: &'static Record) -> u32 {
+    fn push(&self, record: &'static Record) {
         record.set_next(self.free.load(Relaxed));
         self.free.store(Some(record), Relaxed);
-        let count = self.free_count.load(Relaxed) + 1;
-        self.free_count.store(count, Relaxed);
-        count
+        self.free_count.store(self.free_count.load(Relaxed) + 1, Relaxed);
     }
 
     fn pop(&self) -> Option<&'static Record> {
