@@ -83,6 +83,7 @@ fn function(node: &Node) -> Function {
         name: node.function,
         outcomes: node.outcomes,
         most_at_once: Some(1),
+        most_at_once_exact: true,
         figures: node.figures,
         cold: Some(Cold { peak: figures.peak, allocated: figures.allocated / calls }),
         peaks: Distribution::of(figures.peak, calls),

@@ -187,10 +187,12 @@ impl Outcomes {
 
 impl Function {
     fn new(site: &'static Site) -> Function {
+        let (most_at_once, most_at_once_exact) = site.crowd.most();
         Function {
             name: site.name(),
             outcomes: Outcomes::default(),
-            most_at_once: Some(site.crowd.most()),
+            most_at_once: Some(most_at_once),
+            most_at_once_exact,
             figures: figures(),
             cold: site
                 .cold()

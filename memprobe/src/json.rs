@@ -53,6 +53,7 @@ serialize!(function: Function {
     "segments": function.segments,
     maybe {
         "most_at_once": function.most_at_once,
+        "most_at_once_exact": function.most_at_once.map(|_| function.most_at_once_exact),
         "pressure": function.pressure(),
         "figures": function.figures,
         "cold": function.cold,

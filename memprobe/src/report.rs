@@ -48,6 +48,9 @@ pub struct Function {
     pub outcomes: Outcomes,
     /// Most calls that ran at once, also of one future that waits while others run.
     pub most_at_once: Option<u64>,
+    /// Whether there were never more. A function whose calls are short, many, and on many
+    /// threads is looked at only so often, and may have run more of them at once than were seen.
+    pub most_at_once_exact: bool,
     /// The figures of whole calls; `None` where jemalloc is not the global allocator.
     pub figures: Option<Figures>,
     /// The first call, to hold against the others.
