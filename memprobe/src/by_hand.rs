@@ -97,6 +97,7 @@ fn segment(segment: &NodeSegment) -> SegmentTotals {
     SegmentTotals {
         from: segment.from,
         label: segment.label,
+        carried: segment.carried,
         count: segment.count,
         figures: segment.figures,
         peaks: Distribution::of(figures.peak, segment.count),
@@ -157,7 +158,7 @@ pub fn hot_spots() -> Report {
         let allocated = allocated * 100;
         let freed = (allocated as i64 - kept * 100) as u64;
         let figures = Figures { allocated, freed, level, peak: level / 2, ..Figures::default() };
-        NodeSegment { from, label, count: 100, figures: Some(figures) }
+        NodeSegment { from, label, carried: false, count: 100, figures: Some(figures) }
     })
     .collect();
     let mut report = of(vec![handler, calls("app::crowd", 100, MIB, MIB, 0).node()])

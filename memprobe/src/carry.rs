@@ -154,6 +154,7 @@ impl Piece {
             return meter::resume(record).then_some(record);
         }
         let record = meter::enter()?;
+        record.set_is_carried();
         record.begin(self.stage, self.running_call(), clock::coarse());
         self.record = Some(record);
         if let Some(ids) = self.ids {

@@ -22,8 +22,10 @@ pub(crate) struct Shown {
     shared: NetCell,
     /// The call's highest net as it was last shown.
     peak: NetCell,
-    /// What nested calls that run share with this one, as [`each_own`] adds it up.
+    /// What nested calls that run share with this one, and what work elsewhere has that this
+    /// one does not count yet, as [`each_running`] adds it up.
     nested: AtomicI64,
+    elsewhere: AtomicI64,
 }
 
 impl Shown {
@@ -75,16 +77,17 @@ impl Shown {
 
 /// What a record shows of its call.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen {
-    pub stage: &'static Stage,
+struct Seen {
+    stage: &'static Stage,
     /// ns by the coarse clock.
-    pub started: u64,
+    started: u64,
     /// Net of the call, with nested ones.
-    pub held: i64,
-    pub peak: i64,
+    held: i64,
+    peak: i64,
     record: &'static Record,
     caller: Option<&'static Record>,
     shared: i64,
+    is_carried: bool,
 }
 
 impl Seen {
@@ -102,30 +105,54 @@ impl Seen {
             record,
             caller: shown.caller(),
             shared: shown.shared.get(),
+            is_carried: record.is_carried(),
         };
         fence(Acquire);
         (record.serial() == serial).then_some(seen)
     }
 
-    /// Tells calls apart.
-    pub fn id(&self) -> *const Record {
-        std::ptr::from_ref(self.record)
+    /// What the call holds without nested ones, once these are added up.
+    fn own(&self) -> i64 {
+        self.held.wrapping_sub(self.record.shown.nested.load(Relaxed))
     }
 
-    /// The caller, if it runs still, and what of its `held` is also in this call's.
-    pub fn shared(&self) -> Option<(*const Record, i64)> {
-        Some((std::ptr::from_ref(self.caller?), self.shared))
+    /// The call that this is work of, carried elsewhere, if it runs still: then the two are one
+    /// call.
+    fn whole(&self) -> Option<&'static Record> {
+        let mut whole = self.caller.filter(|_| self.is_carried)?;
+        // Work may be carried out of work; each began after what it is a part of.
+        while let Some(further) = whole.shown.caller().filter(|_| whole.is_carried()) {
+            whole = further;
+        }
+        Some(whole)
     }
 }
 
-/// The calls that run now. Allocates nothing and waits for no lock.
-pub(crate) fn running() -> impl Iterator<Item = Seen> {
+/// The records of calls that run now, and of work that was carried out of them.
+fn running() -> impl Iterator<Item = Seen> {
     pool::all().filter_map(Seen::of)
 }
 
-/// Gives `look` each call that runs now, and what it holds without nested calls that run as
-/// well. Allocates nothing, and takes no lock that anybody holds while he allocates.
-pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
+/// A call that runs, with the work that was carried out of it and runs elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct RunningCall {
+    pub stage: &'static Stage,
+    /// ns by the coarse clock.
+    pub started: u64,
+    /// What it holds without nested calls that run as well, bytes.
+    pub own: i64,
+    /// Its net, with nested calls, and its highest, bytes.
+    pub net: i64,
+    pub peak: i64,
+}
+
+/// Gives `look` each call that runs now. Allocates nothing, and takes no lock that anybody holds
+/// while he allocates.
+///
+/// 1. What a nested call shares with its caller is taken off what the caller holds.
+/// 2. What carried work holds is added to what its call holds.
+/// 3. Each call is looked at; work whose call has ended stands for itself.
+pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
     static ADDING_UP: AtomicBool = AtomicBool::new(false);
     // In a forked child he who adds up may not be there any more.
     for _ in 0..1000 {
@@ -136,14 +163,28 @@ pub(crate) fn each_own(mut look: impl FnMut(&Seen, i64)) {
     }
     for record in pool::all() {
         record.shown.nested.store(0, Relaxed);
+        record.shown.elsewhere.store(0, Relaxed);
     }
     for call in running() {
         if let Some(caller) = call.caller {
             caller.shown.nested.fetch_add(call.shared, Relaxed);
         }
     }
-    for call in running() {
-        look(&call, call.held.wrapping_sub(call.record.shown.nested.load(Relaxed)));
+    for part in running() {
+        if let Some(whole) = part.whole() {
+            whole.shown.nested.fetch_sub(part.own(), Relaxed);
+            whole.shown.elsewhere.fetch_add(part.held.wrapping_sub(part.shared), Relaxed);
+        }
+    }
+    for call in running().filter(|call| call.whole().is_none()) {
+        let net = call.held.wrapping_add(call.record.shown.elsewhere.load(Relaxed));
+        look(RunningCall {
+            stage: call.stage,
+            started: call.started,
+            own: call.own(),
+            net,
+            peak: call.peak.max(net),
+        });
     }
     ADDING_UP.store(false, Release);
 }

@@ -109,7 +109,7 @@ impl Gathered {
         let functions = self.functions.drain(..).map(|(_, function)| function);
         let mut functions: Vec<Function> = functions.collect();
         for function in &mut functions {
-            function.segments.sort_by_key(|segment| highest(segment.figures));
+            function.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
         }
         functions.sort_by_key(|function| highest(function.figures));
         functions
@@ -161,7 +161,7 @@ fn sorted(branches: Vec<Branch>) -> Vec<Node> {
     let mut nodes: Vec<Node> = branches
         .into_iter()
         .map(|Branch { mut node, children, .. }| {
-            node.segments.sort_by_key(|segment| highest(segment.figures));
+            node.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
             node.children = sorted(children);
             node
         })
@@ -237,6 +237,7 @@ impl Function {
             self.segments.push(SegmentTotals {
                 from,
                 label,
+                carried: segment.from.is_carried,
                 count: 0,
                 figures: figures(),
                 peaks: Distribution::default(),
@@ -272,7 +273,8 @@ impl Branch {
         let (from, label) = (segment.from.after, segment.label);
         let same = |other: &NodeSegment| (other.from, other.label) == (from, label);
         let at = node.segments.iter().position(same).unwrap_or_else(|| {
-            node.segments.push(NodeSegment { from, label, count: 0, figures: figures() });
+            let carried = segment.from.is_carried;
+            node.segments.push(NodeSegment { from, label, carried, count: 0, figures: figures() });
             node.segments.len() - 1
         });
         let row = &mut node.segments[at];

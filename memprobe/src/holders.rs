@@ -50,9 +50,9 @@ impl Running {
     /// The calls that run now.
     pub fn look() -> Running {
         let mut running = Running { places: [None; PLACES], others: (0, 0) };
-        flight::each_own(|call, held| {
+        flight::each_running(|call| {
             let (site, after) = (call.stage.node.site, call.stage.after);
-            let oldest = call.started;
+            let (oldest, held) = (call.started, call.own);
             running.add(Group { site, after, calls: 1, held, largest: held, oldest });
         });
         running

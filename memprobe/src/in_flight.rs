@@ -1,8 +1,8 @@
 //! The calls that run now, as a list.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::flight::RunningCall;
 use crate::meter::{self, Quiet};
 use crate::running::InFlight;
 use crate::{clock, flight, jemalloc};
@@ -31,26 +31,34 @@ pub fn in_flight() -> Vec<InFlight> {
 }
 
 fn list() -> Vec<InFlight> {
-    let now = clock::coarse();
-    let calls: Vec<_> = flight::running().collect();
-    let mut shared: HashMap<_, i64> = HashMap::new();
-    for call in &calls {
-        if let Some((caller, bytes)) = call.shared() {
-            *shared.entry(caller).or_default() += bytes;
+    let mut room = 64;
+    loop {
+        let mut list = Vec::with_capacity(room);
+        let mut count = 0;
+        let now = clock::coarse();
+        flight::each_running(|call| {
+            count += 1;
+            // It must not grow here, where nothing may allocate.
+            if list.len() < list.capacity() {
+                list.push(in_flight_at(&call, now));
+            }
+        });
+        if count <= list.capacity() {
+            list.sort_by_key(|call| std::cmp::Reverse((call.held, call.age)));
+            return list;
         }
+        room = count + count / 4;
     }
+}
+
+fn in_flight_at(call: &RunningCall, now: u64) -> InFlight {
     let is_global = jemalloc::is_global();
-    let mut list: Vec<InFlight> = calls
-        .iter()
-        .map(|call| InFlight {
-            function: call.stage.node.site.name(),
-            after: call.stage.after,
-            age: Duration::from_nanos(now.saturating_sub(call.started)),
-            held: is_global.then(|| call.held - shared.get(&call.id()).unwrap_or(&0)),
-            net: is_global.then_some(call.held),
-            peak: is_global.then_some(call.peak.max(call.held).max(0) as u64),
-        })
-        .collect();
-    list.sort_by_key(|call| std::cmp::Reverse((call.held, call.age)));
-    list
+    InFlight {
+        function: call.stage.node.site.name(),
+        after: call.stage.after,
+        age: Duration::from_nanos(now.saturating_sub(call.started)),
+        held: is_global.then_some(call.own),
+        net: is_global.then_some(call.net),
+        peak: is_global.then_some(call.peak.max(0) as u64),
+    }
 }

@@ -68,6 +68,7 @@ serialize!(cold: Cold {
 serialize!(segment: SegmentTotals {
     "from": segment.from,
     "label": segment.label,
+    "carried": segment.carried,
     "count": segment.count,
     "peaks": segment.peaks,
     "allocations": segment.allocations,
@@ -89,6 +90,7 @@ serialize!(node: Node {
 serialize!(segment: NodeSegment {
     "from": segment.from,
     "label": segment.label,
+    "carried": segment.carried,
     "count": segment.count,
     maybe {
         "figures": segment.figures,

@@ -14,7 +14,7 @@ use crate::static_ref::StaticRef;
 use crate::ticket::Ticket;
 
 /// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
-/// and what [`flight::each_own`](crate::flight::each_own) adds up; any other may read what it
+/// and what [`flight::each_running`](crate::flight::each_running) adds up; any other may read what it
 /// shows.
 ///
 /// All of it is atomics, and a record whose bytes are all 0 is free: see [`pool`].
@@ -28,6 +28,8 @@ pub(crate) struct Record {
     began_unwinding: AtomicBool,
     /// The call has ended on another thread than the one that has its frame open.
     is_lost: AtomicBool,
+    /// It is work that was carried out of the call that it has for a caller.
+    is_carried: AtomicBool,
     /// Which page of the pool the record is in.
     page: AtomicU32,
     /// When the call began, by the coarse clock, in ns.
@@ -83,6 +85,7 @@ impl Record {
             self.shown.clear();
             self.ticket.clear();
             self.began_unwinding.store(false, Relaxed);
+            self.is_carried.store(false, Relaxed);
         }
         pool::give(self);
     }
@@ -164,6 +167,15 @@ impl Record {
     #[cold]
     pub fn set_began_unwinding(&self) {
         self.began_unwinding.store(true, Relaxed);
+        self.frame.set_moved();
+    }
+
+    pub fn is_carried(&self) -> bool {
+        self.is_carried.load(Relaxed)
+    }
+
+    pub fn set_is_carried(&self) {
+        self.is_carried.store(true, Relaxed);
         self.frame.set_moved();
     }
 }

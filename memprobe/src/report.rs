@@ -59,7 +59,8 @@ pub struct Function {
     pub peaks: Distribution,
     /// How the allocated bytes of single calls are distributed.
     pub allocations: Distribution,
-    /// From point to point, the one that reached the highest level first.
+    /// From point to point, the one that reached the highest level first; then those of carried
+    /// work.
     pub segments: Vec<SegmentTotals>,
 }
 
@@ -81,6 +82,10 @@ pub struct SegmentTotals {
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
+    /// Whether it is a segment of work that was carried out of its call
+    /// ([`carry`](crate::carry())). Its bytes are in the segments of the call too, so the two do
+    /// not add up.
+    pub carried: bool,
     /// How often it was passed.
     pub count: u64,
     /// Its figures; `None` where jemalloc is not the global allocator.
@@ -101,7 +106,8 @@ pub struct Node {
     pub outcomes: Outcomes,
     /// The figures of whole calls; `None` where jemalloc is not the global allocator.
     pub figures: Option<Figures>,
-    /// From point to point, the one that reached the highest level first.
+    /// From point to point, the one that reached the highest level first; then those of carried
+    /// work.
     pub segments: Vec<NodeSegment>,
     /// What calls of this node have called, the one with the highest peak first.
     pub children: Vec<Node>,
@@ -115,6 +121,10 @@ pub struct NodeSegment {
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
+    /// Whether it is a segment of work that was carried out of its call
+    /// ([`carry`](crate::carry())). Its bytes are in the segments of the call too, so the two do
+    /// not add up.
+    pub carried: bool,
     /// How often it was passed.
     pub count: u64,
     /// Its figures; `None` where jemalloc is not the global allocator.

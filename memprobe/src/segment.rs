@@ -17,6 +17,8 @@ pub(crate) struct Stage {
     pub after: &'static str,
     /// Where every call of the node starts.
     pub is_entry: bool,
+    /// In work that was carried out of a call.
+    pub is_carried: bool,
     /// The segments that start here.
     segments: List<Segment>,
 }
@@ -60,11 +62,20 @@ impl Point {
 impl Stage {
     /// Where every call of a node starts.
     pub fn entry(node: &'static Node) -> Stage {
-        Stage { node, after: "entry", is_entry: true, segments: List::new() }
+        let segments = List::new();
+        Stage { node, after: "entry", is_entry: true, is_carried: false, segments }
     }
 
-    pub fn new(node: &'static Node, after: &'static str) -> Stage {
-        Stage { node, after, is_entry: false, segments: List::new() }
+    /// Where work starts that was carried out of a call of the node.
+    pub fn carried(node: &'static Node) -> Stage {
+        let segments = List::new();
+        Stage { node, after: "carried", is_entry: false, is_carried: true, segments }
+    }
+
+    /// After a label that lies further on.
+    fn further(&self, after: &'static str) -> Stage {
+        let segments = List::new();
+        Stage { after, is_entry: false, segments, ..*self }
     }
 
     /// What the calls have kept that started here and have ended, bytes.
@@ -94,10 +105,7 @@ impl Stage {
         // However a call came to a point, it is at the same stage after it.
         let to = all()
             .find(|segment| segment.ends(at) && ptr::eq(segment.from.node, self.node))
-            .map_or_else(
-                || &*Box::leak(Box::new(Stage::new(self.node, at.label))),
-                |segment| segment.to,
-            );
+            .map_or_else(|| &*Box::leak(Box::new(self.further(at.label))), |segment| segment.to);
         let site = self.node.site;
         let distributions = all()
             .find(|segment| {

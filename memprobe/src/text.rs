@@ -230,7 +230,8 @@ impl<'a> Tree<'a> {
         });
         // A single segment is the call itself.
         for segment in node.segments.iter().filter(|_| node.segments.len() > 1) {
-            let name = format!("{} -> {}", segment.from, segment.label);
+            let part = if segment.carried { ", part of the above" } else { "" };
+            let name = format!("{} -> {}{part}", segment.from, segment.label);
             let name = keep_start(&name, NAME - indent - 2);
             rows.push(Row {
                 marks: String::new(),

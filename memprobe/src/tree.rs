@@ -95,7 +95,7 @@ impl Node {
     pub fn carried(&'static self) -> &'static Stage {
         self.carried.get_or_init(|| {
             let _quiet = Quiet::begin();
-            Box::leak(Box::new(Stage::new(self, "carried")))
+            Box::leak(Box::new(Stage::carried(self)))
         })
     }
 

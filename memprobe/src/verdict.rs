@@ -177,7 +177,7 @@ impl Report {
             path.push(inner);
         }
         let segment = path.last().filter(|node| node.segments.len() > 1).and_then(|node| {
-            let segments = node.segments.iter();
+            let segments = node.segments.iter().filter(|segment| !segment.carried);
             let highest = segments.max_by_key(|segment| segment.figures.map(|all| all.level))?;
             Some((highest.from, highest.label))
         });

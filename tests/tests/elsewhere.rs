@@ -2,7 +2,7 @@
 //! call that asked for it, and of no other call that happens to be there.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use memprobe::{InFlight, carry, memprobe, probe};
@@ -70,6 +70,63 @@ fn asks_elsewhere() -> Vec<(&'static str, i64)> {
     }))
 }
 
+#[memprobe]
+fn asks_twice_elsewhere() -> Vec<(&'static str, i64)> {
+    let _one = block(1);
+    elsewhere(carry(|| {
+        let _more = block(16);
+        elsewhere(carry(|| {
+            let _most = block(4);
+            held()
+        }))
+    }))
+}
+
+#[memprobe]
+async fn upload(body: Vec<u8>, inside: &'static Barrier) {
+    probe!("received");
+    let shrink = carry(move || {
+        let _small = block(1);
+        inside.wait();
+        inside.wait();
+        body.len()
+    });
+    thread::spawn(shrink);
+    yield_now().await;
+    probe!("made");
+}
+
+/// Seven uploads that wait for what they have carried to another thread.
+fn uploads_are_listed_once() {
+    const UPLOADS: usize = 7;
+    let inside: &'static Barrier = Box::leak(Box::new(Barrier::new(UPLOADS + 1)));
+    let mut uploads: Vec<_> = (0..UPLOADS).map(|_| Box::pin(upload(Vec::new(), inside))).collect();
+    for upload in &mut uploads {
+        assert!(!poll(upload.as_mut()));
+    }
+    inside.wait();
+    let rows: Vec<_> = memprobe::in_flight()
+        .iter()
+        .map(|call| (call.after, call.held.expect("jemalloc") >> 20))
+        .collect();
+    assert_eq!(rows, [("received", 0); UPLOADS], "what the threads hold is not seen yet");
+    // The calls end first; then the work stands for itself.
+    for upload in &mut uploads {
+        assert!(poll(upload.as_mut()));
+    }
+    drop(uploads);
+    let after: Vec<_> = memprobe::in_flight().iter().map(|call| call.after).collect();
+    assert_eq!(after, ["carried"; UPLOADS]);
+    inside.wait();
+    while !memprobe::in_flight().is_empty() {
+        thread::yield_now();
+    }
+    let text = memprobe::report().to_string();
+    let rows = text.split_once("elsewhere::upload ").expect("a row").1;
+    let place = |name: &str| rows.find(name).unwrap_or_else(|| panic!("{name}:\n{text}"));
+    assert!(place("carried -> done, part of the above") > place("entry -> received"), "{text}");
+}
+
 #[test]
 fn work_elsewhere_is_of_the_call_that_asked() {
     let ended = memprobe::scope("ended", || {
@@ -96,7 +153,9 @@ fn work_elsewhere_is_of_the_call_that_asked() {
     assert!(done);
     assert_eq!((usage.peak, usage.allocated), (1 << 20, 1 << 20), "what was added in this poll");
 
-    assert_eq!(asks_elsewhere(), [("asks_elsewhere", 16), ("asks_elsewhere", 1)]);
+    assert_eq!(asks_elsewhere(), [("asks_elsewhere", 17)], "one call is one call");
+    assert_eq!(asks_twice_elsewhere(), [("asks_twice_elsewhere", 21)], "work of work too");
+    uploads_are_listed_once();
     let ended = memprobe::scope("ended", || {
         carry(|| {
             let _held = block(16);
