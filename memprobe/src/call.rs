@@ -50,10 +50,12 @@ impl Record {
     #[cold]
     fn write_entry(&self, site: &'static Site, skipped: u64) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
+        /// Open calls among which the parent is looked for: a recursion may be deep.
+        const PARENTS: usize = 1000;
         let _quiet = Quiet::begin();
         let ids = Ids {
             call: CALLS.fetch_add(1, Relaxed),
-            parent: meter::chain().find_map(|record| Some(record.ticket.ids()?.call)),
+            parent: meter::chain().take(PARENTS).find_map(|record| Some(record.ticket.ids()?.call)),
         };
         let last_rss = event::entry(site.entry, Who { function: site.name(), ids }, skipped);
         self.set_ticket(ids, site.is_cold());

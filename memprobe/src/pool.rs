@@ -13,8 +13,9 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
+use crate::fork::Origin;
 use crate::list::List;
 use crate::meter::{self, Quiet};
 use crate::pages::{self, PAGE, Zeroed};
@@ -97,8 +98,8 @@ impl Drop for Keeper {
     }
 }
 
-/// A free record. `None` where there is no memory for another one, or where nobody can take one
-/// from the pool: in a forked child of a process that was at it.
+/// A free record. `None` where there is no memory for another one, and in a forked child that
+/// cannot have the pool.
 #[inline]
 pub(crate) fn take() -> Option<&'static Record> {
     let record = match FREE.get() {
@@ -181,22 +182,18 @@ fn give_where_full(record: &'static Record) {
     }
 }
 
-/// Waits for a while and not for ever: in a forked child nobody may be left to unlock it.
+/// The pool. Nobody who has it waits for anything, and a signal handler cannot want it while its
+/// thread has it, because that one is quiet. In a forked child nobody may be left to unlock it.
 fn lock() -> Option<MutexGuard<'static, Pool>> {
-    static IS_STUCK: AtomicBool = AtomicBool::new(false);
-    let tries = if IS_STUCK.load(Relaxed) { 1 } else { 1000 };
-    for _ in 0..tries {
-        match POOL.try_lock() {
-            Ok(pool) => {
-                IS_STUCK.store(false, Relaxed);
-                return Some(pool);
-            }
-            Err(TryLockError::Poisoned(pool)) => return Some(pool.into_inner()),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
+    static ORIGIN: OnceLock<Origin> = OnceLock::new();
+    if ORIGIN.get_or_init(Origin::here).is_here() {
+        return Some(POOL.lock().unwrap_or_else(PoisonError::into_inner));
     }
-    IS_STUCK.store(true, Relaxed);
-    None
+    match POOL.try_lock() {
+        Ok(pool) => Some(pool),
+        Err(TryLockError::Poisoned(pool)) => Some(pool.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 impl Slab {
