@@ -1,0 +1,73 @@
+//! A client that can leave a request half sent, and go.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// A connection that is kept alive.
+pub struct Client(BufReader<TcpStream>);
+
+/// An answer: its status and its body.
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    pub fn of(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).expect("the service listens");
+        stream.set_nodelay(true).expect("a socket");
+        Client(BufReader::new(stream))
+    }
+
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), &[]);
+        self.answer()
+    }
+
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Answer {
+        self.begin(path, body.len(), body);
+        self.answer()
+    }
+
+    /// Sends the head of a request whose body has so many bytes, and the first ones of these.
+    pub fn begin(&mut self, path: &str, bytes: usize, first: &[u8]) {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {bytes}\r\n\r\n");
+        self.send(&head, first);
+    }
+
+    /// Sends the rest of a body, and waits for the answer.
+    pub fn end(&mut self, rest: &[u8]) -> Answer {
+        self.send("", rest);
+        self.answer()
+    }
+
+    fn send(&mut self, head: &str, body: &[u8]) {
+        let mut bytes = head.as_bytes().to_vec();
+        bytes.extend_from_slice(body);
+        self.0.get_mut().write_all(&bytes).expect("the service reads");
+    }
+
+    fn answer(&mut self) -> Answer {
+        let mut line = || {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("the service answers");
+            line.trim_end().to_ascii_lowercase()
+        };
+        let status = line();
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let mut bytes = 0;
+        loop {
+            let header = line();
+            if let Some(length) = header.strip_prefix("content-length: ") {
+                bytes = length.parse().expect("a number");
+            }
+            if header.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; bytes];
+        self.0.read_exact(&mut body).expect("the whole answer");
+        Answer { status: status.expect("a status"), body }
+    }
+}
