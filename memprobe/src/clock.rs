@@ -1,6 +1,14 @@
-//! Time, as cheaply as it can be had: ns of the monotonic clock.
+//! Time, as cheaply as it can be had: ns of the monotonic clock; and the time of day.
+
+use std::time::SystemTime;
 
 pub(crate) use platform::{coarse, fine};
+
+/// The time of day, ms since 1970; `None` where the clock stands before that. Allocates nothing.
+pub(crate) fn time_of_day() -> Option<u64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod platform {

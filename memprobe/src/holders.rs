@@ -1,17 +1,14 @@
-//! Who holds the memory: the calls that run, by function, and what finished calls have kept.
-//! Nothing here allocates.
+//! Who holds the memory: the calls that run, by function. Nothing here allocates.
 
 use std::cmp::Reverse;
 use std::ptr;
 
+use crate::flight;
+use crate::kept::Held;
 use crate::site::Site;
-use crate::tree::{Kind, Node};
-use crate::{flight, segment};
 
 /// Places in functions that are told apart among the running calls; the rest is summed.
 const PLACES: usize = 64;
-/// Functions that are told of what finished calls have kept.
-pub(crate) const KEEPERS: usize = 8;
 
 /// The running calls of one function, or those of them that are after one label.
 #[derive(Clone, Copy)]
@@ -89,12 +86,14 @@ impl Running {
         Some(Group { after, ..places().reduce(Group::with)? })
     }
 
-    /// The functions, those whose calls hold the most first.
-    pub fn functions(&self) -> impl Iterator<Item = Group> {
+    /// The functions, those whose calls hold the most first; last those that have more than is
+    /// `live`, because what they have allocated was freed elsewhere.
+    pub fn functions(&self, live: i64) -> impl Iterator<Item = Group> {
         let mut last = None;
         std::iter::from_fn(move || {
             let all = (0..PLACES).filter_map(|place| Some((place, self.function(place)?)));
-            let keys = all.map(|(place, group)| ((group.held, Reverse(place)), group));
+            let key = |group: &Group, place| (group.held <= live, group.held, Reverse(place));
+            let keys = all.map(|(place, group)| (key(&group, place), group));
             let left = keys.filter(|(key, _)| last.is_none_or(|last| *key < last));
             let (key, group) = left.max_by_key(|(key, _)| *key)?;
             last = Some(key);
@@ -103,98 +102,20 @@ impl Running {
     }
 
     /// How many calls of all functions after the first so many run, and what they hold.
-    pub fn beyond(&self, functions: usize) -> (u64, i64) {
-        self.functions().skip(functions).fold(self.others, |(calls, held), group| {
+    pub fn beyond(&self, functions: usize, live: i64) -> (u64, i64) {
+        self.functions(live).skip(functions).fold(self.others, |(calls, held), group| {
             (calls + group.calls, held.wrapping_add(group.held))
         })
     }
 
-    /// What all running calls hold, bytes.
-    pub fn held(&self) -> i64 {
-        let places = self.places.iter().flatten().map(|group| group.held);
-        places.fold(self.others.1, i64::wrapping_add)
-    }
-}
-
-/// The few that kept the most.
-pub(crate) struct Top<T>([Option<(i64, T)>; KEEPERS]);
-
-impl<T: Copy> Top<T> {
-    const fn new() -> Top<T> {
-        Top([None; KEEPERS])
-    }
-
-    fn add(&mut self, bytes: i64, what: T) {
-        let mut new = Some((bytes, what));
-        if bytes <= 0 {
-            return;
-        }
-        for place in &mut self.0 {
-            if place.is_none_or(|(there, _)| new.is_some_and(|(bytes, _)| bytes > there)) {
-                std::mem::swap(place, &mut new);
-            }
-        }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (i64, T)> {
-        self.0.iter().flatten().copied()
-    }
-}
-
-/// What finished calls have kept.
-pub(crate) struct Kept {
-    /// All of it, bytes.
-    pub all: i64,
-    /// By function: calls that no annotated one called, with nested ones.
-    pub by_function: Top<&'static Node>,
-}
-
-impl Kept {
-    pub fn look() -> Kept {
-        let mut kept = Kept { all: 0, by_function: Top::new() };
-        for node in nodes_with_ended_calls() {
-            if node.caller.is_none() && matches!(node.kind, Kind::Ordinary) {
-                let bytes = node.kept();
-                kept.all = kept.all.wrapping_add(bytes);
-                kept.by_function.add(bytes, node);
-            }
-        }
-        kept
-    }
-}
-
-/// Every node that any call has finished, once.
-fn nodes_with_ended_calls() -> impl Iterator<Item = &'static Node> {
-    segment::all().filter(|segment| segment.is_first_call()).map(|segment| segment.from.node)
-}
-
-/// The innermost of the nested functions that account for most of the bytes that calls of
-/// `node` have kept. What returns its memory to a caller that frees it would account for more
-/// than all, and is none.
-pub(crate) fn most_in(mut node: &'static Node, bytes: i64) -> Option<&'static Node> {
-    let mut innermost = None;
-    let explains = |kept: i64| kept > bytes / 2 && kept <= bytes.saturating_add(bytes / 4);
-    while let Some(nested) = nodes_with_ended_calls()
-        .filter(|nested| nested.caller.is_some_and(|caller| ptr::eq(caller, node)))
-        .find(|nested| matches!(nested.kind, Kind::Ordinary) && explains(nested.kept()))
-    {
-        innermost = Some(nested);
-        node = nested;
-    }
-    innermost
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_few_that_kept_the_most_stay() {
-        let mut top = Top::new();
-        for bytes in [3, -1, 7, 0, 100, 5, 6, 1, 2, 4, 50, 8] {
-            top.add(bytes, bytes);
-        }
-        let kept: Vec<i64> = top.iter().map(|(bytes, _)| bytes).collect();
-        assert_eq!(kept, [100, 50, 8, 7, 6, 5, 4, 3]);
+    /// What all running calls hold that have no more than is `live`.
+    pub fn held(&self, live: i64) -> Held {
+        let functions = (0..PLACES).filter_map(|place| Some(self.function(place)?.held));
+        let all = functions.chain([self.others.1]);
+        all.fold(Held { bytes: 0, is_all: true }, |sum, held| {
+            let fits = held <= live;
+            let bytes = if fits { sum.bytes.saturating_add(held) } else { sum.bytes };
+            Held { bytes, is_all: sum.is_all && fits }
+        })
     }
 }

@@ -228,6 +228,8 @@ mod jemalloc;
 #[cfg(feature = "serde")]
 mod json;
 #[cfg(feature = "enabled")]
+mod kept;
+#[cfg(feature = "enabled")]
 mod line;
 #[cfg(feature = "enabled")]
 mod list;
@@ -269,6 +271,8 @@ mod timeline;
 mod totals;
 #[cfg(feature = "enabled")]
 mod tree;
+#[cfg(feature = "enabled")]
+mod utc;
 #[cfg(feature = "enabled")]
 mod watch;
 #[cfg(feature = "enabled")]

@@ -17,16 +17,62 @@ pub(crate) struct Mark {
 impl Mark {
     /// Below this the mark may speak again.
     fn rearms_below(&self) -> u64 {
-        self.bytes - self.bytes / 10
+        rearms_below(self.bytes)
     }
 }
 
-/// Each mark speaks once, and again after the use was 10 % below it.
+/// What has spoken at so many bytes may do so again below this.
+fn rearms_below(bytes: u64) -> u64 {
+    bytes - bytes / 10
+}
+
+/// What lies above the highest mark, in steps of 2 % of the limit: it speaks at each of them,
+/// so that there is a line close to the kill.
+struct Steps {
+    from: u64,
+    each: u64,
+    most: u32,
+}
+
+impl Steps {
+    const PERCENT: f64 = 2.0;
+    /// The last step, percent of the limit: what is far above was asked for, and is not used.
+    const LAST: f64 = 120.0;
+
+    fn above(highest: &Mark) -> Steps {
+        let each = highest.bytes as f64 * Self::PERCENT / highest.percent;
+        let most = (Self::LAST - highest.percent) / Self::PERCENT;
+        Steps { from: highest.bytes, each: (each as u64).max(1), most: most as u32 }
+    }
+
+    /// How many steps this use has reached.
+    fn reached(&self, used: u64) -> u32 {
+        let steps = used.saturating_sub(self.from) / self.each;
+        steps.min(u64::from(self.most)) as u32
+    }
+
+    /// Where a step is, bytes; `None` beyond the last.
+    fn at(&self, step: u32) -> Option<u64> {
+        let above = self.each.saturating_mul(u64::from(step));
+        (step <= self.most).then_some(self.from.saturating_add(above))
+    }
+
+    /// Below this a step may be told again.
+    fn rearms_below(&self, step: u32) -> u64 {
+        self.at(step).map_or(u64::MAX, rearms_below)
+    }
+}
+
+/// Each mark speaks once, and again after the use was 10 % below it; so does the highest one at
+/// each step above it.
+#[allow(clippy::struct_field_names, reason = "they are the marks")]
 pub(crate) struct Marks {
     /// The lowest first.
     marks: Vec<Mark>,
     /// A bit for each mark.
     spoken: AtomicU32,
+    /// How many steps above the highest mark were told.
+    told: AtomicU32,
 }
 
 impl Marks {
@@ -44,7 +90,16 @@ impl Marks {
             index,
         };
         let marks: Vec<Mark> = parts.into_iter().enumerate().map(mark).collect();
-        (marks.len() <= MOST).then_some(Marks { marks, spoken: AtomicU32::new(0) })
+        (marks.len() <= MOST).then_some(Marks {
+            marks,
+            spoken: AtomicU32::new(0),
+            told: AtomicU32::new(0),
+        })
+    }
+
+    /// The steps above this mark, if it is the highest.
+    fn steps_above(&self, mark: &Mark) -> Option<Steps> {
+        (mark.index + 1 == self.marks.len()).then(|| Steps::above(mark))
     }
 
     /// Whether any mark has spoken and may not do so again yet.
@@ -54,34 +109,57 @@ impl Marks {
 
     /// Between these nothing would change: no mark would speak, and none be armed again.
     pub fn calm(&self) -> (u64, u64) {
-        let spoken = self.spoken.load(Relaxed);
+        let (spoken, told) = (self.spoken.load(Relaxed), self.told.load(Relaxed));
         let has_spoken = |mark: &&Mark| spoken & 1 << mark.index != 0;
-        let above = self.marks.iter().rev().find(has_spoken).map_or(0, Mark::rearms_below);
-        let below = self.marks.iter().find(|mark| !has_spoken(mark)).map_or(u64::MAX, |m| m.bytes);
+        let last = self.marks.iter().rev().find(has_spoken);
+        let steps = last.and_then(|last| self.steps_above(last));
+        let above = match &steps {
+            Some(steps) => steps.rearms_below(told),
+            None => last.map_or(0, Mark::rearms_below),
+        };
+        let next = self.marks.iter().find(|mark| !has_spoken(mark)).map(|mark| mark.bytes);
+        let below = next.or_else(|| steps?.at(told + 1)).unwrap_or(u64::MAX);
         (above, below)
     }
 
-    /// The highest mark that this use has reached, unless it has spoken.
+    /// The highest mark that this use has reached, if it has something to say: it has not
+    /// spoken, or not of this step above it.
     pub fn reached(&self, used: u64) -> Option<&Mark> {
         let mark = self.marks.iter().rev().find(|mark| mark.bytes <= used)?;
-        (self.spoken.load(Relaxed) & 1 << mark.index == 0).then_some(mark)
+        let steps = self.steps_above(mark).map_or(0, |steps| steps.reached(used));
+        let is_new =
+            self.spoken.load(Relaxed) & 1 << mark.index == 0 || steps > self.told.load(Relaxed);
+        is_new.then_some(mark)
     }
 
-    /// Gives the mark that speaks now, if any: the highest that was reached, for all that were
-    /// jumped over.
+    /// Gives the mark that speaks now, if any: the highest that was reached, for all marks and
+    /// steps that were jumped over.
     pub fn cross(&self, used: u64) -> Option<&Mark> {
         let mark = self.reached(used)?;
         let bit = 1_u32 << mark.index;
-        let before = self.spoken.fetch_or(bit | (bit - 1), Relaxed);
-        (before & bit == 0).then_some(mark)
+        let is_first = self.spoken.fetch_or(bit | (bit - 1), Relaxed) & bit == 0;
+        let is_further = self.steps_above(mark).is_some_and(|steps| {
+            let steps = steps.reached(used);
+            self.told.fetch_max(steps, Relaxed) < steps
+        });
+        (is_first || is_further).then_some(mark)
     }
 
-    /// Arms the marks again that this use of memory is far enough below.
+    /// Arms the marks and the steps again that this use of memory is far enough below.
     pub fn rearm(&self, used: u64) {
         let rests = self.marks.iter().filter(|mark| used < mark.rearms_below());
         let rearmed = rests.fold(0, |bits, mark| bits | 1_u32 << mark.index);
         if self.spoken.load(Relaxed) & rearmed != 0 {
             self.spoken.fetch_and(!rearmed, Relaxed);
+        }
+        let told = self.told.load(Relaxed);
+        if told > 0 {
+            let steps = self.marks.last().map(Steps::above);
+            let stays = |step: &u32| steps.as_ref().is_some_and(|s| used >= s.rearms_below(*step));
+            let still = (1..=told).rev().find(stays).unwrap_or(0);
+            if still < told {
+                self.told.fetch_min(still, Relaxed);
+            }
         }
     }
 }
@@ -108,9 +186,43 @@ mod tests {
         assert_eq!(spoken(&marks, 850), None);
         assert_eq!(marks.calm(), (720, 900));
         assert_eq!(spoken(&marks, 2000), Some(95.0), "for 90 too");
+        assert_eq!(marks.calm(), (1071, u64::MAX), "for all steps too");
+        assert_eq!(spoken(&marks, 9000), None);
         assert_eq!(spoken(&marks, 900), None);
-        assert_eq!(marks.calm(), (855, u64::MAX));
+        assert_eq!(marks.calm(), (891, 1010), "what is 10 % above was armed again");
         assert!(marks.has_spoken());
+    }
+
+    #[test]
+    fn the_highest_mark_speaks_again_at_each_further_two_percent() {
+        let marks = marks();
+        assert_eq!(spoken(&marks, 951), Some(95.0));
+        assert_eq!(marks.calm(), (855, 970));
+        let told: Vec<u64> = (952..3000).filter(|&used| spoken(&marks, used).is_some()).collect();
+        let steps: Vec<u64> = (1..=12).map(|step| 950 + 20 * step).collect();
+        assert_eq!(told, steps, "up to 20 % above the limit");
+        let lower = Marks::new(&[0.5], 1000).expect("good marks");
+        assert_eq!(spoken(&lower, 519), Some(50.0));
+        assert_eq!(spoken(&lower, 547), Some(50.0), "a jump over two steps is one");
+        assert_eq!(spoken(&lower, 559), None);
+        assert_eq!(lower.calm(), (486, 560));
+    }
+
+    #[test]
+    fn a_step_is_told_once_until_it_is_armed_again() {
+        let marks = marks();
+        assert_eq!(spoken(&marks, 995), Some(95.0));
+        for _ in 0..1000 {
+            assert_eq!(spoken(&marks, 895), None);
+            assert_eq!(spoken(&marks, 1005), None, "990 is not 10 % above 895");
+        }
+        assert_eq!(spoken(&marks, 890), None);
+        assert_eq!(spoken(&marks, 985), None, "970 is not 10 % above 890");
+        assert_eq!(spoken(&marks, 995), Some(95.0));
+        assert_eq!(spoken(&marks, 800), None);
+        assert_eq!(spoken(&marks, 940), Some(90.0));
+        assert_eq!(spoken(&marks, 990), Some(95.0), "the mark and its steps are one line");
+        assert_eq!(spoken(&marks, 990), None);
     }
 
     #[test]

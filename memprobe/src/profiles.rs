@@ -14,8 +14,8 @@ use crate::meter::{Progress, Quiet};
 use crate::segment::{Segment, Stage};
 use crate::static_ref::StaticRef;
 
-/// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: at each
-/// mark that is crossed, and where a segment that is named here passes a bound.
+/// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: whenever
+/// a mark speaks, and where a segment that is named here passes a bound.
 ///
 /// A profile tells the lines of code that the memory comes from. It is written at the next
 /// point outside the allocator; an event says where, and how to open it. Nothing is written

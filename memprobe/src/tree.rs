@@ -4,6 +4,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::kept::FreedElsewhere;
 use crate::meter::Quiet;
 use crate::segment::Stage;
 use crate::site::Site;
@@ -14,6 +15,8 @@ pub(crate) struct Node {
     /// `None` for a root.
     pub caller: Option<&'static Node>,
     pub kind: Kind,
+    /// Of what its calls have kept.
+    pub freed_elsewhere: FreedElsewhere,
     start: OnceLock<&'static Stage>,
     carried: OnceLock<&'static Stage>,
 }
@@ -84,6 +87,7 @@ impl Node {
             site,
             caller,
             kind,
+            freed_elsewhere: FreedElsewhere::new(),
             start: OnceLock::new(),
             carried: OnceLock::new(),
         }));

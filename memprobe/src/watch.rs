@@ -23,7 +23,7 @@ use crate::rate::Budget;
 use crate::segment::Stage;
 use crate::watch_line::{Crossing, Text, Whose};
 use crate::watch_mode::{Mode, WatchError};
-use crate::{clock, gauge, jemalloc, system, watch_event};
+use crate::{clock, gauge, jemalloc, kept, system, watch_event};
 
 /// Says who took the memory before the kernel kills the process: one line on stderr, written
 /// at once, when the memory that the process is about to use crosses a mark.
@@ -46,19 +46,23 @@ use crate::{clock, gauge, jemalloc, system, watch_event};
 /// | | |
 /// |---|---|
 /// | `mark`, `limit` | the mark that was crossed, and of what |
+/// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
 /// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
 /// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
 /// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
 /// | `by`, `after`, `callers` | the innermost call of this thread, the label it has passed last, and the calls around it |
-/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is |
-/// | `kept_by_finished_calls` | allocated less freed by calls that have ended; `<=` where that is more than there is, because it was freed in code that is not annotated |
-/// | `not_in_annotated_code` | the rest of jemalloc's memory |
+/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is; no bytes where they would be more than there is, because the calls have handed out what they allocated |
+/// | `kept_by_finished_calls` | allocated less freed by calls that have ended, the most first. Then, with `<=`, what may at most be left of functions whose results were freed in code that is not annotated: at some time they had kept more than there was |
+/// | `not_in_annotated_code` | the rest of jemalloc's memory; with `<=` if the results of finished calls may be in it |
 /// | `outside_jemalloc`, `outside_process` | C libraries, stacks, mappings, as last seen; tmpfs, the kernel and other processes of the cgroup |
 ///
-/// The thread that crosses a mark is often a bystander: `running` tells who holds. The same
-/// is written as a WARN event, target `memprobe::watch`, at the next point outside the
-/// allocator. A mark speaks once, and again after the use was 10 % below it; a jump over
-/// several marks is one line.
+/// All figures go together: no function has more than there is beside the others. The thread
+/// that crosses a mark is often a bystander: `running` tells who holds. The same is written as
+/// a WARN event, target `memprobe::watch`, at the next point outside the allocator.
+///
+/// A mark speaks once, and again after the use was 10 % below it; a jump over several marks is
+/// one line. The highest mark also speaks at each further 2 % of the limit, up to 120 %, so that
+/// there is a line close to the kill.
 ///
 /// The environment variable `MEMPROBE_WATCH=off` switches it off.
 #[derive(Clone, Debug)]
@@ -358,6 +362,7 @@ impl Installed {
         heap: impl FnOnce() -> Option<Heap>,
     ) {
         let mut estimate = self.gauge.read(coming, matches!(whose, Whose::Nobodys));
+        kept::look_for_freed();
         self.marks.rearm(estimate.bytes);
         if self.marks.reached(estimate.bytes).is_some() {
             estimate = self.gauge.read(coming, true);

@@ -11,7 +11,7 @@ use crate::marks;
 use crate::meter::Quiet;
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
-use crate::watch_line::{Crossing, LONGEST, Text};
+use crate::watch_line::{Crossing, LONGEST, Text, value};
 
 static CALLSITE: Callsite = Callsite::new(
     "memprobe::watch",
@@ -23,12 +23,18 @@ static CALLSITE: Callsite = Callsite::new(
         "function",
         "label",
         "mark",
+        "at",
+        "pid",
         "limit",
         "estimate",
         "rss",
         "cgroup",
         "active",
         "asked",
+        "callers",
+        "running",
+        "kept_by_finished_calls",
+        "not_in_annotated_code",
         "outside_jemalloc",
         "outside_process",
     ],
@@ -142,6 +148,8 @@ fn write_one(kept: &Kept) {
     if !CALLSITE.is_wanted() {
         return;
     }
+    let told = |key| value(message, key);
+    let pid: Option<u64> = told("pid").and_then(|pid| pid.parse().ok());
     let [limit, estimate, rss, group, active, asked, outside, beside] = figures;
     CALLSITE.dispatch(&[
         Some(&message),
@@ -149,12 +157,18 @@ fn write_one(kept: &Kept) {
         Some(&stage.map(|stage| stage.node.site.name())),
         Some(&stage.map(|stage| stage.after)),
         Some(&mark),
+        Some(&told("at")),
+        Some(&pid),
         Some(&limit),
         Some(&estimate),
         Some(&rss),
         Some(&group),
         Some(&active),
         Some(&asked),
+        Some(&told("callers")),
+        Some(&told("running")),
+        Some(&told("kept_by_finished_calls")),
+        Some(&told("not_in_annotated_code")),
         Some(&outside),
         Some(&beside),
     ]);

@@ -5,12 +5,14 @@ use std::fmt::{self, Display, Write as _};
 use std::{ptr, str};
 
 use crate::gauge::Estimate;
-use crate::holders::{Group, Kept, Running, most_in};
+use crate::holders::{Group, Running};
+use crate::kept::{Held, Kept, Share, most_in};
 use crate::marks::Mark;
 use crate::record::Record;
 use crate::segment::Stage;
 use crate::tree::Node;
 use crate::units::Scaled;
+use crate::utc::Utc;
 use crate::{clock, jemalloc, meter};
 
 /// Longest line, bytes: the system writes up to 4096 into a pipe at once.
@@ -166,6 +168,19 @@ impl Display for Net {
     }
 }
 
+/// A figure as far as it is known, after this; nothing where it is not.
+struct Known(&'static str, Share);
+
+impl Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Share::Exact(bytes) => write!(f, "{}{}", self.0, Net(bytes)),
+            Share::AtMost(bytes) => write!(f, "{}<={}", self.0, Net(bytes)),
+            Share::Unknown => Ok(()),
+        }
+    }
+}
+
 /// A name or a label, without what would end a value.
 struct Name<'a>(&'a str);
 
@@ -190,12 +205,27 @@ impl Display for Place {
     }
 }
 
+/// What there is for calls to hold.
+#[derive(Clone, Copy)]
+struct Live {
+    /// At most, bytes; `None` where nobody counts.
+    bytes: Option<i64>,
+    /// The running calls do not have more than that together.
+    fits: bool,
+}
+
+impl Live {
+    /// What running calls hold of it, by their net.
+    fn share(self, net: i64) -> Share {
+        self.bytes.map_or(Share::Unknown, |live| Share::of_running(net, live, self.fits))
+    }
+}
+
 /// The running calls of a function.
 struct Calls {
     group: Group,
     now: u64,
-    /// Whether there are figures of bytes.
-    counts: bool,
+    live: Live,
 }
 
 impl Display for Calls {
@@ -205,14 +235,12 @@ impl Display for Calls {
         if calls > 1 {
             write!(f, " x{calls}")?;
         }
-        if self.counts {
-            write!(f, " {}", Net(held))?;
-        }
+        write!(f, "{}", Known(" ", self.live.share(held)))?;
         let age = self.now.saturating_sub(oldest) as f64 / 1e9;
         let oldest = if calls > 1 { "oldest " } else { "" };
         write!(f, " ({oldest}{age:.1}s")?;
-        if calls > 1 && self.counts {
-            write!(f, ", largest {}", Net(largest))?;
+        if calls > 1 {
+            write!(f, "{}", Known(", largest ", self.live.share(largest)))?;
         }
         write!(f, ", after '{}')", Name(after))
     }
@@ -234,32 +262,32 @@ impl<A: Display, B: Display> Display for Either<A, B> {
 }
 
 /// The running calls of all further functions.
-#[derive(Clone, Copy)]
 struct Others {
     calls: u64,
-    held: Option<i64>,
+    held: Share,
 }
 
 impl Display for Others {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} others", self.calls)?;
-        self.held.map_or(Ok(()), |held| write!(f, " {}", Net(held)))
+        write!(f, "{} others{}", self.calls, Known(" ", self.held))
     }
 }
 
 /// What the finished calls of a function have kept.
 struct FinishedCalls {
     node: &'static Node,
-    bytes: i64,
-    /// It cannot be more than this.
-    most: i64,
+    share: Share,
+    live: i64,
 }
 
 impl Display for FinishedCalls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { node, bytes, most } = *self;
-        let bound = if bytes > most { "<=" } else { "" };
-        write!(f, "{} {bound}{}", Name(node.site.name()), Net(bytes.min(most)))?;
+        let Self { node, share, live } = *self;
+        write!(f, "{}{}", Name(node.site.name()), Known(" ", share))?;
+        let bytes = match share {
+            Share::Exact(bytes) | Share::AtMost(bytes) => bytes,
+            Share::Unknown => live,
+        };
         match most_in(node, bytes) {
             Some(nested) => write!(f, " (most in {})", Name(nested.site.name())),
             None => Ok(()),
@@ -271,9 +299,13 @@ impl Text {
     /// The line of a crossing.
     pub fn of(crossing: &Crossing<'_>) -> Text {
         let Crossing { mark, limit, ref estimate, allocated, asked, whose } = *crossing;
-        let counts = jemalloc::is_global();
         let mut text = Text { bytes: [0; LONGEST], len: 0, reserve: 1 };
-        text.add(format_args!("{PREFIX}mark={}% limit={}", mark.percent, Tight(limit)));
+        text.add(format_args!("{PREFIX}mark={}%", mark.percent));
+        if let Some(now) = clock::time_of_day() {
+            text.add(format_args!(" at={}", Utc(now)));
+        }
+        text.add(format_args!(" pid={}", std::process::id()));
+        text.figure("limit", Some(limit));
         text.figure("estimate", Some(estimate.bytes));
         text.figure("rss", estimate.rss);
         text.figure("cgroup", estimate.group);
@@ -283,10 +315,13 @@ impl Text {
             text.add_calls(whose);
         }
         let running = Running::look();
-        text.add_running(&running, counts);
-        if counts {
-            let live = allocated.or(estimate.active).map(|live| live as i64 - running.held());
-            text.add_kept(live, allocated.is_some());
+        if jemalloc::is_global() {
+            let live = allocated.or(estimate.active).map_or(i64::MAX, |live| live as i64);
+            let held = running.held(live);
+            text.add_running(&running, Live { bytes: Some(live), fits: held.bytes <= live });
+            text.add_kept(live, held, allocated.is_some());
+        } else {
+            text.add_running(&running, Live { bytes: None, fits: true });
         }
         text.figure("outside_jemalloc", estimate.outside);
         text.figure("outside_process", estimate.beside);
@@ -306,31 +341,48 @@ impl Text {
         self.list("callers", callers.iter().flatten().map(|stage| Place(stage)));
     }
 
-    fn add_running(&mut self, running: &Running, counts: bool) {
+    fn add_running(&mut self, running: &Running, live: Live) {
         let now = clock::coarse();
-        let functions = running.functions().take(FUNCTIONS);
-        let functions = functions.map(|group| Either::Left(Calls { group, now, counts }));
-        let (calls, held) = running.beyond(FUNCTIONS);
-        let others = Others { calls, held: counts.then_some(held) };
+        let most = live.bytes.unwrap_or(i64::MAX);
+        let functions = running.functions(most).take(FUNCTIONS);
+        let functions = functions.map(|group| Either::Left(Calls { group, now, live }));
+        let (calls, held) = running.beyond(FUNCTIONS, most);
+        let others = Others { calls, held: live.share(held) };
         let others = (calls > 0).then_some(Either::Right(others));
         self.list("running", functions.chain(others));
     }
 
-    /// What finished calls have kept, out of the live bytes that no running call holds; those
-    /// are more than there are where they are not `exact`.
-    fn add_kept(&mut self, left: Option<i64>, exact: bool) {
-        let kept = Kept::look();
-        // More than there is: what a call gave to its caller was freed where nobody counts.
-        let most = left.unwrap_or(i64::MAX).max(0);
-        let functions = kept.by_function.iter();
-        let functions = functions.map(|(bytes, node)| FinishedCalls { node, bytes, most });
+    /// What finished calls have kept, where so many bytes are live, or at most that if they are
+    /// not `exact`.
+    fn add_kept(&mut self, live: i64, running: Held, exact: bool) {
+        let kept = Kept::look(live, running);
+        let functions = kept.functions();
+        let functions = functions.map(|(share, node)| FinishedCalls { node, share, live });
         self.list("kept_by_finished_calls", functions);
-        let rest = left.map_or(-1, |left| left.saturating_sub(kept.all));
-        if let Ok(rest) = u64::try_from(rest) {
-            let bound = if exact { "" } else { "<=" };
-            self.add(format_args!(" not_in_annotated_code={bound}{}", Tight(rest)));
+        let rest = kept.rest().filter(|_| live < i64::MAX).map(|rest| match rest {
+            Share::Exact(bytes) if !exact => Share::AtMost(bytes),
+            rest => rest,
+        });
+        if let Some(rest) = rest {
+            self.add(Known(" not_in_annotated_code=", rest));
         }
     }
+}
+
+/// The value of a key in what a line says, without its quotes.
+pub(crate) fn value<'a>(message: &'a str, key: &str) -> Option<&'a str> {
+    let mut rest = message;
+    while let Some((name, after)) = rest.split_once('=') {
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => after.split_at(after.find(' ').unwrap_or(after.len())),
+        };
+        if name == key {
+            return Some(value);
+        }
+        rest = after.strip_prefix(' ')?;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -361,6 +413,17 @@ mod tests {
         assert!(!text.add(&item), "no room");
         assert!(text.add(" end"), "but for this");
         assert!(text.message().ends_with("\" end"));
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_key_alone() {
+        let message = "mark=95% after=\"a pid=7, b='c'\" pid=12 kept=<=3MiB last=\"\"";
+        assert_eq!(value(message, "mark"), Some("95%"));
+        assert_eq!(value(message, "pid"), Some("12"));
+        assert_eq!(value(message, "kept"), Some("<=3MiB"));
+        assert_eq!(value(message, "last"), Some(""));
+        assert_eq!(value(message, "b"), None);
+        assert_eq!(value("", "mark"), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn ten_thousand_crossings_on_sixteen_threads() {
     for line in &lines {
         // Running, or over while its memory is held.
         let holders = [line.get("running"), line.get("kept_by_finished_calls")].join(" ");
-        assert!(holders.contains("victim::crowded "), "{line:?}");
+        assert!(holders.contains("victim::crowded"), "{line:?}");
     }
     let events = stdout.trim().strip_prefix("events: ").map(str::parse);
     // A mark that is crossed again before its event was written has one event.

@@ -139,6 +139,75 @@ fn a_leak_in_a_nested_call_is_not_blamed_on_one_that_returns_its_memory() {
     assert!(mib(kept).is_some_and(|kept| kept > 90.0), "{line:?}");
 }
 
+/// What finished calls have kept, by function: the bytes, or at most so many.
+fn kept(line: &Line) -> Vec<(&str, &str)> {
+    let items = line.get("kept_by_finished_calls").split(", ");
+    items.map(|item| item.split_once(' ').unwrap_or((item, ""))).collect()
+}
+
+/// The figures of a line go together: exact ones, with the largest bound.
+fn assert_fits(line: &Line) {
+    let kept = kept(line);
+    let bounds = || kept.iter().map(|(_, held)| *held).chain([line.get("not_in_annotated_code")]);
+    let is_bound = |held: &&str| held.starts_with("<=");
+    let exact: f64 = bounds().filter(|held| !is_bound(held)).filter_map(mib).sum();
+    let bound = bounds().filter(is_bound).filter_map(mib).fold(0.0, f64::max);
+    let running: f64 = line.items("running").iter().filter_map(|item| mib(item)).sum();
+    // Each is rounded.
+    assert!(running + exact + bound <= line.mib("active") + 0.5, "{line:?}");
+}
+
+#[test]
+fn results_that_are_freed_elsewhere_come_behind_a_leak() {
+    let Some(line) = last_line(&["handed_out"]) else { return };
+    let [remember, index, ref others @ ..] = kept(&line)[..] else { panic!("{line:?}") };
+    assert_eq!((remember.0, index), ("victim::remember", ("victim::build_index", "8.0MiB")));
+    assert!(mib(remember.1).is_some_and(|kept| kept > 90.0), "{line:?}");
+    assert!(!remember.1.starts_with("<="), "{line:?}");
+    assert!(others.iter().all(|(_, held)| held.starts_with("<=")), "{line:?}");
+    // The bodies were freed in `upload`, and allocated where nobody counts.
+    assert!(line.mib("not_in_annotated_code") < 20.0, "{line:?}");
+    assert_fits(&line);
+}
+
+#[test]
+fn results_that_were_freed_before_come_behind_a_smaller_leak() {
+    let Some(line) = last_line(&["handed_out_before"]) else { return };
+    assert!(is_held_by(&line, "no_probe", "entry"), "{line:?}");
+    let kept = kept(&line);
+    assert_eq!(kept[0], ("victim::remember", "29.3MiB"), "{line:?}");
+    assert!(kept[1..].iter().all(|(_, held)| held.starts_with("<=")), "{line:?}");
+    assert_fits(&line);
+}
+
+#[test]
+fn a_call_that_hands_all_over_has_no_figure_that_cannot_be() {
+    let Some(line) = last_line(&["handed_over"]) else { return };
+    let serve = line.get("running");
+    assert!(serve.starts_with("victim::serve (") && mib(serve).is_none(), "{line:?}");
+    let remember = kept(&line)[0];
+    assert_eq!(remember.0, "victim::remember", "{line:?}");
+    assert!(mib(remember.1).is_some_and(|kept| kept > 80.0), "{line:?}");
+    assert!(!remember.1.starts_with("<="), "{line:?}");
+    assert_fits(&line);
+}
+
+#[test]
+fn the_highest_mark_speaks_until_the_kill() {
+    let Some(output) = run(&["no_probe"]) else { return };
+    let last = last_line_of(&["no_probe"], &output);
+    let lines = watch_line::lines(&output.stderr);
+    let highest: Vec<_> = lines.iter().filter(|line| line.get("mark") == "95%").collect();
+    assert!((3..60).contains(&highest.len()), "{highest:#?}");
+    for pair in highest.windows(2) {
+        // 2 % of the limit, and what an estimate may be off.
+        let step = pair[1].mib("estimate") - pair[0].mib("estimate");
+        assert!((0.1..8.0).contains(&step), "{pair:#?}");
+        assert!(pair[0].get("at") <= pair[1].get("at"), "{pair:#?}");
+    }
+    assert!(last.mib("estimate") > 0.98 * 128.0, "close to the kill: {last:?}");
+}
+
 #[test]
 fn a_hundred_equal_calls_at_once() {
     let Some(line) = last_line(&["equal"]) else { return };

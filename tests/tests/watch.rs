@@ -1,24 +1,33 @@
 //! The watch without a kill: its event, its switch, what it says after a `fork`.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use memprobe_tests::watch_line;
 use serde_json::Value;
 
 fn run(scenario: &str, variables: &[(&str, &str)]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_victim"))
+    run_as(scenario, variables).1
+}
+
+/// The id of the process too.
+fn run_as(scenario: &str, variables: &[(&str, &str)]) -> (u32, Output) {
+    let victim = Command::new(env!("CARGO_BIN_EXE_victim"))
         .arg(scenario)
         .env_remove("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         .envs(variables.iter().copied())
-        .output()
-        .expect("the victim runs");
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the victim starts");
+    let pid = victim.id();
+    let output = victim.wait_with_output().expect("the victim runs");
     assert!(output.status.success(), "{output:?}");
-    output
+    (pid, output)
 }
 
 #[test]
 fn the_event_says_the_same_at_the_next_point() {
-    let output = run("events", &[]);
+    let (pid, output) = run_as("events", &[]);
     let lines = watch_line::lines(&output.stderr);
     let stderr = String::from_utf8(output.stderr).expect("text");
     let stdout = String::from_utf8(output.stdout).expect("text");
@@ -43,6 +52,14 @@ fn the_event_says_the_same_at_the_next_point() {
         assert!(bytes("estimate") >= bytes("active").max(bytes("rss")), "{event}");
         assert!((54 << 20..56 << 20).contains(&bytes("asked")), "{event}");
         assert!(fields.get("cgroup").is_none(), "the limit is not the cgroup's: {event}");
+        assert_eq!(fields["pid"], pid);
+        assert_eq!(line.get("pid"), pid.to_string());
+        for key in ["at", "callers", "running", "kept_by_finished_calls", "not_in_annotated_code"] {
+            assert_eq!(
+                fields.get(key).map_or("", |value| value.as_str().expect("text")),
+                line.get(key)
+            );
+        }
 
         assert_eq!((line.get("by"), line.get("after")), ("victim::inner", "inside"));
         assert_eq!(line.get("callers"), "victim::outer after 'outside'");
@@ -50,6 +67,14 @@ fn the_event_says_the_same_at_the_next_point() {
         assert!(inner.starts_with("victim::inner 54.0MiB ("), "{line:?}");
         assert!(outer.starts_with("victim::outer 0B ("), "{line:?}");
     }
+    // The subscriber has the time of day from elsewhere, to the µs.
+    let at = "2026-11-25T13:02:11.123".len();
+    let written = |event: &Value| event["timestamp"].as_str().expect("text")[..at].to_owned();
+    let times = lines.iter().zip(&events).flat_map(|(line, event)| {
+        assert!(line.get("at").ends_with('Z') && line.get("at").len() == at + 1, "{line:?}");
+        [line.get("at")[..at].to_owned(), written(event)]
+    });
+    assert!(times.is_sorted(), "{stderr}{stdout}");
 }
 
 #[test]
@@ -66,8 +91,9 @@ fn it_has_a_switch_and_a_limit_to_find() {
 
 #[test]
 fn after_a_fork_it_reads_the_child() {
-    let output = run("forked", &[]);
+    let (parent, output) = run_as("forked", &[]);
     let lines = watch_line::lines(&output.stderr);
     let last = lines.last().expect("the child crosses a mark");
     assert!(last.mib("rss") > 50.0, "{last:?}");
+    assert_ne!(last.get("pid"), parent.to_string());
 }

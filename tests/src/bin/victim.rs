@@ -44,6 +44,9 @@ fn main() {
         "blocking" => run(async { tokio::task::spawn_blocking(blocking).await.expect("killed") }),
         "leaks" => (0..10_000).for_each(|_| leaks()),
         "nested_leaks" => (0..10_000).for_each(|_| handler()),
+        "handed_out" => handed_out(),
+        "handed_out_before" => handed_out_before(),
+        "handed_over" => handed_over(),
         "equal" => run(equal_calls()),
         "not_annotated" => not_annotated(),
         "c_malloc" => c_malloc(),
@@ -195,6 +198,67 @@ fn given() -> Vec<u8> {
 #[memprobe]
 fn cache_put(page: &[u8]) {
     std::mem::forget(touched(page.len() * 2 / 5));
+}
+
+/// Requests whose bodies and results are a framework's, and a cache that is never emptied.
+fn handed_out() {
+    build_index();
+    loop {
+        drop(upload(touched(2 * MIB)));
+        drop(search(MIB));
+        remember();
+    }
+}
+
+#[memprobe]
+fn build_index() {
+    std::mem::forget(touched(8 * MIB));
+}
+
+#[memprobe]
+fn upload(body: Vec<u8>) -> Vec<u8> {
+    let result = touched(body.len() / 100);
+    drop(body);
+    result
+}
+
+#[memprobe]
+fn search(bytes: usize) -> Vec<u8> {
+    touched(bytes)
+}
+
+#[memprobe]
+fn remember() {
+    std::mem::forget(touched(300 * KIB));
+}
+
+/// All that was handed out would have its place among what is there at the end; not among what
+/// was there before.
+fn handed_out_before() {
+    for _ in 0..100 {
+        drop(search(700 * KIB));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    (0..100).for_each(|_| remember());
+    no_probe();
+}
+
+/// One call makes blocks for ever, and hands them to a thread that frees them and leaks.
+fn handed_over() {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(4);
+    std::thread::scope(|scope| {
+        scope.spawn(move || serve(&sender));
+        for block in receiver {
+            drop::<Vec<u8>>(block);
+            remember();
+        }
+    });
+}
+
+#[memprobe]
+fn serve(sender: &std::sync::mpsc::SyncSender<Vec<u8>>) {
+    probe!("started");
+    while sender.send(touched(MIB)).is_ok() {}
 }
 
 /// A hundred calls of one function, none of them larger than the others.
