@@ -49,7 +49,9 @@ impl Running {
         let mut running = Running { places: [None; PLACES], others: (0, 0) };
         flight::each_running(|call| {
             let (site, after) = (call.stage.node.site, call.stage.after);
-            let (oldest, held) = (call.started, call.own);
+            // A call that has freed more than it allocated, as one that is given a body, would
+            // take what it freed off what the others hold.
+            let (oldest, held) = (call.started, call.own.max(0));
             running.add(Group { site, after, calls: 1, held, largest: held, oldest });
         });
         running

@@ -45,10 +45,13 @@ impl Whose {
             for stage in meter::chain().filter_map(Record::stage) {
                 // A call that comes to its end is open no more; at other points it is.
                 let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, stage));
-                if len < calls.len() && !is_there {
-                    calls[len] = Some(stage);
-                    len += 1;
+                if is_there {
+                    continue;
                 }
+                // A recursion may be far deeper than what is told.
+                let Some(place) = calls.get_mut(len) else { break };
+                *place = Some(stage);
+                len += 1;
             }
         }
         calls
