@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::name::short;
-use crate::report::{Figures, Function, Node, Report, Sample, Steady};
+use crate::report::{Figures, Function, Node, NodeSegment, Report, Sample, Steady};
 use crate::units::{Scaled, Signed};
 
 /// What a report says.
