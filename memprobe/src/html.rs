@@ -5,6 +5,8 @@
 
 mod answers;
 mod icicle;
+mod packed;
+mod table;
 mod tables;
 mod timeline;
 
@@ -14,12 +16,16 @@ use horrorshow::helper::doctype;
 use horrorshow::prelude::*;
 use horrorshow::{Raw, owned_html};
 
-use crate::report::Report;
+use crate::report::{Figures, Function, Report};
 use crate::units::{Count, Took};
 use crate::verdict::Verdicts;
 
 const STYLE: &str = include_str!("html/page.css");
-const SCRIPT: &str = include_str!("html/page.js");
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n",
+    include_str!("html/tables.js"),
+    include_str!("html/icicle.js"),
+);
 /// Nothing is loaded, whatever a name may hold.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
@@ -73,9 +79,7 @@ impl Report {
                         @ if self.why_empty().is_none() {
                             : timeline::timeline(self);
                             : icicle::icicle(self, &verdicts);
-                            : tables::functions(self, &verdicts);
-                            : tables::segments(self);
-                            : tables::contexts(self, &verdicts);
+                            : tables::tables(self, &verdicts);
                             : Raw(include_str!("html/words.html"));
                         }
                     }
@@ -83,6 +87,12 @@ impl Report {
                 }
             }
         }
+    }
+
+    /// The function whose single call had the highest peak.
+    fn highest_peak(&self) -> Option<(&Function, Figures)> {
+        let all = self.functions.iter().filter_map(|function| Some((function, function.figures?)));
+        all.rev().max_by_key(|(_, figures)| figures.peak).filter(|(_, figures)| figures.peak > 0)
     }
 
     /// What was seen, and for how long.
@@ -94,6 +104,18 @@ impl Report {
             self.functions.len(),
             Took(self.elapsed)
         )
+    }
+}
+
+impl Verdicts {
+    /// The paths of those that were found.
+    fn paths(&self) -> impl Iterator<Item = &[&'static str]> {
+        let paths = [
+            self.pressure.found().map(|found| &found.path[..]),
+            self.growing.found().map(|found| &found.path[..]),
+            self.churn.found().map(|found| &found.path[..]),
+        ];
+        paths.into_iter().flatten()
     }
 }
 
