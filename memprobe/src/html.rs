@@ -21,11 +21,8 @@ use crate::units::{Count, Took};
 use crate::verdict::Verdicts;
 
 const STYLE: &str = include_str!("html/page.css");
-const SCRIPT: &str = concat!(
-    "\"use strict\";\n",
-    include_str!("html/tables.js"),
-    include_str!("html/icicle.js"),
-);
+const SCRIPT: &str =
+    concat!("\"use strict\";\n", include_str!("html/tables.js"), include_str!("html/icicle.js"),);
 /// Nothing is loaded, whatever a name may hold.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
@@ -122,7 +119,7 @@ impl Verdicts {
 /// The verdicts on whose paths a calling context stands, as words for those who look.
 fn tags<'a>(verdicts: &Verdicts, is_at: impl Fn(&[&'static str]) -> bool) -> impl RenderOnce + 'a {
     let found = [
-        ("tag-p", "highest peak × at once", verdicts.pressure.found().map(|found| &found.path)),
+        ("tag-p", "highest × at once", verdicts.pressure.found().map(|found| &found.path)),
         ("tag-g", "grows", verdicts.growing.found().map(|found| &found.path)),
         ("tag-c", "churns", verdicts.churn.found().map(|found| &found.path)),
     ];

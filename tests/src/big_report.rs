@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::iter;
 
-use memprobe::{Figures, Function, Node, NodeSegment, Outcomes, Report, memprobe, probe};
+use memprobe::{Figures, Function, Node, Report, memprobe, probe};
 
 /// Functions for each module.
 const MODULE: usize = 8;
@@ -76,7 +76,8 @@ fn function(
 ) -> Function {
     let mut function = template.clone();
     let module = at / MODULE;
-    function.name = leak(format!("shop::area_{}::module_{module}::Type{}::work_{at}", module / 20, at % 5));
+    function.name =
+        leak(format!("shop::area_{}::module_{module}::Type{}::work_{at}", module / 20, at % 5));
     let calls = random.below(100_000) + 1;
     function.outcomes.returned = calls;
     if at % 50 == 0 {
@@ -104,8 +105,10 @@ fn function(
 fn scale(figures: &mut Figures, calls: u64, random: &mut Random) {
     let each = figures.allocated / 200 + random.below(64);
     figures.allocated = each * calls + random.below(calls);
-    figures.freed = figures.allocated - [0, 0, 0, random.below(calls * 8)][random.below(4) as usize];
-    figures.self_allocated = figures.allocated - [0, random.below(each + 1)][random.below(2) as usize];
+    let net = if random.below(4) == 0 { random.below(calls * 8) } else { 0 };
+    figures.freed = figures.allocated.saturating_sub(net);
+    let nested = if random.below(2) == 0 { random.below(each + 1) } else { 0 };
+    figures.self_allocated = figures.allocated - nested;
     figures.self_freed = figures.freed;
     figures.level += random.below(figures.level / 8 + 1);
     figures.peak = figures.level;
@@ -115,17 +118,16 @@ fn scale(figures: &mut Figures, calls: u64, random: &mut Random) {
 fn of(function: &Function, template: &mut Node) -> Node {
     let mut node = template.clone();
     node.function = function.name;
-    node.outcomes = Outcomes::clone(&function.outcomes);
+    node.outcomes = function.outcomes;
     node.figures = function.figures;
     node.children = Vec::new();
     let segments = iter::zip(&function.segments, &template.segments);
     node.segments = segments
-        .map(|(of, template)| NodeSegment {
-            from: of.from,
-            label: of.label,
-            count: of.count,
-            figures: of.figures,
-            ..template.clone()
+        .map(|(of, template)| {
+            let mut segment = template.clone();
+            (segment.from, segment.label) = (of.from, of.label);
+            (segment.count, segment.figures) = (of.count, of.figures);
+            segment
         })
         .collect();
     node

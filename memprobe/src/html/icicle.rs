@@ -14,7 +14,7 @@ use crate::units::{Count, Scaled};
 use crate::verdict::Verdicts;
 
 /// Boxes narrower than this part of the whole are put together.
-const NARROW: f64 = 1.0 / 400.0;
+const NARROW: f64 = 1.0 / 200.0;
 
 struct Icicle<'a> {
     /// The paths of growth and churn, and of the highest peak.
@@ -37,12 +37,8 @@ struct Item {
 
 pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl RenderOnce + use<'a> {
     let whole: u64 = report.tree.iter().map(allocated).sum();
-    let paths = [
-        verdicts.pressure.found().map(|found| &found.path[..]),
-        verdicts.growing.found().map(|found| &found.path[..]),
-        verdicts.churn.found().map(|found| &found.path[..]),
-    ];
-    let icicle = Icicle { paths: paths.into_iter().flatten().collect(), whole: whole as f64 };
+    let paths = verdicts.paths().collect();
+    let icicle = Icicle { paths, whole: whole as f64 };
     let (items, rest) = icicle.items(&report.tree, &mut Vec::new(), &mut 0);
     let all = format!("all calls: {}", Scaled(whole));
     owned_html! {
@@ -50,7 +46,8 @@ pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl Render
             h2(id="tree") : "Who allocated it";
             p(class="soft") {
                 : "Bytes allocated by each call and by those it called. As wide as its bytes; \
-                   the free part below a box is what the function allocated itself. ";
+                   the free part below a box is what the function allocated itself, and what is \
+                   hatched is too narrow for a box each. ";
                 span(id="how-to-zoom", hidden="") : "Click or Enter zooms in, Escape out.";
             }
             @ if whole > 0 {

@@ -2,7 +2,7 @@
 //!
 //! A figure is written as source maps write theirs, in digits of base 64 with five bits each,
 //! the lowest first; the sixth bit says that another follows. `-` stands before one below zero,
-//! `.` for one that is absent, `=` for the same as the last. The page's script reads them.
+//! `.` for one that is absent, `=` for the same as the one before, which is absent at first. The page's script reads them.
 
 use std::fmt::Write as _;
 
@@ -12,16 +12,16 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 #[derive(Default)]
 pub(super) struct Packed {
     text: String,
-    last: Option<Option<i64>>,
+    last: Option<i64>,
 }
 
 impl Packed {
     pub fn push(&mut self, value: Option<i64>) {
-        if self.last == Some(value) {
+        if self.last == value {
             self.text.push('=');
             return;
         }
-        self.last = Some(value);
+        self.last = value;
         match value {
             None => self.text.push('.'),
             Some(value) => {

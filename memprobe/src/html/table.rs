@@ -153,21 +153,20 @@ impl<H: Head> Table<H> {
         let mut ranked: Vec<usize> = (0..self.rows.len()).collect();
         ranked.sort_by_key(|&at| Reverse(value(at)));
         let highest = ranked.first().and_then(|&at| value(at));
-        let (mut shown, folded) = ranked.split_at(ranked.len().min(SHOWN));
+        let (shown, folded) = ranked.split_at(ranked.len().min(SHOWN));
         let (pinned, folded): (Vec<usize>, Vec<usize>) =
             folded.iter().partition(|&&at| self.rows[at].is_pinned);
         let rest = folded.first().map(|&first| {
-            let mut text = format!("{} {} more", Count(folded.len() as u64), self.noun);
-            if let (Some(most), Some(highest @ 1..)) = (value(first), highest) {
+            let count = Count(folded.len() as u64);
+            let bound = value(first).zip(highest.filter(|&highest| highest > 0));
+            let bound = bound.map_or(String::new(), |(most, highest)| {
                 let percent = most as f64 / highest as f64 * 100.0;
                 let (by, most) = (self.ranked_by, Net(most));
-                text += &format!(", each with {by} of at most {most} ({percent:.1}% of the highest)");
-            }
-            text + "."
+                format!(", each with {by} of at most {most} ({percent:.1}% of the highest)")
+            });
+            format!("{count} {} more{bound}.", self.noun)
         });
-        let mut all = std::mem::take(&mut shown).to_vec();
-        all.extend(pinned);
-        (all, rest)
+        (shown.iter().copied().chain(pinned).collect(), rest)
     }
 
     pub fn section(&self) -> impl RenderOnce + '_ {
@@ -184,6 +183,7 @@ impl<H: Head> Table<H> {
                     input(type="checkbox", class="switch", id=&switch);
                     label(for=&switch) : " show how single calls differ";
                 }
+                p(class="soft wide", hidden="") : "More columns: scroll sideways →";
                 div(class="scroll", role="region", aria-labelledby=format!("{id}-caption"), tabindex="0") {
                     table(id=*id, aria-labelledby=format!("{id}-caption"), data-noun=self.noun) {
                         : self.thead();
@@ -194,7 +194,6 @@ impl<H: Head> Table<H> {
                         }
                     }
                 }
-                p(class="soft wide", hidden="") : "More columns: scroll sideways →";
                 p(class="folded soft") {
                     span : rest.as_deref();
                     @ if rest.is_some() {

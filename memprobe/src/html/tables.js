@@ -18,7 +18,7 @@ const unpack = (text) => {
   let [value, scale, sign] = [0, 1, 1];
   for (const char of text) {
     if (char === ".") figures.push(null);
-    else if (char === "=") figures.push(figures.at(-1));
+    else if (char === "=") figures.push(figures.at(-1) ?? null);
     else if (char === "-") sign = -1;
     else {
       const digit = DIGITS.indexOf(char);
@@ -153,7 +153,7 @@ const makeTable = (table) => {
   const made = new Map([...body.rows].map((row) => [Number(row.id.slice(1)), row]));
   const always = new Set(made.keys());
   const few = Math.max(made.size, 1);
-  const itself = { id: table.id, rows: null, hits: 0, limit: few, words: [] };
+  const itself = { id: table.id, rows: null, order: null, hits: 0, limit: few, words: [] };
 
   const row = (at) => {
     if (!made.has(at)) {
@@ -166,18 +166,24 @@ const makeTable = (table) => {
     return made.get(at);
   };
 
-  itself.refresh = () => {
-    const { rows, words, limit } = itself;
+  // All rows, as the column says that they are sorted by.
+  const sort = () => {
+    const { rows } = itself;
     const column = columns.findIndex(({ head }) => head.hasAttribute("aria-sort"));
     const direction = columns[column].head.getAttribute("aria-sort") === "ascending" ? 1 : -1;
-    const value = column ? (row) => row.cells[column - 1] : (row) => row.lower;
-    const hits = [...rows.keys()].filter((at) => words.every((word) => rows[at].lower.includes(word)));
-    hits.sort((one, other) => {
-      const [a, b] = [value(rows[one]), value(rows[other])];
+    const values = rows.map(column ? ({ cells }) => cells[column - 1] : ({ lower }) => lower);
+    itself.order = [...rows.keys()].sort((one, other) => {
+      const [a, b] = [values[one], values[other]];
       // What is absent stands last, whichever way.
       if (a === null || b === null) return (a === null) - (b === null);
       return a < b ? -direction : a > b ? direction : 0;
     });
+  };
+
+  itself.refresh = () => {
+    const { rows, words, limit } = itself;
+    if (!itself.order) sort();
+    const hits = itself.order.filter((at) => words.every((word) => rows[at].lower.includes(word)));
     const visible = hits.filter((at, place) => place < limit || (!words.length && always.has(at)));
     body.replaceChildren(...visible.map(row));
     itself.hits = hits.length;
@@ -208,10 +214,11 @@ const makeTable = (table) => {
       const falling = before ? before === "ascending" : kind !== "text";
       for (const other of columns) other.head.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+      itself.order = null;
       itself.refresh();
     });
   }
-  more.hidden = !folded.textContent.trim();
+  more.hidden = !folded.firstElementChild.textContent;
   return itself;
 };
 
@@ -287,7 +294,8 @@ if (data) {
 const wide = new ResizeObserver((changes) => {
   for (const { target } of changes) {
     const place = target.closest(".scroll");
-    place.nextElementSibling.hidden = place.scrollWidth <= place.clientWidth;
+    const sign = place.closest("section").querySelector(".wide");
+    sign.hidden = place.scrollWidth <= place.clientWidth;
   }
 });
 for (const place of document.querySelectorAll(".scroll")) {

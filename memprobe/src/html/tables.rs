@@ -20,7 +20,8 @@ pub(super) fn tables<'a>(report: &'a Report, verdicts: &'a Verdicts) -> impl Ren
     let segments = segments(report);
     let contexts = contexts(report, verdicts);
     let names = names(report);
-    let mut json = format!(r#"{{"names":{},"labels":{}"#, names.functions.json(), names.labels.json());
+    let mut json =
+        format!(r#"{{"names":{},"labels":{}"#, names.functions.json(), names.labels.json());
     for (id, packed) in [
         (functions.id, functions.pack(&names)),
         (segments.id, segments.pack(&names)),
@@ -139,7 +140,8 @@ pub(super) fn functions<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table
         id: "functions",
         title: "Functions",
         caption: "Bytes; with the calls inside unless it says by itself. Ranked by what the calls \
-                  at once would need if all peaked together."
+                  at once would need if all peaked together. Net is allocated less freed by the \
+                  calls themselves: a result that is handed on and freed elsewhere counts too."
             .to_owned(),
         head: "Function",
         noun: "functions",
