@@ -156,12 +156,58 @@ mod tests {
     #[test]
     fn a_name_is_text_wherever_it_stands() {
         let name = "<script>alert(\"1\")</script>&";
-        let page = report(&[calls(name, 100, MIB, MIB, 64 << 10)])
-            .allocated_from_to(MIB, 9 * MIB)
-            .to_html();
+        let mut report = report(&[calls(name, 100, MIB, MIB, 64 << 10)]);
+        report.tree[0].segments = hot_spots().tree[0].segments.clone();
+        report.functions[0].segments = hot_spots().functions[0].segments.clone();
+        report.functions[0].segments[0].label = "</script><b>";
+        let page = report.allocated_from_to(MIB, 9 * MIB).to_html();
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(!page.contains("alert(\""), "{page}");
+        assert!(!page.contains("<b>"), "{page}");
+        assert_eq!(page.matches("</script>").count(), 2, "{page}");
         assert!(page.contains("&lt;script&gt;alert(&quot;1&quot;)"), "{page}");
+    }
+
+    #[test]
+    fn the_first_answer_was_measured_and_what_was_not_is_said() {
+        let mut report = hot_spots();
+        let page = report.to_html();
+        let product = "crowd: 100 calls at once × 1.0 MiB = 100.0 MiB";
+        for told in [
+            r#"<p class="big">88.0 MiB</p>"#,
+            "reached in decoded → resized",
+            product,
+            "if all of them peaked together, which may never have happened</p>",
+        ] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+        report.process.rss_max = Some(90 * MIB);
+        let told = "which may never have happened: the process had 90.0 MiB at most";
+        assert!(report.to_html().contains(told));
+        let page = report.at_once("app::crowd", 1).to_html();
+        assert!(!page.contains("may never have happened: "), "{page}");
+    }
+
+    #[test]
+    fn a_function_that_hands_on_what_it_makes_is_not_said_to_keep_it() {
+        let page = hot_spots().to_html().to_lowercase();
+        assert!(page.contains("a result that is handed on and freed elsewhere counts"), "{page}");
+        assert!(!page.contains("kept") && !page.contains("keeps"), "{page}");
+    }
+
+    #[test]
+    fn what_is_folded_is_counted_and_what_a_verdict_names_is_not_folded() {
+        let name = |at: u64| -> &'static str { format!("app::f{at}").leak() };
+        let mut all: Vec<_> =
+            (0..100).map(|at| calls(name(at), 10, MIB, MIB << (at / 50), 0)).collect();
+        all.push(calls("app::churner", 100, 1000 * MIB, 1 << 10, 0));
+        let page = report(&all).to_html();
+        let told = "60 functions more, each with a peak × at once of at most 2.0 MiB (100.0% of";
+        assert!(page.contains(told), "{page}");
+        let rows = page.matches(r#"<th scope="row""#).count();
+        assert_eq!(rows, 2 * 41, "of functions and of contexts: {page}");
+        assert!(page.contains(r#"<th scope="row" data-value="app::churner">"#), "{page}");
+        assert!(!hot_spots().to_html().contains(" more, each with"), "all are there");
     }
 
     #[test]

@@ -338,3 +338,78 @@ fn key(class: &'static str) -> impl RenderOnce {
         svg(viewBox="0 0 32 12") { path(class=class, d="M0 6H32") {} }
     }
 }
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use super::*;
+    use crate::by_hand::{MIB, hot_spots};
+
+    /// The sentences about samples of an RSS, each with the largest segment that ended before.
+    fn sentences(samples: &[(u64, Option<Pass>)]) -> Vec<String> {
+        let mut report = hot_spots();
+        let template = report.timeline[0];
+        report.timeline = samples
+            .iter()
+            .zip(0..)
+            .map(|(&(rss, largest), at)| Sample {
+                uptime_us: at * 1_000_000,
+                rss: Some(rss * MIB),
+                largest,
+                ..template
+            })
+            .collect();
+        let chart = Chart::new(&report).expect("a chart");
+        chart.marks().iter().map(Mark::sentence).collect()
+    }
+
+    fn pass(peak: u64, net: i64) -> Option<Pass> {
+        let net = net * MIB as i64;
+        Some(Pass {
+            function: "app::decode",
+            from: "read",
+            label: "decoded",
+            net,
+            peak: peak * MIB,
+        })
+    }
+
+    #[test]
+    fn a_rise_is_of_the_segment_that_explains_it_and_not_of_who_came_next() {
+        let samples = [(10, None), (50, pass(42, 38)), (50, pass(42, 38)), (90, None), (95, None)];
+        assert_eq!(
+            sentences(&samples),
+            [
+                "after 1000 ms: RSS rose by 40.0 MiB to 50.0 MiB, while decode went read → \
+                 decoded: peak 42.0 MiB, net 38.0 MiB",
+                "after 3000 ms: RSS rose by 40.0 MiB to 90.0 MiB; no segment that ended then \
+                 explains it",
+                "after 4000 ms: RSS rose by 5.0 MiB to 95.0 MiB, its highest; no segment that \
+                 ended then explains it",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_segment_that_is_too_small_is_not_blamed() {
+        let told = sentences(&[(10, None), (90, pass(3, 3)), (20, None)]);
+        assert_eq!(
+            told,
+            ["after 1000 ms: RSS rose by 80.0 MiB to 90.0 MiB, its highest; no segment that \
+              ended then explains it"]
+        );
+    }
+
+    #[test]
+    fn of_a_segment_the_steepest_rise_is_marked() {
+        let samples =
+            [(10, None), (20, pass(42, 38)), (60, pass(42, 38)), (10, None), (30, pass(42, 38))];
+        let told = sentences(&samples);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(
+                "after 2000 ms: RSS rose by 40.0 MiB to 60.0 MiB, its highest, while decode"
+            ),
+            "{told:?}"
+        );
+    }
+}
