@@ -185,7 +185,7 @@ impl<H: Head> Table<H> {
                 }
                 p(class="soft wide", hidden="") : "More columns: scroll sideways →";
                 div(class="scroll", role="region", aria-labelledby=format!("{id}-caption"), tabindex="0") {
-                    table(id=*id, aria-labelledby=format!("{id}-caption"), data-noun=self.noun) {
+                    table(id=*id, aria-labelledby=format!("{id}-caption"), data-noun=self.noun, data-shown=SHOWN.to_string()) {
                         : self.thead();
                         tbody {
                             @ for &at in shown.iter() {

@@ -46,8 +46,7 @@ const unpackStrings = (packed) => {
 const path = (name) => {
   const parts = name.split(/(?<=::)/);
   const last = parts.pop();
-  const modules = parts.map((part) => [element("span", [part], { className: "module" }), element("wbr")]);
-  return [...modules.flat(), last];
+  return [...parts.map((part) => element("span", [part], { className: "module" })), last];
 };
 
 const ends = (panicked, cancelled) => {
@@ -152,7 +151,9 @@ const makeTable = (table) => {
   // The rows that stand there, by their position in the data.
   const made = new Map([...body.rows].map((row) => [Number(row.id.slice(1)), row]));
   const always = new Set(made.keys());
-  const few = Math.max(made.size, 1);
+  const few = Number(table.dataset.shown);
+  const sentence = folded.firstElementChild.textContent;
+  const ranked = columns.find(({ head }) => head.hasAttribute("aria-sort"));
   const itself = { id: table.id, rows: null, order: null, hits: 0, limit: few, words: [] };
 
   const row = (at) => {
@@ -188,7 +189,10 @@ const makeTable = (table) => {
     body.replaceChildren(...visible.map(row));
     itself.hits = hits.length;
     const rest = hits.length - visible.length;
-    folded.firstElementChild.textContent = rest ? `${rest} more, in this order.` : "";
+    const isAsBefore = !words.length && limit === few
+      && ranked.head.getAttribute("aria-sort") === "descending";
+    const other = rest ? `${rest} more, in this order.` : "";
+    folded.firstElementChild.textContent = isAsBefore ? sentence : other;
     more.hidden = !rest;
     nothing.hidden = hits.length > 0;
     nothing.textContent = "None with this name.";
@@ -218,7 +222,7 @@ const makeTable = (table) => {
       itself.refresh();
     });
   }
-  more.hidden = !folded.firstElementChild.textContent;
+  more.hidden = !sentence;
   return itself;
 };
 

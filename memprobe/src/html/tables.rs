@@ -106,14 +106,13 @@ fn pack_ends(outcomes: &Outcomes, packed: &mut Packed) {
     packed.count(outcomes.cancelled);
 }
 
-/// A path with its last part set off, and places where a line may end.
+/// A path with its last part set off; a line may end behind each of the others.
 fn path(path: &'static str) -> impl RenderOnce {
     let (module, name) = path.split_at(path.rfind("::").map_or(0, |at| at + 2));
     let module: Vec<&str> = module.split_inclusive("::").collect();
     owned_html! {
         @ for part in module {
             span(class="module") : part;
-            wbr;
         }
         : name;
     }
