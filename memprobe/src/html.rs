@@ -73,8 +73,10 @@ impl Report {
                     }
                     main {
                         : answers::answers(self, &verdicts);
-                        @ if self.why_empty().is_none() {
+                        @ if !self.functions.is_empty() {
                             : timeline::timeline(self);
+                        }
+                        @ if self.why_empty().is_none() {
                             : icicle::icicle(self, &verdicts);
                             : tables::tables(self, &verdicts);
                             : Raw(include_str!("html/words.html"));
@@ -96,9 +98,11 @@ impl Report {
     fn what(&self) -> String {
         let calls: u64 = self.functions.iter().map(|function| function.outcomes.calls()).sum();
         format!(
-            "{} calls of {} functions in {}",
+            "{} {} of {} {} in {}",
             Count(calls),
+            if calls == 1 { "call" } else { "calls" },
             self.functions.len(),
+            if self.functions.len() == 1 { "function" } else { "functions" },
             Took(self.elapsed)
         )
     }
@@ -216,6 +220,32 @@ mod tests {
         for word in ["http:", "https:", "src=", "@import", "url(", "<link"] {
             assert!(!page.contains(word), "{word}");
         }
+    }
+
+    #[test]
+    fn a_deep_call_tree_is_folded_and_does_not_overflow_the_stack() {
+        let name = |at: u64| -> &'static str { format!("app::f{at}").leak() };
+        let leaf = calls(name(0), 10, MIB, MIB, 0);
+        let deep =
+            (1..300).fold(leaf, |inner, at| calls(name(at), 10, MIB, MIB, 0).with(vec![inner]));
+        let page = report(&[deep]).to_html();
+        assert!(page.contains("1 more, too narrow or too deep to show"), "{page}");
+        assert!(page.contains("259 calling contexts more, each with a peak of"), "{page}");
+    }
+
+    #[test]
+    fn without_jemalloc_the_process_is_shown() {
+        let mut report = hot_spots();
+        for function in &mut report.functions {
+            function.figures = None;
+        }
+        for sample in &mut report.timeline {
+            sample.allocated = None;
+        }
+        let page = report.to_html();
+        assert!(page.contains("jemalloc is not the global allocator"), "{page}");
+        assert!(page.contains("Where it rose most, and in which segment"), "{page}");
+        assert!(!page.contains("<table"), "{page}");
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn link(row: Option<String>, text: String) -> Box<dyn RenderBox> {
 fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     let question = "Highest peak";
     let Some((highest, figures)) = report.highest_peak() else {
-        return Answer::without(question, &verdicts.pressure, "No function needs memory.");
+        // A lower peak may not have been seen.
+        return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
     };
     let who = format!("{}, in one call", short(highest.name));
     let mut answer = Answer::new(question, Scaled(figures.peak).to_string(), who);

@@ -362,20 +362,20 @@ mod tests {
         chart.marks().iter().map(Mark::sentence).collect()
     }
 
-    fn pass(peak: u64, net: i64) -> Option<Pass> {
+    fn pass(peak: u64, net: i64) -> Pass {
         let net = net * MIB as i64;
-        Some(Pass {
-            function: "app::decode",
-            from: "read",
-            label: "decoded",
-            net,
-            peak: peak * MIB,
-        })
+        Pass { function: "app::decode", from: "read", label: "decoded", net, peak: peak * MIB }
     }
 
     #[test]
     fn a_rise_is_of_the_segment_that_explains_it_and_not_of_who_came_next() {
-        let samples = [(10, None), (50, pass(42, 38)), (50, pass(42, 38)), (90, None), (95, None)];
+        let samples = [
+            (10, None),
+            (50, Some(pass(42, 38))),
+            (50, Some(pass(42, 38))),
+            (90, None),
+            (95, None),
+        ];
         assert_eq!(
             sentences(&samples),
             [
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_too_small_is_not_blamed() {
-        let told = sentences(&[(10, None), (90, pass(3, 3)), (20, None)]);
+        let told = sentences(&[(10, None), (90, Some(pass(3, 3))), (20, None)]);
         assert_eq!(
             told,
             ["after 1000 ms: RSS rose by 80.0 MiB to 90.0 MiB, its highest; no segment that \
@@ -401,8 +401,13 @@ mod tests {
 
     #[test]
     fn of_a_segment_the_steepest_rise_is_marked() {
-        let samples =
-            [(10, None), (20, pass(42, 38)), (60, pass(42, 38)), (10, None), (30, pass(42, 38))];
+        let samples = [
+            (10, None),
+            (20, Some(pass(42, 38))),
+            (60, Some(pass(42, 38))),
+            (10, None),
+            (30, Some(pass(42, 38))),
+        ];
         let told = sentences(&samples);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
