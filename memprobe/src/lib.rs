@@ -92,7 +92,7 @@
 //! churn     handle › parse allocated 1.56 GiB, 30 × the 53.1 MiB it needed
 //! process   rss 55.7 MiB (21%), highest 111.7 MiB (43%) of 256.0 MiB
 //!
-//!     function                               calls at once       peak       kept   per call  allocated
+//!     function                               calls at once       peak        net   per call  allocated
 //! gc  app::handle                               50       1   25.0 MiB    3.1 MiB    +64 KiB   2.79 GiB
 //!       parsed -> resized                       50           25.0 MiB        0 B              1.17 GiB
 //!       fetched -> parsed                       50            2.0 MiB        0 B              1.56 GiB
@@ -294,7 +294,8 @@ pub use process::{Heap, Limit, LimitSource, Process};
 #[cfg(feature = "profiling")]
 pub use profiles::Profiles;
 pub use report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady,
 };
 pub use running::InFlight;
 pub use status::{Events, GlobalAllocator, Reading, Status};

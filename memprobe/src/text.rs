@@ -22,7 +22,8 @@ const SMALL: u64 = 100;
 ///
 /// In the tree, calls from the same caller stand in the order of their peaks; what is small is
 /// folded into a count. Segments have `->` in their names, and the level that their call
-/// reached as their peak. `p`, `g` and `c` in front mark the path of a verdict.
+/// reached as their peak. The net is what calls allocated less what they freed themselves: what
+/// they hand on and others free counts for it. `p`, `g` and `c` in front mark the path of a verdict.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text { report: self, styled: false }.fmt(f)
@@ -141,7 +142,7 @@ impl Row {
         Row {
             marks: String::new(),
             name: "function".to_owned(),
-            cells: ["calls", "at once", "peak", "kept", "per call", "allocated"].map(str::to_owned),
+            cells: ["calls", "at once", "peak", "net", "per call", "allocated"].map(str::to_owned),
             role: Some(Role::Head),
         }
     }
@@ -302,7 +303,7 @@ growing   handler › Cache::remember keeps +64 KiB a call; the process grows by
 churn     handler › parse allocated 9.77 GiB, 94 × the 106.3 MiB it needed
 process   rss 77.0 MiB (15%), highest 121.0 MiB (23%) of 512.0 MiB
 
-    function                               calls at once       peak       kept   per call  allocated
+    function                               calls at once       peak        net   per call  allocated
 gc  ..::handler, 1 panicked, 2 cancelled     100       1   88.0 MiB    6.3 MiB    +64 KiB  16.02 GiB
       decoded -> resized                     100           88.0 MiB        0 B              5.86 GiB
       entry -> decoded                       100           30.0 MiB        0 B             200.0 MiB

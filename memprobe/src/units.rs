@@ -34,10 +34,10 @@ impl Scaled {
             number(out, tenths % 10)?;
             return out.write_str(" MiB");
         }
-        if bytes < (1 << 40) - (1 << 30) / 200 {
-            return write!(out, "{:.2} GiB", bytes as f64 / f64::from(1 << 30));
-        }
-        write!(out, "{:.2} TiB", bytes as f64 / (1_u64 << 40) as f64)
+        let (unit, power) =
+            if bytes < (1 << 40) - (1 << 30) / 200 { ("GiB", 30) } else { ("TiB", 40) };
+        let hundredths = (u128::from(bytes) * 100 + (1 << (power - 1))) >> power;
+        write!(out, "{}.{:02} {unit}", hundredths / 100, hundredths % 100)
     }
 }
 
@@ -88,7 +88,10 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0..10_000_000 => write!(f, "{}", self.0),
-            count => write!(f, "{:.1} M", count as f64 / 1e6),
+            count => {
+                let tenths = count / 100_000 + (count / 50_000) % 2;
+                write!(f, "{}.{} M", tenths / 10, tenths % 10)
+            }
         }
     }
 }

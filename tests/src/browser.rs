@@ -125,12 +125,26 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// The value of a JavaScript promise in the page, once it has one.
+    ///
+    /// # Panics
+    ///
+    /// If it is rejected.
+    pub fn eval_later(&mut self, expression: &str) -> Value {
+        let parameters =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.call("Runtime.evaluate", &parameters);
+        assert_eq!(answer.get("exceptionDetails"), None, "{expression}");
+        answer["result"]["value"].clone()
+    }
+
     /// Presses a key, as named by the DOM.
     pub fn press(&mut self, key: &str) {
         let code = match key {
             "Tab" => 9,
             "Enter" => 13,
             "Escape" => 27,
+            "/" => 191,
             _ => 0,
         };
         let text = if key == "Enter" { "\r" } else { "" };

@@ -6,6 +6,7 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub mod big_report;
 pub mod browser;
 pub mod cgroup;
 pub mod exact;

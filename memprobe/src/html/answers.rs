@@ -23,9 +23,15 @@ struct Answer {
     who: String,
     /// The row of the function that it is about.
     row: Option<String>,
-    more: Vec<String>,
+    more: Vec<Line>,
     is_bad: bool,
     gauge: Option<Gauge>,
+}
+
+/// A line of an answer, and the row of the function that it is about.
+struct Line {
+    text: String,
+    row: Option<String>,
 }
 
 /// The limit as a bar; places on it are CSS percentages.
@@ -38,6 +44,10 @@ struct Gauge {
 impl Answer {
     fn new(question: &'static str, big: String, who: String) -> Answer {
         Answer { question, big, who, row: None, more: Vec::new(), is_bad: false, gauge: None }
+    }
+
+    fn add(&mut self, text: String) {
+        self.more.push(Line { text, row: None });
     }
 
     fn without<T>(question: &'static str, verdict: &Verdict<T>, nothing: &str) -> Answer {
@@ -73,7 +83,7 @@ pub(super) fn answers(report: &Report, verdicts: &Verdicts) -> impl RenderOnce +
                         }
                     }
                     @ for line in answer.more {
-                        p(class="soft") : line;
+                        p(class="soft") : link(line.row, line.text);
                     }
                 }
             }
@@ -88,33 +98,43 @@ fn link(row: Option<String>, text: String) -> Box<dyn RenderBox> {
     }
 }
 
+/// The highest peak that was measured, and what calls at once would come to, which was not.
 fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     let question = "Highest peak";
-    let Some(found) = verdicts.pressure.found() else {
-        return Answer::without(question, &verdicts.pressure, "No function needs memory.");
+    let Some((highest, figures)) = report.highest_peak() else {
+        // A lower peak may not have been seen.
+        return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
     };
-    let name = short(found.function);
-    let who = match found.most_at_once.filter(|&calls| calls > 1) {
-        Some(calls) => format!("{name}: {} × {calls} calls at once", Scaled(found.peak)),
-        None => format!("{name}, in one call"),
-    };
-    let mut answer = Answer::new(question, Scaled(found.bytes).to_string(), who);
-    answer.row = row_of(report, found.function);
-    match (found.path.last(), found.segment) {
-        (Some(&inner), _) if inner != found.function => {
-            answer.more.push(format!("most of it in {}", short(inner)));
+    let who = format!("{}, in one call", short(highest.name));
+    let mut answer = Answer::new(question, Scaled(figures.peak).to_string(), who);
+    answer.row = row_of(report, highest.name);
+    let found = verdicts.pressure.found();
+    let inner = found.filter(|found| found.function == highest.name);
+    let inner = inner.and_then(|found| found.path.last()).filter(|&&inner| inner != highest.name);
+    match (inner, &highest.segments[..]) {
+        (Some(inner), _) => answer.add(format!("most of it in {}", short(inner))),
+        // The one that reached the highest level is the first.
+        (None, [segment, _, ..]) => {
+            answer.add(format!("reached in {} → {}", segment.from, segment.label));
         }
-        (_, Some((from, label))) => answer.more.push(format!("reached in {from} → {label}")),
-        _ => {}
+        (None, _) => {}
     }
-    let highest = report.functions.iter().filter_map(|function| {
-        let peak = function.figures?.peak;
-        (peak > found.peak).then_some((peak, function.name))
+    let Some((found, calls @ 2..)) = found.and_then(|found| Some((found, found.most_at_once?)))
+    else {
+        return answer;
+    };
+    let (peak, bytes) = (Scaled(found.peak), Scaled(found.bytes));
+    let product = format!("{}: {calls} calls at once × {peak} = {bytes}", short(found.function));
+    answer.more.push(Line { text: product, row: row_of(report, found.function) });
+    let highest = report.process.highest().filter(|&highest| highest < found.bytes);
+    answer.add(match highest {
+        Some(highest) => format!(
+            "if all of them peaked together, which may never have happened: the process had {} \
+             at most",
+            Scaled(highest)
+        ),
+        None => "if all of them peaked together, which may never have happened".to_owned(),
     });
-    if let Some((peak, function)) = highest.max() {
-        let peak = Scaled(peak);
-        answer.more.push(format!("highest peak of a single call: {peak}, {}", short(function)));
-    }
     answer
 }
 
@@ -129,8 +149,8 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     answer.row = found.path.last().and_then(|function| row_of(report, function));
     answer.is_bad = true;
     let calls = found.steady.calls;
-    answer.more.push(format!("on average over the last {calls} calls, when all is warm"));
-    answer.more.push(match found.slope {
+    answer.add(format!("on average over the last {calls} calls, when all is warm"));
+    answer.add(match found.slope {
         Some(slope) => format!(
             "the process confirms it: allocated grows by {} a second",
             Scaled(slope.max(0) as u64)
@@ -141,7 +161,7 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
     if let (Some(room), Some(slope @ 1..)) = (room, found.slope) {
         let left = Took(Duration::from_secs(room / slope as u64));
-        answer.more.push(format!("at this pace the limit is reached in {left}"));
+        answer.add(format!("at this pace the limit is reached in {left}"));
     }
     answer
 }
@@ -156,7 +176,7 @@ fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
     let mut answer = Answer::new(question, big, Path(&found.path).to_string());
     answer.row = found.path.last().and_then(|function| row_of(report, function));
     let (allocated, needed) = (Scaled(found.allocated), Scaled(found.needed));
-    answer.more.push(format!("allocated {allocated} where its calls needed {needed}"));
+    answer.add(format!("allocated {allocated} where its calls needed {needed}"));
     answer
 }
 
@@ -174,7 +194,7 @@ fn limit(process: &Process) -> Answer {
     else {
         let who = format!("highest RSS {}", Scaled(highest));
         let mut answer = Answer::new(question, "No limit".to_owned(), who);
-        answer.more.push("neither AWS Lambda nor a memory cgroup sets one".to_owned());
+        answer.add("neither AWS Lambda nor a memory cgroup sets one".to_owned());
         return answer;
     };
     let who = format!("at the highest {} of {}", Scaled(highest), Scaled(limit.bytes));
@@ -192,8 +212,8 @@ fn limit(process: &Process) -> Answer {
             Scaled(highest)
         ),
     });
-    answer.more.push(format!("now {}", Scaled(used)));
-    answer.more.push(match &limit.source {
+    answer.add(format!("now {}", Scaled(used)));
+    answer.add(match &limit.source {
         LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
         source @ (LimitSource::Cgroup(_) | LimitSource::Program) => {
             format!("the limit of {source}")

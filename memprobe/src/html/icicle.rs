@@ -14,7 +14,10 @@ use crate::units::{Count, Scaled};
 use crate::verdict::Verdicts;
 
 /// Boxes narrower than this part of the whole are put together.
-const NARROW: f64 = 1.0 / 400.0;
+const NARROW: f64 = 1.0 / 200.0;
+
+/// Levels that are shown; what is deeper is put together. Each is rendered inside the one above.
+const LEVELS: usize = 64;
 
 struct Icicle<'a> {
     /// The paths of growth and churn, and of the highest peak.
@@ -30,19 +33,15 @@ struct Item {
     row: usize,
     is_culprit: bool,
     own: f64,
-    /// Those too narrow for a box: how many, and how wide together.
+    /// Those too narrow or too deep for a box: how many, and how wide together.
     rest: (usize, f64),
     children: Vec<Item>,
 }
 
 pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl RenderOnce + use<'a> {
     let whole: u64 = report.tree.iter().map(allocated).sum();
-    let paths = [
-        verdicts.pressure.found().map(|found| &found.path[..]),
-        verdicts.growing.found().map(|found| &found.path[..]),
-        verdicts.churn.found().map(|found| &found.path[..]),
-    ];
-    let icicle = Icicle { paths: paths.into_iter().flatten().collect(), whole: whole as f64 };
+    let paths = verdicts.paths().collect();
+    let icicle = Icicle { paths, whole: whole as f64 };
     let (items, rest) = icicle.items(&report.tree, &mut Vec::new(), &mut 0);
     let all = format!("all calls: {}", Scaled(whole));
     owned_html! {
@@ -50,7 +49,8 @@ pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl Render
             h2(id="tree") : "Who allocated it";
             p(class="soft") {
                 : "Bytes allocated by each call and by those it called. As wide as its bytes; \
-                   the free part below a box is what the function allocated itself. ";
+                   the free part below a box is what the function allocated itself, and what is \
+                   hatched is too narrow or too deep for a box each. ";
                 span(id="how-to-zoom", hidden="") : "Click or Enter zooms in, Escape out.";
             }
             @ if whole > 0 {
@@ -92,7 +92,7 @@ impl Icicle<'_> {
             let bytes = allocated(node);
             let (children, narrow) = self.items(&node.children, path, row);
             let width = if self.whole > 0.0 { bytes as f64 / self.whole } else { 0.0 };
-            if width < NARROW {
+            if width < NARROW || path.len() > LEVELS {
                 rest = (rest.0 + 1, rest.1 + width);
             } else {
                 items.push(self.item(node, path, here, width, (children, narrow)));
@@ -150,7 +150,7 @@ fn list(items: Vec<Item>, rest: (usize, f64), own: f64) -> Box<dyn RenderBox> {
             @ if rest.0 > 0 {
                 li(style=grow(rest.1)) {
                     div(class="rest", title=format!("{} more", rest.0)) {
-                        span(class="hidden") : format!("{} more, too narrow to show", rest.0);
+                        span(class="hidden") : format!("{} more, too narrow or too deep to show", rest.0);
                     }
                 }
             }

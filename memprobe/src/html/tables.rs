@@ -1,200 +1,96 @@
 //! The figures, ranked: functions, segments, calling contexts.
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use horrorshow::prelude::*;
-use horrorshow::{box_html, owned_html};
+use horrorshow::{Raw, box_html, owned_html};
 
 use crate::distribution::Distribution;
-use crate::report::{Figures, Function, Outcomes, Report};
-use crate::units::{Count, Net, Scaled, Signed};
+use crate::report::{Figures, Function, Node, Outcomes, Report, SegmentTotals};
+use crate::units::Count;
 use crate::verdict::Verdicts;
 
-use super::{share, tags};
+use super::packed::{Names, Packed, Strings};
+use super::table::{Column, Head, Kind, Row, Scale, Table};
+use super::tags;
 
-/// A column: its head, and the group that it belongs to.
-struct Column(&'static str, &'static str);
-
-/// One figure in a row.
-enum Cell {
-    /// A figure that cannot be had.
-    Absent,
-    Count(u64),
-    Bytes(u64),
-    Growth(i64),
-    /// Bytes with a bar.
-    Bar(i64, Bar),
-}
-
-/// A bar on a scale that has room for what is below zero; in parts of its width.
-struct Bar {
-    zero: f64,
-    from: f64,
-    width: f64,
-    is_below: bool,
-}
-
-/// The scale of the bars of one column.
-#[derive(Clone, Copy)]
-struct Scale {
-    low: f64,
-    high: f64,
-}
-
-impl Scale {
-    fn of(values: impl Iterator<Item = i64>) -> Scale {
-        values.fold(Scale { low: 0.0, high: 0.0 }, |scale, value| Scale {
-            low: scale.low.min(value as f64),
-            high: scale.high.max(value as f64),
-        })
+/// All tables, with a field to find rows by what stands at their heads.
+pub(super) fn tables<'a>(report: &'a Report, verdicts: &'a Verdicts) -> impl RenderOnce + use<'a> {
+    let functions = functions(report, verdicts);
+    let segments = segments(report);
+    let contexts = contexts(report, verdicts);
+    let names = names(report);
+    let mut json =
+        format!(r#"{{"names":{},"labels":{}"#, names.functions.json(), names.labels.json());
+    for (id, packed) in [
+        (functions.id, functions.pack(&names)),
+        (segments.id, segments.pack(&names)),
+        (contexts.id, contexts.pack(&names)),
+    ] {
+        let _ = write!(json, r#","{id}":"{}""#, packed.as_str());
     }
-
-    fn cell(self, value: i64) -> Cell {
-        let span = (self.high - self.low).max(1.0);
-        let (zero, end) = ((0.0 - self.low) / span, (value as f64 - self.low) / span);
-        let bar = Bar { zero, from: zero.min(end), width: (end - zero).abs(), is_below: value < 0 };
-        Cell::Bar(value, bar)
+    json.push('}');
+    owned_html! {
+        div(id="find", role="search", hidden="") {
+            label(for="query") : "Find a function, a segment or a calling context";
+            input(
+                id="query",
+                type="search",
+                autocomplete="off",
+                spellcheck="false",
+                placeholder="part of a name or of a label"
+            );
+            p(id="hits", class="soft", role="status") {}
+        }
+        : functions.section();
+        @ if !segments.rows.is_empty() {
+            : segments.section();
+        }
+        : contexts.section();
+        script(id="rows", type="application/json") : Raw(json);
     }
 }
 
-struct Row {
-    id: Option<String>,
-    head: Box<dyn RenderBox>,
-    sort: String,
-    cells: Vec<Cell>,
-}
-
-struct Table {
-    id: &'static str,
-    caption: String,
-    head: &'static str,
-    columns: &'static [Column],
-    /// The column that it is ranked by, from 0, without the head.
-    ranked: Option<usize>,
-    rows: Vec<Row>,
-}
-
-impl Table {
-    fn render(self) -> Box<dyn RenderBox> {
-        let Table { id, caption, head, columns, ranked, rows } = self;
-        let groups = groups(columns);
-        let sort = move |at: usize| (ranked == Some(at)).then_some("descending");
-        box_html! {
-            div(class="scroll", role="region", aria-labelledby=format!("{id}-caption"), tabindex="0") {
-                table(id=id) {
-                    caption(id=format!("{id}-caption")) : caption;
-                    thead {
-                        tr {
-                            th(rowspan="2", scope="col", data-column="0", data-text) : head;
-                            @ for (group, width) in groups.iter() {
-                                th(colspan=width.to_string(), scope="colgroup") : *group;
-                            }
-                        }
-                        tr {
-                            @ for (at, column) in columns.iter().enumerate() {
-                                th(
-                                    scope="col",
-                                    data-column=(at + 1).to_string(),
-                                    aria-sort ?= sort(at)
-                                ) : column.0;
-                            }
-                        }
-                    }
-                    tbody {
-                        @ for row in rows {
-                            tr(id ?= row.id) {
-                                th(scope="row", data-value=row.sort) : row.head;
-                                @ for cell in row.cells {
-                                    : cell.render();
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+fn names(report: &Report) -> Names {
+    fn add(nodes: &[Node], all: &mut Vec<&'static str>) {
+        for node in nodes {
+            all.push(node.function);
+            add(&node.children, all);
         }
     }
-}
-
-/// Neighbours of one group, and how many they are.
-fn groups(columns: &[Column]) -> Vec<(&'static str, usize)> {
-    let mut groups: Vec<(&'static str, usize)> = Vec::new();
-    for Column(_, group) in columns {
-        match groups.last_mut() {
-            Some((last, width)) if last == group => *width += 1,
-            _ => groups.push((group, 1)),
-        }
-    }
-    groups
-}
-
-impl Cell {
-    fn render(self) -> Box<dyn RenderBox> {
-        let number = |value: i64, text: String| -> Box<dyn RenderBox> {
-            box_html! { td(data-value=value.to_string()) : text; }
-        };
-        match self {
-            Cell::Absent => box_html! { td {} },
-            Cell::Count(count) => number(count as i64, Count(count).to_string()),
-            Cell::Bytes(bytes) => number(bytes as i64, Scaled(bytes).to_string()),
-            Cell::Growth(0) => number(0, Scaled(0).to_string()),
-            Cell::Growth(bytes) => number(bytes, Signed(bytes).to_string()),
-            Cell::Bar(bytes, bar) => {
-                let place =
-                    format!("left:{};width:{}", share(bar.from, 1.0), share(bar.width, 1.0));
-                let zero = (bar.zero > 0.0).then(|| format!("left:{}", share(bar.zero, 1.0)));
-                let class = bar.is_below.then_some("below");
-                box_html! {
-                    td(data-value=bytes.to_string()) {
-                        : Net(bytes).to_string();
-                        span(class="bar", aria-hidden="true") {
-                            i(class ?= class, style=place) {}
-                            @ if let Some(zero) = zero {
-                                b(style=zero) {}
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn bytes(bytes: Option<u64>) -> Cell {
-        bytes.map_or(Cell::Absent, Cell::Bytes)
-    }
-
-    fn quantiles(distribution: &Distribution, figures: Option<&Figures>) -> [Cell; 3] {
-        [0.5, 0.95, 0.99].map(|q| Cell::bytes(figures.and_then(|_| distribution.quantile(q))))
-    }
+    let mut functions = report.functions.iter().map(|function| function.name).collect();
+    add(&report.tree, &mut functions);
+    let segments = report.functions.iter().flat_map(|function| &function.segments);
+    let labels = segments.flat_map(|segment| [segment.from, segment.label]).collect();
+    Names { functions: Strings::of(functions), labels: Strings::of(labels) }
 }
 
 /// The bars of peaks and of nets.
 struct Scales {
-    peaks: Scale,
-    nets: Scale,
+    peaks: Kind,
+    nets: Kind,
 }
 
 impl Scales {
     fn of<'a>(figures: impl Iterator<Item = &'a Figures> + Clone) -> Scales {
         Scales {
-            peaks: Scale::of(figures.clone().map(|figures| figures.level as i64)),
-            nets: Scale::of(figures.map(Figures::net)),
+            peaks: Kind::Bar(Scale::of(figures.clone().map(|figures| figures.level as i64))),
+            nets: Kind::Bar(Scale::of(figures.map(Figures::net))),
         }
-    }
-
-    fn peak(&self, figures: Option<&Figures>) -> Cell {
-        figures.map_or(Cell::Absent, |figures| self.peaks.cell(figures.level as i64))
-    }
-
-    fn net(&self, figures: Option<&Figures>) -> Cell {
-        figures.map_or(Cell::Absent, |figures| self.nets.cell(figures.net()))
     }
 }
 
-fn per_call(figures: Option<&Figures>) -> Cell {
-    let steady = figures.and_then(|figures| figures.steady);
-    steady.map_or(Cell::Absent, |steady| Cell::Growth(steady.per_call()))
+/// A figure as it stands in a cell.
+fn cell(figure: impl Into<Option<u64>>) -> Option<i64> {
+    figure.into().map(|figure| i64::try_from(figure).unwrap_or(i64::MAX))
+}
+
+fn quantiles(distribution: &Distribution, figures: Option<&Figures>) -> [Option<i64>; 3] {
+    [0.5, 0.95, 0.99].map(|q| cell(figures.and_then(|_| distribution.quantile(q))))
+}
+
+fn per_call(figures: Option<&Figures>) -> Option<i64> {
+    figures?.steady.map(|steady| steady.per_call())
 }
 
 /// How calls ended, where not all returned.
@@ -205,211 +101,299 @@ fn ends(outcomes: &Outcomes) -> String {
     ends.join(", ")
 }
 
-const FUNCTIONS: &[Column] = &[
-    Column("all", "Calls"),
-    Column("at once", "Calls"),
-    Column("highest", "Peak of a call"),
-    Column("× at once", "Peak of a call"),
-    Column("p50", "Peak of a call"),
-    Column("p95", "Peak of a call"),
-    Column("p99", "Peak of a call"),
-    Column("first", "Peak of a call"),
-    Column("in all", "Kept"),
-    Column("per call, warm", "Kept"),
-    Column("in all", "Allocated"),
-    Column("by itself", "Allocated"),
-    Column("p50", "Allocated by a call"),
-    Column("p95", "Allocated by a call"),
-    Column("p99", "Allocated by a call"),
-    Column("first", "Allocated by a call"),
-];
-
-pub(super) fn functions(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
-    let all = report.functions.iter().filter_map(|function| function.figures.as_ref());
-    let scales = Scales::of(all);
-    let mut ranked: Vec<(usize, &Function)> = report.functions.iter().enumerate().collect();
-    ranked.sort_by_key(|(_, function)| {
-        let peak = function.figures.map(|figures| figures.peak);
-        Reverse((function.pressure().or(peak), peak))
-    });
-    let rows = ranked.into_iter().map(|(at, function)| Row {
-        id: Some(format!("f{at}")),
-        head: head(function.name, &function.outcomes, verdicts, |path| {
-            path.last() == Some(&function.name)
-        }),
-        sort: function.name.to_owned(),
-        cells: function_cells(function, &scales),
-    });
-    let table = Table {
-        id: "functions",
-        caption: "Bytes; with the calls inside unless it says by itself. Ranked by what the calls \
-                  at once would need if all peaked together."
-            .to_owned(),
-        head: "Function",
-        columns: FUNCTIONS,
-        ranked: Some(3),
-        rows: rows.collect(),
-    };
-    section("Functions", table)
+fn pack_ends(outcomes: &Outcomes, packed: &mut Packed) {
+    packed.count(outcomes.panicked);
+    packed.count(outcomes.cancelled);
 }
 
-fn function_cells(function: &Function, scales: &Scales) -> Vec<Cell> {
+/// A path with its last part set off; a line may end behind each of the others.
+fn path(path: &'static str) -> impl RenderOnce {
+    let (module, name) = path.split_at(path.rfind("::").map_or(0, |at| at + 2));
+    let module: Vec<&str> = module.split_inclusive("::").collect();
+    owned_html! {
+        @ for part in module {
+            span(class="module") : part;
+        }
+        : name;
+    }
+}
+
+// --- functions ----------------------------------------------------------------------------
+
+pub(super) fn functions<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<FunctionHead<'a>> {
+    let all = report.functions.iter().filter_map(|function| function.figures.as_ref());
+    let Scales { peaks, nets } = Scales::of(all);
+    let named = [
+        verdicts.pressure.found().map(|found| found.function),
+        report.highest_peak().map(|(function, _)| function.name),
+    ];
+    let rows = report.functions.iter().map(|function| {
+        let is_at = |path: &[&'static str]| path.last() == Some(&function.name);
+        Row {
+            is_pinned: verdicts.paths().any(is_at) || named.contains(&Some(function.name)),
+            cells: function_cells(function),
+            head: FunctionHead { function, verdicts },
+        }
+    });
+    Table {
+        id: "functions",
+        title: "Functions",
+        caption: "Bytes; with the calls inside unless it says by itself. Ranked by what the calls \
+                  at once would need if all peaked together. Net is allocated less freed by the \
+                  calls themselves: a result that is handed on and freed elsewhere counts too."
+            .to_owned(),
+        head: "Function",
+        noun: "functions",
+        ranked_by: "a peak × at once",
+        ranked: 3,
+        columns: vec![
+            Column::new("Calls", "all", Kind::Count),
+            Column::new("Calls", "at once", Kind::Count),
+            Column::new("Peak of a call", "highest", peaks),
+            Column::new("Peak of a call", "× at once", Kind::Bytes),
+            Column::spread("Peaks of single calls", "p50"),
+            Column::spread("Peaks of single calls", "p95"),
+            Column::spread("Peaks of single calls", "p99"),
+            Column::spread("Peaks of single calls", "first"),
+            Column::new("Net", "in all", nets),
+            Column::new("Net", "per call, warm", Kind::Growth),
+            Column::new("Allocated", "in all", Kind::Bytes),
+            Column::new("Allocated", "by itself", Kind::Bytes),
+            Column::spread("Allocated by single calls", "p50"),
+            Column::spread("Allocated by single calls", "p95"),
+            Column::spread("Allocated by single calls", "p99"),
+            Column::spread("Allocated by single calls", "first"),
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn function_cells(function: &Function) -> Vec<Option<i64>> {
     let figures = function.figures.as_ref();
-    let [p50, p95, p99] = Cell::quantiles(&function.peaks, figures);
-    let [allocated50, allocated95, allocated99] = Cell::quantiles(&function.allocations, figures);
+    let [p50, p95, p99] = quantiles(&function.peaks, figures);
+    let [allocated50, allocated95, allocated99] = quantiles(&function.allocations, figures);
     vec![
-        Cell::Count(function.outcomes.calls()),
-        function.most_at_once.map_or(Cell::Absent, Cell::Count),
-        scales.peak(figures),
-        Cell::bytes(function.pressure()),
+        cell(function.outcomes.calls()),
+        cell(function.most_at_once),
+        cell(figures.map(|figures| figures.level)),
+        cell(function.pressure()),
         p50,
         p95,
         p99,
-        Cell::bytes(function.cold.map(|cold| cold.peak)),
-        scales.net(figures),
+        cell(function.cold.map(|cold| cold.peak)),
+        figures.map(Figures::net),
         per_call(figures),
-        Cell::bytes(figures.map(|figures| figures.allocated)),
-        Cell::bytes(figures.map(|figures| figures.self_allocated)),
+        cell(figures.map(|figures| figures.allocated)),
+        cell(figures.map(|figures| figures.self_allocated)),
         allocated50,
         allocated95,
         allocated99,
-        Cell::bytes(function.cold.map(|cold| cold.allocated)),
+        cell(function.cold.map(|cold| cold.allocated)),
     ]
 }
 
-const SEGMENTS: &[Column] = &[
-    Column("passed", "Segment"),
-    Column("highest", "Level of its call"),
-    Column("p50", "Peak of the segment"),
-    Column("p95", "Peak of the segment"),
-    Column("p99", "Peak of the segment"),
-    Column("in all", "Kept"),
-    Column("in all", "Allocated"),
-    Column("by itself", "Allocated"),
-];
+pub(super) struct FunctionHead<'a> {
+    function: &'a Function,
+    verdicts: &'a Verdicts,
+}
 
-/// Segments of the functions that have probes.
-pub(super) fn segments(report: &Report) -> Box<dyn RenderBox> {
-    let probed = || report.functions.iter().filter(|function| function.segments.len() > 1);
-    let all = probed().flat_map(|function| &function.segments);
-    let scales = Scales::of(all.filter_map(|segment| segment.figures.as_ref()));
-    let mut rows = Vec::new();
-    for function in probed() {
-        for segment in &function.segments {
-            let figures = segment.figures.as_ref();
-            let [p50, p95, p99] = Cell::quantiles(&segment.peaks, figures);
-            let cells = vec![
-                Cell::Count(segment.count),
-                scales.peak(figures),
-                p50,
-                p95,
-                p99,
-                scales.net(figures),
-                Cell::bytes(figures.map(|figures| figures.allocated)),
-                Cell::bytes(figures.map(|figures| figures.self_allocated)),
-            ];
-            let name = function.name;
-            let ends = format!("{} → {}", segment.from, segment.label);
-            let sort = format!("{name} {ends}");
-            let head = box_html! {
-                : name;
-                div : ends;
-            };
-            rows.push(Row { id: None, head, sort, cells });
+impl Head for FunctionHead<'_> {
+    fn text(&self) -> String {
+        self.function.name.to_owned()
+    }
+
+    fn html(&self) -> Box<dyn RenderBox> {
+        let Function { name, ref outcomes, .. } = *self.function;
+        let tags = tags(self.verdicts, |path| path.last() == Some(&name));
+        let ends = ends(outcomes);
+        box_html! {
+            : path(name);
+            : tags;
+            @ if !ends.is_empty() {
+                div(class="soft") : ends;
+            }
         }
     }
-    if rows.is_empty() {
-        return Box::new("");
+
+    fn pack(&self, names: &Names, packed: &mut Packed) {
+        packed.count(names.functions.number(self.function.name));
+        pack_ends(&self.function.outcomes, packed);
     }
-    let table = Table {
+}
+
+// --- segments -----------------------------------------------------------------------------
+
+/// Segments of the functions that have probes.
+pub(super) fn segments(report: &Report) -> Table<SegmentHead<'_>> {
+    let probed = || report.functions.iter().filter(|function| function.segments.len() > 1);
+    let all = probed().flat_map(|function| &function.segments);
+    let Scales { peaks, nets } = Scales::of(all.filter_map(|segment| segment.figures.as_ref()));
+    let rows = probed().flat_map(|function| {
+        function.segments.iter().map(|segment| Row {
+            head: SegmentHead { function: function.name, segment },
+            cells: segment_cells(segment),
+            is_pinned: false,
+        })
+    });
+    Table {
         id: "segments",
+        title: "Segments",
         caption: "From probe to probe. The level is what the call held before and the peak of \
                   the segment, so the highest shows where the call peaked."
             .to_owned(),
         head: "Function and segment",
-        columns: SEGMENTS,
-        ranked: None,
-        rows,
-    };
-    Box::new(section("Segments", table))
+        noun: "segments",
+        ranked_by: "a level",
+        ranked: 1,
+        columns: vec![
+            Column::new("Segment", "passed", Kind::Count),
+            Column::new("Level of its call", "highest", peaks),
+            Column::spread("Peaks of single passes", "p50"),
+            Column::spread("Peaks of single passes", "p95"),
+            Column::spread("Peaks of single passes", "p99"),
+            Column::new("Net", "in all", nets),
+            Column::new("Allocated", "in all", Kind::Bytes),
+            Column::new("Allocated", "by itself", Kind::Bytes),
+        ],
+        rows: rows.collect(),
+    }
 }
 
-const CONTEXTS: &[Column] = &[
-    Column("all", "Calls"),
-    Column("highest", "Peak of a call"),
-    Column("by itself", "Peak of a call"),
-    Column("in all", "Kept"),
-    Column("per call, warm", "Kept"),
-    Column("in all", "Allocated"),
-    Column("by itself", "Allocated"),
-];
+fn segment_cells(segment: &SegmentTotals) -> Vec<Option<i64>> {
+    let figures = segment.figures.as_ref();
+    let [p50, p95, p99] = quantiles(&segment.peaks, figures);
+    vec![
+        cell(segment.count),
+        cell(figures.map(|figures| figures.level)),
+        p50,
+        p95,
+        p99,
+        figures.map(Figures::net),
+        cell(figures.map(|figures| figures.allocated)),
+        cell(figures.map(|figures| figures.self_allocated)),
+    ]
+}
 
-pub(super) fn contexts(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
-    let contexts = report.contexts();
-    let scales = {
-        let nodes = contexts.iter().filter_map(|path| path.last());
-        Scales::of(nodes.filter_map(|node| node.figures.as_ref()))
-    };
-    let mut rows = Vec::new();
-    for (at, path) in contexts.iter().enumerate() {
-        let Some(node) = path.last() else { continue };
-        let names: Vec<&'static str> = path.iter().map(|node| node.function).collect();
-        let name = names.join(" › ");
-        let figures = node.figures.as_ref();
-        rows.push(Row {
-            id: Some(format!("c{at}")),
-            head: head(&name, &node.outcomes, verdicts, |path| path == names),
-            sort: name,
-            cells: vec![
-                Cell::Count(node.outcomes.calls()),
-                scales.peak(figures),
-                Cell::bytes(figures.and_then(|figures| figures.self_peak)),
-                scales.net(figures),
-                per_call(figures),
-                Cell::bytes(figures.map(|figures| figures.allocated)),
-                Cell::bytes(figures.map(|figures| figures.self_allocated)),
-            ],
-        });
+pub(super) struct SegmentHead<'a> {
+    function: &'static str,
+    segment: &'a SegmentTotals,
+}
+
+impl SegmentHead<'_> {
+    fn ends(&self) -> String {
+        format!("{} → {}", self.segment.from, self.segment.label)
     }
+}
+
+impl Head for SegmentHead<'_> {
+    fn text(&self) -> String {
+        format!("{} {}", self.function, self.ends())
+    }
+
+    fn html(&self) -> Box<dyn RenderBox> {
+        let (function, ends) = (self.function, self.ends());
+        box_html! {
+            : path(function);
+            div : ends;
+        }
+    }
+
+    fn pack(&self, names: &Names, packed: &mut Packed) {
+        packed.count(names.functions.number(self.function));
+        packed.count(names.labels.number(self.segment.from));
+        packed.count(names.labels.number(self.segment.label));
+    }
+}
+
+// --- calling contexts ---------------------------------------------------------------------
+
+pub(super) fn contexts<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<ContextHead<'a>> {
+    let contexts = report.contexts();
+    let nodes = || contexts.iter().filter_map(|path| path.last());
+    let Scales { peaks, nets } = Scales::of(nodes().filter_map(|node| node.figures.as_ref()));
+    let rows = contexts.iter().filter_map(|path| {
+        let node = *path.last()?;
+        let path: Vec<&'static str> = path.iter().map(|node| node.function).collect();
+        Some(Row {
+            is_pinned: verdicts.paths().any(|other| other == path),
+            cells: context_cells(node),
+            head: ContextHead { path, outcomes: &node.outcomes, verdicts },
+        })
+    });
+    let rows = rows.collect();
     let mut caption =
         "The call tree: each function once for every way in which it was called.".to_owned();
     if report.folded_calls > 0 {
         let calls = Count(report.folded_calls);
         let _ = write!(caption, " {calls} more calls are in contexts that it had no room for.");
     }
-    let table = Table {
+    Table {
         id: "contexts",
+        title: "Calling contexts",
         caption,
         head: "Calling context",
-        columns: CONTEXTS,
-        ranked: None,
+        noun: "calling contexts",
+        ranked_by: "a peak",
+        ranked: 1,
+        columns: vec![
+            Column::new("Calls", "all", Kind::Count),
+            Column::new("Peak of a call", "highest", peaks),
+            Column::new("Peak of a call", "by itself", Kind::Bytes),
+            Column::new("Net", "in all", nets),
+            Column::new("Net", "per call, warm", Kind::Growth),
+            Column::new("Allocated", "in all", Kind::Bytes),
+            Column::new("Allocated", "by itself", Kind::Bytes),
+        ],
         rows,
-    };
-    section("Calling contexts", table)
-}
-
-fn head(
-    name: &str,
-    outcomes: &Outcomes,
-    verdicts: &Verdicts,
-    is_at: impl Fn(&[&'static str]) -> bool,
-) -> Box<dyn RenderBox> {
-    let (name, tags, ends) = (name.to_owned(), tags(verdicts, is_at), ends(outcomes));
-    box_html! {
-        : name;
-        : tags;
-        @ if !ends.is_empty() {
-            div { small : ends; }
-        }
     }
 }
 
-fn section(title: &'static str, table: Table) -> impl RenderOnce + use<> {
-    let heading = format!("{}-title", table.id);
-    owned_html! {
-        section(aria-labelledby=heading.clone()) {
-            h2(id=heading) : title;
-            : table.render();
+fn context_cells(node: &Node) -> Vec<Option<i64>> {
+    let figures = node.figures.as_ref();
+    vec![
+        cell(node.outcomes.calls()),
+        cell(figures.map(|figures| figures.level)),
+        cell(figures.and_then(|figures| figures.self_peak)),
+        figures.map(Figures::net),
+        per_call(figures),
+        cell(figures.map(|figures| figures.allocated)),
+        cell(figures.map(|figures| figures.self_allocated)),
+    ]
+}
+
+pub(super) struct ContextHead<'a> {
+    path: Vec<&'static str>,
+    outcomes: &'a Outcomes,
+    verdicts: &'a Verdicts,
+}
+
+impl Head for ContextHead<'_> {
+    fn text(&self) -> String {
+        self.path.join(" › ")
+    }
+
+    fn html(&self) -> Box<dyn RenderBox> {
+        let steps = self.path.clone();
+        let tags = tags(self.verdicts, |path| path == self.path);
+        let ends = ends(self.outcomes);
+        box_html! {
+            @ for (at, &step) in steps.iter().enumerate() {
+                @ if at > 0 {
+                    : " › ";
+                }
+                : path(step);
+            }
+            : tags;
+            @ if !ends.is_empty() {
+                div(class="soft") : ends;
+            }
         }
+    }
+
+    /// The path follows from the depth: rows stand in the order of the tree.
+    fn pack(&self, names: &Names, packed: &mut Packed) {
+        packed.count(self.path.len() as u64);
+        packed.count(self.path.last().map_or(0, |name| names.functions.number(name)));
+        pack_ends(self.outcomes, packed);
     }
 }
