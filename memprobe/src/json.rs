@@ -207,6 +207,7 @@ serialize!(pressure: Pressure {
     "bytes": pressure.bytes,
     maybe {
         "most_at_once": pressure.most_at_once,
+        "most_at_once_exact": pressure.most_at_once.map(|_| pressure.most_at_once_exact),
         "segment": pressure.segment,
     }
 });

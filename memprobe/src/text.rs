@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write as _};
 
 use crate::name::{keep_end, keep_start};
 use crate::process::Process;
-use crate::report::{Figures, Node, Outcomes, Report, Steady};
+use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
 use crate::style::{Role, Styled};
 use crate::units::{Count, Net, Scaled, Signed, percent};
 use crate::verdict::{Verdict, Verdicts};
@@ -218,9 +218,7 @@ impl<'a> Tree<'a> {
         let is_culprit = self.paths.iter().any(|(_, culprit)| culprit == path);
         let mut cells = cells(node.outcomes.calls(), node.figures.as_ref());
         let function = self.report.functions.iter().find(|other| other.name == node.function);
-        cells[1] = function
-            .and_then(|function| function.most_at_once)
-            .map_or(String::new(), |calls| Count(calls).to_string());
+        cells[1] = function.map_or(String::new(), at_once);
         let ends = ends(&node.outcomes);
         let name = keep_end(node.function, (NAME - indent).saturating_sub(ends.chars().count()));
         rows.push(Row {
@@ -253,6 +251,12 @@ impl<'a> Tree<'a> {
 
 fn peak(node: &Node) -> u64 {
     node.figures.map_or(0, |figures| figures.level)
+}
+
+/// The most calls at once, which may be a lower bound.
+fn at_once(function: &Function) -> String {
+    let sign = if function.most_at_once_exact { "" } else { "≥" };
+    function.most_at_once.map_or(String::new(), |calls| format!("{sign}{}", Count(calls)))
 }
 
 /// How calls ended, where not all returned.
@@ -332,6 +336,16 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
         assert_eq!(plain, report.to_string());
         let culprit = colored.lines().find(|line| line.contains("app::parse")).expect("a row");
         assert!(culprit.starts_with("\x1b[1m\x1b[31mc     app::parse"), "{culprit:?}");
+    }
+
+    #[test]
+    fn a_lower_bound_of_calls_at_once_is_said_to_be_one() {
+        let mut report = report(&[calls("crowd", 100, MIB, MIB, 0)]).at_once("crowd", 7);
+        report.functions[0].most_at_once_exact = false;
+        let text = report.to_string();
+        assert!(text.contains("crowd peaks at 1.0 MiB × at least 7 at once = 7.0 MiB"), "{text}");
+        let row = text.lines().find(|line| line.starts_with("p   crowd")).expect("a row");
+        assert!(row.contains(" 100      ≥7 "), "{row}");
     }
 
     #[test]

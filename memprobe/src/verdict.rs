@@ -58,6 +58,8 @@ pub struct Pressure {
     pub peak: u64,
     /// Most calls that ran at once. Where it is not known the product counts one.
     pub most_at_once: Option<u64>,
+    /// Whether there were never more: [`Function::most_at_once_exact`].
+    pub most_at_once_exact: bool,
     /// `peak × most_at_once`, bytes.
     pub bytes: u64,
     /// The segment that reached the peak, by the labels at its ends; `None` where calls have
@@ -188,6 +190,7 @@ impl Report {
             path: names(&path, function.name),
             peak,
             most_at_once: function.most_at_once,
+            most_at_once_exact: function.most_at_once_exact,
             bytes,
             segment,
         })
@@ -403,7 +406,8 @@ impl fmt::Display for Pressure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} peaks at {}", short(self.function), Scaled(self.peak))?;
         if let Some(calls) = self.most_at_once.filter(|&calls| calls > 1) {
-            write!(f, " × {calls} at once = {}", Scaled(self.bytes))?;
+            let least = if self.most_at_once_exact { "" } else { "at least " };
+            write!(f, " × {least}{calls} at once = {}", Scaled(self.bytes))?;
         }
         match (self.path.last(), self.segment) {
             (Some(&inner), _) if inner != self.function => {

@@ -124,7 +124,9 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
         return answer;
     };
     let (peak, bytes) = (Scaled(found.peak), Scaled(found.bytes));
-    let product = format!("{}: {calls} calls at once × {peak} = {bytes}", short(found.function));
+    let least = if found.most_at_once_exact { "" } else { "at least " };
+    let function = short(found.function);
+    let product = format!("{function}: {least}{calls} calls at once × {peak} = {bytes}");
     answer.more.push(Line { text: product, row: row_of(report, found.function) });
     let highest = report.process.highest().filter(|&highest| highest < found.bytes);
     answer.add(match highest {

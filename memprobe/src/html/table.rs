@@ -28,6 +28,8 @@ pub(super) struct Column {
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Count,
+    /// Twice a count, and one more where it is a lower bound.
+    Bound,
     Bytes,
     /// Bytes with a sign.
     Growth,
@@ -74,12 +76,16 @@ impl Column {
         let Some(value) = value else { return box_html! { td(class ?= class) {} } };
         let text = match self.kind {
             Kind::Count => Count(value.unsigned_abs()).to_string(),
+            Kind::Bound => {
+                let sign = if value % 2 == 0 { "" } else { "≥ " };
+                format!("{sign}{}", Count(value.unsigned_abs() / 2))
+            }
             Kind::Growth if value != 0 => Signed(value).to_string(),
             Kind::Bytes | Kind::Growth | Kind::Bar(_) => Net(value).to_string(),
         };
         let bar = match self.kind {
             Kind::Bar(scale) => Some(bar(scale, value)),
-            Kind::Count | Kind::Bytes | Kind::Growth => None,
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
         };
         box_html! {
             td(class ?= class, data-value=value.to_string()) {
@@ -268,6 +274,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Count => "count",
+            Kind::Bound => "bound",
             Kind::Bytes | Kind::Bar(_) => "bytes",
             Kind::Growth => "growth",
         }
@@ -276,7 +283,7 @@ impl Kind {
     fn scale(self) -> Option<String> {
         match self {
             Kind::Bar(Scale { low, high }) => Some(format!("{low} {high}")),
-            Kind::Count | Kind::Bytes | Kind::Growth => None,
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
         }
     }
 }

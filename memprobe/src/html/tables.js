@@ -103,6 +103,7 @@ const scaled = (bytes) => {
 const net = (bytes) => (bytes < 0 ? "-" : "") + scaled(Math.abs(bytes));
 const shown = {
   count: (count) => (count < 1e7 ? `${count}` : `${(Math.floor(count / 1e5 + 0.5) / 10).toFixed(1)} M`),
+  bound: (twice) => (twice % 2 ? "≥ " : "") + shown.count(Math.floor(twice / 2)),
   bytes: net,
   growth: (bytes) => (bytes > 0 ? "+" : "") + net(bytes),
 };

@@ -85,6 +85,11 @@ fn cell(figure: impl Into<Option<u64>>) -> Option<i64> {
     figure.into().map(|figure| i64::try_from(figure).unwrap_or(i64::MAX))
 }
 
+/// A count that may be a lower bound, as `Kind::Bound` has it.
+fn bound(count: u64, is_exact: bool) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(2).saturating_add((!is_exact).into())
+}
+
 fn quantiles(distribution: &Distribution, figures: Option<&Figures>) -> [Option<i64>; 3] {
     [0.5, 0.95, 0.99].map(|q| cell(figures.and_then(|_| distribution.quantile(q))))
 }
@@ -148,7 +153,7 @@ pub(super) fn functions<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table
         ranked: 3,
         columns: vec![
             Column::new("Calls", "all", Kind::Count),
-            Column::new("Calls", "at once", Kind::Count),
+            Column::new("Calls", "at once", Kind::Bound),
             Column::new("Peak of a call", "highest", peaks),
             Column::new("Peak of a call", "× at once", Kind::Bytes),
             Column::spread("Peaks of single calls", "p50"),
@@ -174,7 +179,7 @@ fn function_cells(function: &Function) -> Vec<Option<i64>> {
     let [allocated50, allocated95, allocated99] = quantiles(&function.allocations, figures);
     vec![
         cell(function.outcomes.calls()),
-        cell(function.most_at_once),
+        function.most_at_once.map(|calls| bound(calls, function.most_at_once_exact)),
         cell(figures.map(|figures| figures.level)),
         cell(function.pressure()),
         p50,
