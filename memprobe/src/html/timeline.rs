@@ -165,8 +165,10 @@ impl<'a> Chart<'a> {
             let last = all.next_back().or(first);
             if let (Some(first), Some(last), Some(highest)) = (first, last, highest) {
                 let (first, last, highest) = (Scaled(first), Scaled(last), Scaled(highest));
-                let _ =
-                    write!(text, "{name} went from {first} to {last}, at the highest {highest}. ");
+                let _ = write!(
+                    text,
+                    "{name} went from {first} to {last}, at the highest point {highest}. "
+                );
             }
         };
         line("RSS", |sample| sample.rss);
