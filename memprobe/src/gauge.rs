@@ -122,6 +122,11 @@ impl Gauge {
         self.limit.load(Relaxed)
     }
 
+    /// Whether there is something that may set a limit.
+    pub fn may_be_limited(&self) -> bool {
+        matches!(self.against, Against::Groups) && limit::read().is_some()
+    }
+
     /// Reads the usage of the cgroup, and its limit where that may have changed.
     fn read_group(&self) -> Option<u64> {
         match &self.against {

@@ -49,8 +49,8 @@ pub(crate) fn find() -> &'static Groups {
         return &kept.groups;
     }
     let found = find(own);
-    // Where there are none, there may be some later: no file could be opened.
-    if found.groups.is_empty() && kept.groups.is_empty() {
+    // Where nothing can be opened now, it may be later.
+    if found.groups.is_empty() {
         return &kept.groups;
     }
     MOVED.fetch_add(1, Relaxed);
@@ -62,7 +62,7 @@ pub(crate) fn find() -> &'static Groups {
 }
 
 /// The limit of the kept groups and the usage of the one that has it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     /// [`UNLIMITED`] if there is none.
     pub limit: u64,
@@ -101,8 +101,14 @@ pub(crate) fn standing(now: u64) -> Standing {
     /// When to see whether the process was moved.
     static DUE: AtomicU64 = AtomicU64::new(0);
     const EVERY: u64 = 100_000_000;
+    /// When to see whether there is a limit now, where there was none.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    const PAUSE: u64 = 10_000_000;
     if let Some(limit) = lambda() {
         return Standing { limit: Some(limit), is_cgroups: false, usage: None };
+    }
+    if now < NEXT.load(Relaxed) {
+        return Standing { limit: None, is_cgroups: true, usage: None };
     }
     let reading = BUDGET.spend(now, clock::fine, || {
         if now < DUE.load(Relaxed) {
@@ -114,6 +120,9 @@ pub(crate) fn standing(now: u64) -> Standing {
     let reading = reading.flatten();
     if let Some(reading) = reading {
         LAST.store(reading.limit, Relaxed);
+    }
+    if LAST.load(Relaxed) == UNLIMITED {
+        NEXT.store(now + PAUSE, Relaxed);
     }
     let limit = Some(LAST.load(Relaxed)).filter(|&limit| limit != UNLIMITED);
     Standing { limit, is_cgroups: true, usage: reading.and_then(|reading| reading.usage) }

@@ -146,10 +146,10 @@ impl Watch {
         if self.profiles.is_some_and(Profiles::install) {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
-        if limit == 0 {
+        // Where there is no limit yet, one may be set; if there are groups to set it for.
+        if limit == 0 || limit == UNLIMITED && !gauge.may_be_limited() {
             return Ok(Mode::Off);
         }
-        // Where there is no limit yet, one may be set.
         let mode = install(gauge, whole, marks, self.sample_every);
         Ok(if limit == UNLIMITED { Mode::Off } else { mode })
     }
