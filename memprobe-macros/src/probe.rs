@@ -11,7 +11,7 @@ use crate::list;
 use crate::parse::group;
 
 /// The names memprobe writes itself.
-const TAKEN: [&str; 30] = [
+const TAKEN: [&str; 31] = [
     "message",
     "memprobe",
     "function",
@@ -26,6 +26,7 @@ const TAKEN: [&str; 30] = [
     "allocated",
     "freed",
     "rss",
+    "cgroup",
     "limit",
     "jemalloc_allocated",
     "jemalloc_active",

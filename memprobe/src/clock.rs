@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-pub(crate) use platform::{coarse, fine};
+pub(crate) use platform::{coarse, fine, since_boot, ticks_a_second};
 
 /// The time of day, ms since 1970; `None` where the clock stands before that. Allocates nothing.
 pub(crate) fn time_of_day() -> Option<u64> {
@@ -12,7 +12,7 @@ pub(crate) fn time_of_day() -> Option<u64> {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod platform {
-    use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clockid_t, timespec};
+    use libc::{CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clockid_t, timespec};
 
     /// As of the last tick of the kernel, which comes every 1 to 10 ms; 3 ns.
     #[inline]
@@ -23,6 +23,18 @@ mod platform {
     /// Now; 20 ns.
     pub fn fine() -> u64 {
         read(CLOCK_MONOTONIC)
+    }
+
+    /// Since the machine was started, with the time that it slept.
+    pub fn since_boot() -> Option<u64> {
+        Some(read(CLOCK_BOOTTIME)).filter(|&now| now > 0)
+    }
+
+    /// The unit in which `/proc` tells times.
+    pub fn ticks_a_second() -> Option<u64> {
+        // SAFETY: reads a constant of the system.
+        let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+        u64::try_from(ticks).ok().filter(|&ticks| ticks > 0)
     }
 
     #[inline]
@@ -49,4 +61,12 @@ mod platform {
     }
 
     pub use fine as coarse;
+
+    pub fn since_boot() -> Option<u64> {
+        None
+    }
+
+    pub fn ticks_a_second() -> Option<u64> {
+        None
+    }
 }

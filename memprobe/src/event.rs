@@ -8,14 +8,14 @@ use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
+use crate::limit::{self, Standing};
 use crate::line::Line;
 use crate::meter::Quiet;
 use crate::process::Heap;
 use crate::rate::Budget;
-use crate::system;
 use crate::ticket::Ids;
 use crate::units::{Scaled, Signed, Took};
-use crate::{clock, gauge, jemalloc};
+use crate::{clock, gauge, jemalloc, proc};
 
 /// Refreshing jemalloc's figures takes nearly every lock of the allocator.
 static EPOCH: Budget = Budget::new();
@@ -28,22 +28,22 @@ macro_rules! __fields {
         &[
             "message", "memprobe", "function", "from", "label", $($user,)*
             "call_id", "parent_id", "uptime_us", "peak", "net", "held", "allocated", "freed",
-            "rss", "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident",
-            "jemalloc_metadata", "skipped",
+            "rss", "cgroup", "limit", "jemalloc_allocated", "jemalloc_active",
+            "jemalloc_resident", "jemalloc_metadata", "skipped",
         ]
     };
     (entry) => {
         &[
             "message", "memprobe", "function", "call_id", "parent_id", "uptime_us", "rss",
-            "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident",
+            "cgroup", "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident",
             "jemalloc_metadata", "skipped",
         ]
     };
     (exit) => {
         &[
             "message", "memprobe", "function", "from", "label", "call_id", "parent_id",
-            "uptime_us", "peak", "net", "held", "allocated", "freed", "rss", "limit",
-            "jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata",
+            "uptime_us", "peak", "net", "held", "allocated", "freed", "rss", "cgroup",
+            "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata",
             "outcome", "duration_us", "call_peak", "call_peak_from", "call_peak_label",
             "call_net", "call_allocated", "call_freed", "rss_max", "cold",
         ]
@@ -88,7 +88,7 @@ pub(crate) struct Whole {
 pub(crate) struct Surroundings {
     uptime_us: u64,
     pub rss: Option<u64>,
-    pub limit: Option<u64>,
+    pub standing: Standing,
     heap: Option<Heap>,
 }
 
@@ -96,9 +96,9 @@ impl Surroundings {
     fn look() -> Surroundings {
         let now = clock::fine();
         Surroundings {
-            uptime_us: system::uptime_us(now),
-            rss: system::rss(),
-            limit: system::limit(),
+            uptime_us: proc::uptime_us(now),
+            rss: proc::rss(),
+            standing: limit::standing(now),
             heap: heap_within_budget(now),
         }
     }
@@ -138,7 +138,8 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
         Some(&who.ids.parent),
         Some(&around.uptime_us),
         Some(&around.rss),
-        Some(&around.limit),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
         Some(&heap[0]),
         Some(&heap[1]),
         Some(&heap[2]),
@@ -188,7 +189,7 @@ pub(crate) fn probe(
     let skipped = (found.skipped > 0).then_some(found.skipped);
     let kind = if found.ids.is_some() { "probe" } else { "snapshot" };
     let text = line.text();
-    let values: [Option<&dyn Value>; 20] = [
+    let values: [Option<&dyn Value>; 21] = [
         Some(&text),
         Some(&kind),
         Some(&found.function),
@@ -203,7 +204,8 @@ pub(crate) fn probe(
         Some(&allocated),
         Some(&freed),
         Some(&around.rss),
-        Some(&around.limit),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
         Some(&heap[0]),
         Some(&heap[1]),
         Some(&heap[2]),
@@ -229,7 +231,7 @@ pub(crate) fn exit(
 ) {
     let around = Surroundings::look();
     // The kernel adds up its counters now and then, so its highest may lag behind.
-    let rss_max = system::rss_max().max(around.rss);
+    let rss_max = proc::rss_max().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     line.name(who.function);
@@ -271,7 +273,8 @@ pub(crate) fn exit(
         Some(&allocated),
         Some(&freed),
         Some(&around.rss),
-        Some(&around.limit),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
         Some(&heap[0]),
         Some(&heap[1]),
         Some(&heap[2]),

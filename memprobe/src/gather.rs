@@ -14,7 +14,7 @@ use crate::segment::{self, Segment};
 use crate::site::{Outcome, Site};
 use crate::totals::{self, Sums};
 use crate::tree::{self, Kind};
-use crate::{clock, jemalloc, system, timeline};
+use crate::{clock, jemalloc, proc, system, timeline};
 
 /// Age of the process at the last reset, µs.
 static STARTED: AtomicU64 = AtomicU64::new(0);
@@ -32,7 +32,7 @@ pub fn report() -> Report {
             gathered.add(segment, &sums);
         }
     }
-    let elapsed = system::uptime_us(clock::fine()).saturating_sub(STARTED.load(Relaxed));
+    let elapsed = proc::uptime_us(clock::fine()).saturating_sub(STARTED.load(Relaxed));
     Report {
         functions: gathered.functions(),
         tree: sorted(gathered.roots),
@@ -45,7 +45,7 @@ pub fn report() -> Report {
 
 /// Starts all totals anew. A call that is running then counts from its next point on.
 pub fn reset() {
-    STARTED.store(system::uptime_us(clock::fine()), Relaxed);
+    STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
     totals::reset();
     for segment in segment::all() {

@@ -3,9 +3,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::cgroup::{Group, UNLIMITED};
+use crate::proc::Resident;
 use crate::process::{Heap, Limit};
-use crate::system::{GroupUsage, Resident};
-use crate::{clock, jemalloc, system};
+use crate::{clock, jemalloc, limit, proc};
 
 /// Stands for a figure that cannot be had.
 const ABSENT: u64 = u64::MAX;
@@ -19,7 +20,7 @@ static METADATA: AtomicU64 = AtomicU64::new(0);
 
 /// Keeps what a refresh of jemalloc's figures has told.
 pub(crate) fn saw(heap: &Heap) {
-    let Some(Resident { rss, shared }) = system::resident() else { return };
+    let Some(Resident { rss, shared }) = proc::resident() else { return };
     METADATA.store(heap.metadata, Relaxed);
     // Blocks that were never touched are in `resident` all the same: then RSS is less, and
     // nothing can be told.
@@ -31,10 +32,9 @@ pub(crate) fn saw(heap: &Heap) {
 
 /// Reads what an estimate needs.
 pub(crate) struct Gauge {
-    limit: u64,
-    /// Where a cgroup sets the limit. It does not count the process's files, which are cache:
-    /// then RSS is without what is shared, and the cgroup has shared memory.
-    group: Option<GroupUsage>,
+    /// The limit as it was read last; [`UNLIMITED`] if there is none.
+    limit: AtomicU64,
+    against: Against,
     /// What RSS had beside active bytes when it was last read, and what the cgroup had beside
     /// RSS: freed pages that jemalloc keeps, C libraries; tmpfs, the kernel, other processes.
     beside_active: AtomicU64,
@@ -43,6 +43,22 @@ pub(crate) struct Gauge {
     rss_read_at: AtomicU64,
     group_read_at: AtomicU64,
     active_then: AtomicU64,
+}
+
+/// What stands against the limit. A cgroup does not count the process's files, which are cache:
+/// then RSS is without what is shared, and the cgroup has shared memory.
+enum Against {
+    Rss,
+    /// The usage of the cgroup that sets a limit which the program has given.
+    Group(Group),
+    /// The usage of the cgroups that set the limit which was found, and may set another.
+    Groups,
+}
+
+impl Against {
+    fn is_group(&self) -> bool {
+        !matches!(self, Against::Rss)
+    }
 }
 
 /// What the process is about to use, and what that was made of; bytes.
@@ -75,15 +91,52 @@ const STALE: u64 = 10_000_000;
 const MOVED: u64 = 64;
 
 impl Gauge {
-    pub fn new(limit: &Limit) -> Gauge {
+    /// For a limit that the program has given.
+    pub fn of(limit: &Limit) -> Gauge {
+        let against = Group::of(limit).map_or(Against::Rss, Against::Group);
+        Gauge::new(limit.bytes, against)
+    }
+
+    /// For the limit that was found, if there is one. Where the cgroups set it, or may set one,
+    /// it is read again and again.
+    pub fn of_found(limit: Option<&Limit>) -> Gauge {
+        let is_cgroups = limit.is_none_or(|limit| limit.source.is_cgroup());
+        let against = if is_cgroups { Against::Groups } else { Against::Rss };
+        Gauge::new(limit.map_or(UNLIMITED, |limit| limit.bytes), against)
+    }
+
+    fn new(limit: u64, against: Against) -> Gauge {
         Gauge {
-            limit: limit.bytes,
-            group: GroupUsage::of(limit),
+            limit: AtomicU64::new(limit),
+            against,
             beside_active: AtomicU64::new(0),
             beside_rss: AtomicU64::new(0),
             rss_read_at: AtomicU64::new(0),
             group_read_at: AtomicU64::new(0),
             active_then: AtomicU64::new(0),
+        }
+    }
+
+    /// The limit as it was read last; [`UNLIMITED`] if there is none.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// Whether there is something that may set a limit.
+    pub fn may_be_limited(&self) -> bool {
+        matches!(self.against, Against::Groups) && limit::read().is_some()
+    }
+
+    /// Reads the usage of the cgroup, and its limit where that may have changed.
+    fn read_group(&self) -> Option<u64> {
+        match &self.against {
+            Against::Rss => None,
+            Against::Group(group) => group.usage(),
+            Against::Groups => {
+                let reading = limit::read()?;
+                self.limit.store(reading.limit, Relaxed);
+                reading.usage
+            }
         }
     }
 
@@ -93,7 +146,7 @@ impl Gauge {
         let active = jemalloc::active()?;
         let moved = active.abs_diff(self.active_then.load(Relaxed));
         let age = clock::coarse().saturating_sub(self.rss_read_at.load(Relaxed));
-        if moved > self.limit / MOVED || age > STALE {
+        if moved > self.limit() / MOVED || age > STALE {
             return None;
         }
         let beside = self.beside_active.load(Relaxed) + self.beside_rss.load(Relaxed);
@@ -102,32 +155,30 @@ impl Gauge {
 
     /// How far a guess may be off between two readings.
     pub fn margin(&self) -> u64 {
-        self.limit / (MOVED / 2)
+        self.limit() / (MOVED / 2)
     }
 
-    /// Reads RSS, and the cgroup if that was long ago or `whole` is asked for.
+    /// Reads RSS, and the cgroup with its limit if that was long ago or `whole` is asked for.
     pub fn read(&self, coming: &Coming, whole: bool) -> Estimate {
         let now = clock::coarse();
         let active = jemalloc::active();
-        let resident = system::resident();
-        let own = resident.map_or(0, |resident| match self.group {
-            Some(_) => resident.rss.saturating_sub(resident.shared),
-            None => resident.rss,
+        let resident = proc::resident();
+        let own = resident.map_or(0, |Resident { rss, shared }| {
+            if self.against.is_group() { rss.saturating_sub(shared) } else { rss }
         });
         self.rss_read_at.store(now, Relaxed);
         let mut group = None;
         if whole || now.saturating_sub(self.group_read_at.load(Relaxed)) > STALE {
-            group = self.group.as_ref().and_then(GroupUsage::read);
+            group = self.read_group();
             let beside = group.map_or(0, |group| group.saturating_sub(own));
             self.beside_rss.store(beside, Relaxed);
             self.group_read_at.store(now, Relaxed);
         }
         let beside = self.beside_rss.load(Relaxed);
         let outside = Some(OUTSIDE.load(Relaxed)).filter(|&outside| outside != ABSENT);
-        let rest = METADATA.load(Relaxed).saturating_add(match self.group {
-            Some(_) => PRIVATE_OUTSIDE.load(Relaxed),
-            None => outside.unwrap_or(0),
-        });
+        let private = || PRIVATE_OUTSIDE.load(Relaxed);
+        let rest = if self.against.is_group() { private() } else { outside.unwrap_or(0) };
+        let rest = rest.saturating_add(METADATA.load(Relaxed));
         // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
         let needed = active.map_or(own, |active| active.saturating_add(rest));
         if let Some(active) = active {

@@ -160,6 +160,7 @@ serialize!(process: Process {
         "rss_max": process.rss_max,
         "limit": process.limit,
         "cgroup_usage": process.cgroup_usage,
+        "cgroup_usage_max": process.cgroup_usage_max,
         "address_space_limit": process.address_space_limit,
         "physical": process.physical,
         "used": process.used(),

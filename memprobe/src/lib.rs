@@ -67,7 +67,9 @@
 //! | `call_id`, `parent_id` | this call, and the annotated call around it |
 //! | `uptime_us` | age of the process in µs |
 //! | `peak`, `net`, `held`, `allocated`, `freed` | the segment's |
-//! | `rss`, `limit` | the process's resident set, and what it is killed at |
+//! | `rss` | the process's resident set |
+//! | `cgroup` | where a cgroup sets the limit: its usage less page cache, which stands against the limit in place of RSS; left out when reading it would take more than 5 % of wall time |
+//! | `limit` | what the process is killed at |
 //! | `jemalloc_allocated`, `_active`, `_resident`, `_metadata` | jemalloc's `stats.*`; left out when refreshing them would take more than 5 % of wall time |
 //! | `skipped` | how many calls, or passes of this probe, were not written since the last |
 //! | `outcome` | `returned`, `panicked`, `cancelled` |
@@ -199,6 +201,8 @@ mod carried;
 #[cfg(feature = "enabled")]
 mod carry;
 #[cfg(feature = "enabled")]
+mod cgroup;
+#[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
 mod crowd;
@@ -230,6 +234,8 @@ mod json;
 #[cfg(feature = "enabled")]
 mod kept;
 #[cfg(feature = "enabled")]
+mod limit;
+#[cfg(feature = "enabled")]
 mod line;
 #[cfg(feature = "enabled")]
 mod list;
@@ -240,11 +246,15 @@ mod measure;
 #[cfg(feature = "enabled")]
 mod meter;
 #[cfg(feature = "enabled")]
+mod mounts;
+#[cfg(feature = "enabled")]
 mod on_exit;
 #[cfg(feature = "enabled")]
 mod pages;
 #[cfg(feature = "enabled")]
 mod pool;
+#[cfg(feature = "enabled")]
+mod proc;
 #[cfg(feature = "profiling")]
 mod profiles;
 #[cfg(feature = "enabled")]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::event::{Reading, Surroundings};
+use crate::limit::Standing;
 use crate::name::short;
 use crate::units::{Net, Scaled, Signed, percent};
 
@@ -47,26 +48,46 @@ impl Line {
                 line.write_char(')')
             });
         }
-        self.of_limit(rss, around.limit);
+        self.against_limit(rss, &around.standing);
     }
 
-    /// The RSS now and, held against the limit, the highest so far.
+    /// The RSS now and the highest so far, and what stands against the limit.
     pub fn rss_and_highest(&mut self, around: &Surroundings, highest: Option<u64>) {
         let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
         self.whole(|line| line.figure("; rss ", &Scaled(rss)));
-        if self.whole(|line| line.figure(", highest ", &Scaled(highest))) {
-            self.of_limit(highest, around.limit);
+        if around.standing.is_cgroups {
+            // Its highest was not held against the limit.
+            self.against_limit(rss, &around.standing);
+            self.whole(|line| line.figure(", highest rss ", &Scaled(highest)));
+        } else if self.whole(|line| line.figure(", highest ", &Scaled(highest))) {
+            self.against_limit(highest, &around.standing);
         }
     }
 
-    fn of_limit(&mut self, part: u64, limit: Option<u64>) {
-        let percent = limit.and_then(|limit| Some((limit, percent(part, limit)?)));
-        if let Some((limit, percent)) = percent {
-            self.whole(|line| {
-                line.figure(" of ", &Scaled(limit))?;
-                write!(line, " ({percent}%)")
+    /// RSS against the limit, or what stands in its place.
+    fn against_limit(&mut self, rss: u64, standing: &Standing) {
+        let Some(limit) = standing.limit else { return };
+        if !standing.is_cgroups {
+            self.of_limit(rss, limit);
+        } else if let Some(usage) = standing.usage {
+            let is_whole = self.whole(|line| {
+                line.figure(", cgroup ", &Scaled(usage))?;
+                line.part(usage, limit)
             });
+            if let Some(percent) = percent(usage, limit).filter(|_| !is_whole) {
+                self.whole(|line| write!(line, ", cgroup {percent}%"));
+            }
         }
+    }
+
+    fn of_limit(&mut self, part: u64, limit: u64) {
+        self.whole(|line| line.part(part, limit));
+    }
+
+    fn part(&mut self, part: u64, limit: u64) -> fmt::Result {
+        let percent = percent(part, limit).ok_or(fmt::Error)?;
+        self.figure(" of ", &Scaled(limit))?;
+        write!(self, " ({percent}%)")
     }
 
     #[inline]
@@ -138,10 +159,37 @@ mod tests {
     fn a_figure_without_room_is_left_out() {
         for room in 0..40 {
             let mut line = Line { bytes: [0; 140], len: 140 - room };
-            line.of_limit(100 << 20, Some(512 << 20));
+            line.of_limit(100 << 20, 512 << 20);
             let text = &line.bytes[140 - room..line.len];
             let expected = if room < 19 { "" } else { " of 512.0 MiB (19%)" };
             assert_eq!(std::str::from_utf8(text), Ok(expected));
         }
+    }
+
+    fn end_of(room: usize, standing: &Standing) -> String {
+        let mut line = Line { bytes: [b'.'; 140], len: 140 - room };
+        line.against_limit(258 << 20, standing);
+        String::from_utf8(line.bytes[140 - room..line.len].to_vec()).expect("ASCII")
+    }
+
+    #[test]
+    fn against_the_limit_of_a_cgroup_stands_its_usage_and_never_rss() {
+        let limit = Some(256 << 20);
+        let usage = Some(248 << 20);
+        let mut standing = Standing { limit, is_cgroups: true, usage };
+        for room in 0..60 {
+            let expected = match room {
+                0..12 => "",
+                12..37 => ", cgroup 96%",
+                _ => ", cgroup 248.0 MiB of 256.0 MiB (96%)",
+            };
+            assert_eq!(end_of(room, &standing), expected, "{room}");
+        }
+        standing.usage = None;
+        assert_eq!(end_of(140, &standing), "", "a figure that cannot be had is left out");
+        standing.is_cgroups = false;
+        assert_eq!(end_of(140, &standing), " of 256.0 MiB (100%)");
+        standing.limit = None;
+        assert_eq!(end_of(140, &standing), "");
     }
 }

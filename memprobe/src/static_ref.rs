@@ -20,6 +20,20 @@ impl<T: Sync> StaticRef<T> {
         self.0.store(Self::pointer(value), order);
     }
 
+    /// Stores `value` if `current` still stands here.
+    pub fn replace(
+        &self,
+        current: Option<&'static T>,
+        value: &'static T,
+        order: Ordering,
+    ) -> Result<(), Option<&'static T>> {
+        let (current, value) = (Self::pointer(current), Self::pointer(Some(value)));
+        self.0
+            .compare_exchange(current, value, order, Ordering::Acquire)
+            .map(|_| ())
+            .map_err(Self::from_pointer)
+    }
+
     /// Puts `value` here for good if there is nothing. Else gives what there is, and it back.
     pub fn fill(&self, value: Box<T>) -> Result<&'static T, (&'static T, Box<T>)> {
         let ours = Box::into_raw(value);

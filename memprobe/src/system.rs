@@ -1,13 +1,14 @@
-//! What the operating system says of the process: RSS, its highest, and the limit.
+//! What the operating system says of the process, as a value.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use crate::fork::Origin;
+use crate::cgroup::Groups;
+use crate::limit;
+use crate::proc::{self, kib_field, lines, number};
 use crate::process::{Limit, LimitSource, Process};
 
-/// Reads the figures of the process now. Takes 8 to 130 µs, most of it for jemalloc's epoch.
+/// Reads the figures of the process now. Takes 50 to 300 µs.
 ///
 /// ```
 /// let process = memprobe::process();
@@ -16,155 +17,48 @@ use crate::process::{Limit, LimitSource, Process};
 /// }
 /// ```
 pub fn process() -> Process {
-    Process { heap: crate::jemalloc::heap(), ..System::at(Path::new("/")).read() }
-}
-
-/// The limit, looked up once: neither Lambda nor a container changes it under a process.
-pub(crate) fn limit() -> Option<u64> {
-    static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
-    *LIMIT.get_or_init(|| find_limit().map(|limit| limit.bytes))
+    Process { heap: crate::jemalloc::heap(), ..here().read(limit::find(), proc::rss()) }
 }
 
 /// The limit as it is now, with its source.
 pub(crate) fn find_limit() -> Option<Limit> {
-    System::at(Path::new("/")).limit()
+    here().limit(limit::find())
 }
 
-/// RSS by one `pread` of a descriptor that is kept; 0.7 µs.
-pub(crate) fn rss() -> Option<u64> {
-    resident().map(|resident| resident.rss)
+fn here() -> System<'static> {
+    System { root: Path::new("/"), lambda: limit::lambda() }
 }
 
-/// What of the process is in memory, bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resident {
-    pub rss: u64,
-    /// What of it are files and shared memory.
-    pub shared: u64,
-}
-
-/// RSS and its parts, by the same `pread`.
-pub(crate) fn resident() -> Option<Resident> {
-    struct Kept {
-        page: u64,
-        origin: Origin,
-        file: Option<File>,
-    }
-    fn open() -> Option<File> {
-        File::open("/proc/self/statm").ok()
-    }
-    static KEPT: OnceLock<Kept> = OnceLock::new();
-    let kept =
-        KEPT.get_or_init(|| Kept { page: page_size(), origin: Origin::here(), file: open() });
-    let mut buffer = [0; 96];
-    let len = match &kept.file {
-        Some(file) if kept.origin.is_here() => read_at_start(file, &mut buffer)?,
-        // A kept descriptor goes on reading the process that opened it; and where there was
-        // none to be had, there may be one now.
-        _ => read_at_start(&open()?, &mut buffer)?,
-    };
-    statm(buffer.get(..len)?, kept.page)
-}
-
-#[cfg(unix)]
-fn read_at_start(file: &File, buffer: &mut [u8]) -> Option<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, 0).ok()
-}
-
-#[cfg(not(unix))]
-fn read_at_start(_file: &File, _buffer: &mut [u8]) -> Option<usize> {
-    None
-}
-
-/// The second and the third figure, which are pages.
-fn statm(statm: &[u8], page: u64) -> Option<Resident> {
-    let (mut figures, mut at) = ([None; 3], 0);
-    for byte in statm {
-        match byte {
-            b'0'..=b'9' => {
-                let before: u64 = figures[at].unwrap_or(0);
-                figures[at] = Some(before.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')));
-            }
-            _ if at == 2 => break,
-            _ => at += 1,
-        }
-    }
-    Some(Resident { rss: figures[1]?.checked_mul(page)?, shared: figures[2]?.checked_mul(page)? })
-}
-
-/// `AT_PAGESZ` of the auxiliary vector: 16 bytes a pair on every 64-bit Linux.
-fn page_size() -> u64 {
-    const AT_PAGESZ: u64 = 6;
-    let auxv = fs::read("/proc/self/auxv").unwrap_or_default();
-    auxv.chunks_exact(16)
-        .map(|pair| {
-            let (key, value) = pair.split_at(8);
-            let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
-            (number(key), number(value))
-        })
-        .find(|(key, _)| *key == AT_PAGESZ)
-        .map_or(4096, |(_, size)| size)
-}
-
-/// `VmHWM`, bytes.
-pub(crate) fn rss_max() -> Option<u64> {
-    kib_field(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
-}
-
-/// Age of the process at `now`, by the fine clock: shown beside events because not every
-/// subscriber prints a time. Where the kernel does not tell it, since this was first asked.
-pub(crate) fn uptime_us(now: u64) -> u64 {
-    static START: OnceLock<u64> = OnceLock::new();
-    let age = || since_start_us().unwrap_or(0).wrapping_mul(1000);
-    let start = *START.get_or_init(|| now.wrapping_sub(age()));
-    // Another thread may have asked first with a later `now`.
-    (now.wrapping_sub(start) as i64).max(0) as u64 / 1000
-}
-
-/// Age of the process, from field 22 of `/proc/self/stat`, in clock ticks of 10 ms.
-fn since_start_us() -> Option<u64> {
-    const TICK_US: u64 = 10_000;
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let uptime: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let ticks: u64 = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()?;
-    ((uptime * 1e6) as u64).checked_sub(ticks * TICK_US)
-}
-
-/// The value of a line `Name:   123 kB`, in bytes.
-fn kib_field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-    kib.checked_mul(1024)
+/// A path as it stands under a root.
+pub(crate) fn under(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The files of a system, under a root that tests can choose.
-pub(crate) struct System<'a> {
+struct System<'a> {
     root: &'a Path,
-    lambda: Option<String>,
+    /// Lambda's memory size.
+    lambda: Option<u64>,
 }
 
-impl<'a> System<'a> {
-    pub fn at(root: &'a Path) -> System<'a> {
-        System { root, lambda: std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok() }
+impl System<'_> {
+    fn text(&self, path: &str) -> Option<Vec<u8>> {
+        fs::read(under(self.root, Path::new(path))).ok()
     }
 
-    fn text(&self, path: impl AsRef<Path>) -> Option<String> {
-        let path = path.as_ref();
-        fs::read_to_string(self.root.join(path.strip_prefix("/").unwrap_or(path))).ok()
-    }
-
-    pub fn read(&self) -> Process {
+    fn read(&self, groups: &Groups, rss: Option<u64>) -> Process {
         let status = self.text("/proc/self/status").unwrap_or_default();
-        let groups = self.groups();
-        let rss = if self.root == Path::new("/") { rss() } else { kib_field(&status, "VmRSS:") };
+        // The kernel adds up its counters now and then, so its highest may lag behind.
+        let rss_max = kib_field(&status, "VmHWM:").max(rss);
+        let limit = self.limit(groups);
+        let (cgroup_usage, cgroup_usage_max) = self.usage(groups, &status, rss_max);
         Process {
             heap: None,
             rss,
-            // The kernel adds up its counters now and then, so its highest may lag behind.
-            rss_max: kib_field(&status, "VmHWM:").max(rss),
-            cgroup_usage: self.usage(&groups),
-            limit: self.limit(),
+            rss_max,
+            cgroup_usage,
+            cgroup_usage_max,
+            limit,
             address_space_limit: self.address_space_limit(),
             physical: self.text("/proc/meminfo").and_then(|text| kib_field(&text, "MemTotal:")),
         }
@@ -172,185 +66,52 @@ impl<'a> System<'a> {
 
     /// Lambda's memory size, else the smallest limit of the process's cgroup and of all
     /// above it.
-    pub fn limit(&self) -> Option<Limit> {
-        let lambda = self.lambda.as_deref().and_then(|mib| mib.trim().parse::<u64>().ok());
-        if let Some(bytes) = lambda.and_then(|mib| mib.checked_mul(1 << 20)).filter(|&b| b > 0) {
-            return Some(Limit { bytes, source: LimitSource::Lambda });
+    fn limit(&self, groups: &Groups) -> Option<Limit> {
+        match self.lambda {
+            Some(bytes) => Some(Limit { bytes, source: LimitSource::Lambda }),
+            None => groups.limit().and_then(|tightest| groups.limit_with_source(tightest)),
         }
-        self.groups()
-            .iter()
-            .filter_map(|group| {
-                let file = group.dir.join(group.version.limit_file());
-                let bytes: u64 = self.text(&file)?.trim().parse().ok()?;
-                // Version 1 says "unlimited" by the largest page-aligned i64.
-                (bytes < 1 << 62).then_some(Limit { bytes, source: LimitSource::Cgroup(file) })
-            })
-            .min_by_key(|limit| limit.bytes)
     }
 
-    /// Usage of the group whose limit is the smallest, or of the process's own.
-    fn usage(&self, groups: &[Group]) -> Option<u64> {
-        let tightest = match self.limit().map(|limit| limit.source) {
-            Some(LimitSource::Cgroup(file)) => groups.iter().find(|g| file.starts_with(&g.dir)),
-            _ => groups.first(),
-        };
-        let group = tightest?;
-        let usage: u64 =
-            self.text(group.dir.join(group.version.usage_file()))?.trim().parse().ok()?;
-        let stat = self.text(group.dir.join("memory.stat"))?;
-        Some(usage.saturating_sub(field(&stat, group.version.file_caches()[0])?))
-    }
-
-    /// The process's memory cgroup and those above it, innermost first.
-    fn groups(&self) -> Vec<Group> {
-        let lines = self.text("/proc/self/cgroup").unwrap_or_default();
-        let mounts = self.text("/proc/self/mountinfo").unwrap_or_default();
-        let mut entries = lines.lines().filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.split_once(':')
-        });
-        // In a hybrid set-up the memory controller is in version 1 if it is named there.
-        let (version, path) =
-            match entries.clone().find(|(names, _)| names.split(',').any(|n| n == "memory")) {
-                Some((_, path)) => (Version::V1, path),
-                None => match entries.find(|(names, _)| names.is_empty()) {
-                    Some((_, path)) => (Version::V2, path),
-                    None => return Vec::new(),
-                },
-            };
-        let Some(mount) = mounts.lines().find_map(|line| Mount::parse(line, version)) else {
-            return Vec::new();
-        };
-        let mut groups = Vec::new();
-        // Inside a container the mount shows a part of the tree: what stands above it is
-        // out of reach. Where the path leads out of the mount, its top is the group itself.
-        let inside = Path::new(path).strip_prefix(&mount.shows).unwrap_or(Path::new(""));
-        let outside = inside.components().any(|part| part.as_os_str() == "..");
-        let inside = if outside { Path::new("") } else { inside };
-        for above in inside.ancestors() {
-            groups.push(Group { dir: mount.at.join(above), version });
-        }
-        groups
+    /// The usage of the group with the smallest limit, and its highest as far as it is known:
+    /// what was read, or what this process alone had at most.
+    fn usage(
+        &self,
+        groups: &Groups,
+        status: &[u8],
+        rss_max: Option<u64>,
+    ) -> (Option<u64>, Option<u64>) {
+        let tightest = groups.limit();
+        let Some(group) = groups.tightest(tightest) else { return (None, None) };
+        let Some(usage) = group.usage() else { return (None, None) };
+        let read = group.highest_read();
+        // Mapped files are in RSS. A cgroup has them as cache, or not at all.
+        let files = kib_field(status, "RssFile:");
+        let own = rss_max.zip(files).map(|(rss, files)| rss.saturating_sub(files));
+        let most = group.highest_with_cache(self.root).or(tightest.map(|limit| limit.bytes));
+        let own = own.zip(most).map(|(own, most)| own.min(most));
+        (Some(usage), own.max(Some(read)))
     }
 
     fn address_space_limit(&self) -> Option<u64> {
         let limits = self.text("/proc/self/limits")?;
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-        line.split_ascii_whitespace().next()?.parse().ok()
-    }
-}
-
-/// The usage of the cgroup that sets a limit, by descriptors that are kept: reading it
-/// allocates nothing.
-pub(crate) struct GroupUsage {
-    usage: File,
-    stat: File,
-    version: Version,
-}
-
-impl GroupUsage {
-    /// `None` where no cgroup sets the limit.
-    pub fn of(limit: &Limit) -> Option<GroupUsage> {
-        let LimitSource::Cgroup(file) = &limit.source else { return None };
-        let version = [Version::V1, Version::V2]
-            .into_iter()
-            .find(|version| file.ends_with(version.limit_file()))?;
-        let dir = file.parent()?;
-        Some(GroupUsage {
-            usage: File::open(dir.join(version.usage_file())).ok()?,
-            stat: File::open(dir.join("memory.stat")).ok()?,
-            version,
-        })
-    }
-
-    /// Usage less all page cache, bytes; 5 to 50 µs.
-    pub fn read(&self) -> Option<u64> {
-        let mut buffer = [0; 4096];
-        let len = read_at_start(&self.usage, &mut buffer)?;
-        let usage: u64 = std::str::from_utf8(&buffer[..len]).ok()?.trim().parse().ok()?;
-        let len = read_at_start(&self.stat, &mut buffer)?;
-        let stat = std::str::from_utf8(&buffer[..len]).ok()?;
-        let [inactive, active] = self.version.file_caches().map(|name| field(stat, name));
-        Some(usage.saturating_sub(inactive?).saturating_sub(active?))
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
-    V1,
-    V2,
-}
-
-impl Version {
-    fn limit_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.limit_in_bytes",
-            Version::V2 => "memory.max",
-        }
-    }
-
-    fn usage_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.usage_in_bytes",
-            Version::V2 => "memory.current",
-        }
-    }
-
-    /// Fields of `memory.stat` with the page cache: first what was not used lately, then the
-    /// rest. The kernel takes back both before it kills.
-    fn file_caches(self) -> [&'static str; 2] {
-        match self {
-            Version::V1 => ["total_inactive_file ", "total_active_file "],
-            Version::V2 => ["inactive_file ", "active_file "],
-        }
-    }
-}
-
-/// The value of a line of `memory.stat`.
-fn field(stat: &str, name: &str) -> Option<u64> {
-    stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
-struct Group {
-    dir: PathBuf,
-    version: Version,
-}
-
-/// One cgroup mount of `/proc/self/mountinfo`.
-struct Mount {
-    /// The part of the group tree that it shows.
-    shows: PathBuf,
-    at: PathBuf,
-}
-
-impl Mount {
-    fn parse(line: &str, version: Version) -> Option<Mount> {
-        let (place, kind) = line.split_once(" - ")?;
-        let mut kind = kind.split(' ');
-        let is_ours = match version {
-            Version::V1 => {
-                kind.next() == Some("cgroup")
-                    && kind.nth(1)?.split(',').any(|name| name == "memory")
-            }
-            Version::V2 => kind.next() == Some("cgroup2"),
-        };
-        let mut place = place.split(' ').skip(3);
-        let (shows, at) = (place.next()?, place.next()?);
-        is_ours.then(|| Mount { shows: shows.into(), at: at.into() })
+        let line = lines(&limits).find_map(|line| line.strip_prefix(b"Max address space"))?;
+        number(line.trim_ascii().split(u8::is_ascii_whitespace).next()?)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::cgroup::Group;
 
-    const MIB: u64 = 1 << 20;
+    pub const MIB: u64 = 1 << 20;
 
     /// A file tree under a root of its own, removed when it is dropped.
-    struct Tree(PathBuf);
+    pub struct Tree(PathBuf);
 
     impl Tree {
-        fn new(name: &str, files: &[(&str, &str)]) -> Tree {
+        pub fn new<Text: AsRef<[u8]>>(name: &str, files: &[(&str, Text)]) -> Tree {
             let root = std::env::temp_dir().join(format!("memprobe-{name}-{}", std::process::id()));
             for (path, text) in files {
                 let path = root.join(path);
@@ -360,12 +121,14 @@ mod tests {
             Tree(root)
         }
 
-        fn read(&self) -> Process {
-            System { root: &self.0, lambda: None }.read()
+        pub fn read(&self) -> Process {
+            self.read_in(None)
         }
 
-        fn read_in_lambda(&self, mib: &str) -> Process {
-            System { root: &self.0, lambda: Some(mib.to_owned()) }.read()
+        fn read_in(&self, lambda: Option<u64>) -> Process {
+            let system = System { root: &self.0, lambda };
+            let status = system.text("/proc/self/status").unwrap_or_default();
+            system.read(&Groups::find(&self.0), kib_field(&status, "VmRSS:"))
         }
     }
 
@@ -375,7 +138,7 @@ mod tests {
         }
     }
 
-    fn cgroup(bytes: u64, file: &str) -> Limit {
+    pub fn cgroup(bytes: u64, file: &str) -> Limit {
         Limit { bytes, source: LimitSource::Cgroup(file.into()) }
     }
 
@@ -399,10 +162,16 @@ mod tests {
                 ("proc/meminfo", "MemTotal:       16384 kB\n"),
                 ("sys/fs/cgroup/app.slice/memory.max", "268435456\n"),
                 ("sys/fs/cgroup/app.slice/memory.current", "104857600\n"),
-                ("sys/fs/cgroup/app.slice/memory.stat", "anon 1\nfile 9\ninactive_file 10485760\n"),
+                (
+                    "sys/fs/cgroup/app.slice/memory.stat",
+                    "anon 1\nfile 9\ninactive_file 8388608\nactive_file 2097152\n",
+                ),
                 ("sys/fs/cgroup/app.slice/app.service/memory.max", "536870912\n"),
                 ("sys/fs/cgroup/app.slice/app.service/memory.current", "1048576\n"),
-                ("sys/fs/cgroup/app.slice/app.service/memory.stat", "inactive_file 0\n"),
+                (
+                    "sys/fs/cgroup/app.slice/app.service/memory.stat",
+                    "inactive_file 0\nactive_file 0\n",
+                ),
             ],
         );
         let process = tree.read();
@@ -413,11 +182,10 @@ mod tests {
         assert_eq!(process.address_space_limit, Some(1 << 30));
         assert_eq!(process.physical, Some(16 * MIB));
 
-        let process = tree.read_in_lambda("128");
+        let process = tree.read_in(Some(128 * MIB));
         let limit = Limit { bytes: 128 * MIB, source: LimitSource::Lambda };
         assert_eq!(process.limit, Some(limit), "Lambda's goes first");
         assert_eq!(process.used(), Some(2 * MIB), "the cgroup is not what Lambda counts");
-        assert_eq!(tree.read_in_lambda("a lot").limit, tree.read().limit);
     }
 
     #[test]
@@ -429,7 +197,7 @@ mod tests {
                 ("proc/self/mountinfo", V2_MOUNT),
                 ("sys/fs/cgroup/memory.max", "134217728\n"),
                 ("sys/fs/cgroup/memory.current", "1048576\n"),
-                ("sys/fs/cgroup/memory.stat", "inactive_file 2097152\n"),
+                ("sys/fs/cgroup/memory.stat", "inactive_file 2097152\nactive_file 0\n"),
             ],
         );
         let process = tree.read();
@@ -444,7 +212,7 @@ mod tests {
             ("proc/self/mountinfo", V2_MOUNT),
             ("sys/fs/cgroup/app/memory.max", "max\n"),
             ("sys/fs/cgroup/app/memory.current", "7\n"),
-            ("sys/fs/cgroup/app/memory.stat", "inactive_file 0\n"),
+            ("sys/fs/cgroup/app/memory.stat", "inactive_file 0\nactive_file 0\n"),
         ];
         let process = Tree::new("v2-unlimited", &files).read();
         assert_eq!((process.limit, process.cgroup_usage), (None, Some(7)));
@@ -471,7 +239,7 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.usage_in_bytes", "33554432\n"),
                 (
                     "sys/fs/cgroup/memory/memory.stat",
-                    "inactive_file 1\ntotal_inactive_file 1048576\n",
+                    "inactive_file 1\ntotal_inactive_file 1048576\ntotal_active_file 1048576\n",
                 ),
             ],
         );
@@ -480,33 +248,88 @@ mod tests {
             process.limit,
             Some(cgroup(64 * MIB, "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
         );
-        assert_eq!(process.cgroup_usage, Some(31 * MIB));
+        assert_eq!(process.cgroup_usage, Some(30 * MIB), "without page cache");
     }
 
     #[test]
-    fn the_usage_of_a_group_is_without_its_page_cache() {
-        let v1 = "memory/memory.limit_in_bytes";
-        let v2 = "app/memory.max";
+    fn the_group_of_a_limit_that_is_given() {
         let tree = Tree::new(
             "usage",
             &[
+                ("memory/memory.limit_in_bytes", "9000\n"),
                 ("memory/memory.usage_in_bytes", "9000\n"),
                 (
                     "memory/memory.stat",
                     "active_file 1\ntotal_inactive_file 2000\ntotal_active_file 300\n",
                 ),
+                ("app/memory.max", "9000\n"),
                 ("app/memory.current", "9000\n"),
                 ("app/memory.stat", "anon 1\ninactive_file 8000\nactive_file 2000\n"),
             ],
         );
         let usage = |file: &str| {
-            let group = GroupUsage::of(&cgroup(1, tree.0.join(file).to_str().expect("text")));
-            group.and_then(|group| group.read())
+            let group = Group::of(&cgroup(1, tree.0.join(file).to_str().expect("text")));
+            group.and_then(|group| group.usage())
         };
-        assert_eq!(usage(v1), Some(6700));
-        assert_eq!(usage(v2), Some(0), "never below 0");
-        assert_eq!(usage("memory/memory.max"), None, "no such files");
-        assert!(GroupUsage::of(&Limit::of_bytes(1)).is_none());
+        assert_eq!(usage("memory/memory.limit_in_bytes"), Some(6700));
+        assert_eq!(usage("app/memory.max"), Some(0), "never below 0");
+        assert_eq!(usage("other/memory.max"), None, "no such files");
+        assert!(Group::of(&Limit::of_bytes(1)).is_none());
+    }
+
+    const STATUS: &str =
+        "VmHWM:\t  262144 kB\nVmRSS:\t  262144 kB\nRssAnon:\t  245760 kB\nRssFile:\t  16384 kB\n";
+
+    #[test]
+    fn the_highest_is_never_above_what_the_cgroup_has_counted() {
+        let highest = |name, peak: Option<&str>| {
+            let mut files = vec![
+                ("proc/self/cgroup", "0::/\n"),
+                ("proc/self/mountinfo", V2_MOUNT),
+                ("proc/self/status", STATUS),
+                ("sys/fs/cgroup/memory.max", "251658240\n"),
+                ("sys/fs/cgroup/memory.current", "209715200\n"),
+                ("sys/fs/cgroup/memory.stat", "inactive_file 0\nactive_file 0\n"),
+            ];
+            files.extend(peak.map(|peak| ("sys/fs/cgroup/memory.peak", peak)));
+            let process = Tree::new(name, &files).read();
+            assert_eq!((process.rss, process.used()), (Some(256 * MIB), Some(200 * MIB)));
+            assert_eq!(process.highest(), process.cgroup_usage_max);
+            process.highest()
+        };
+        assert_eq!(highest("peak-240", Some("251658240")), Some(240 * MIB), "without files");
+        assert_eq!(highest("peak-220", Some("230686720")), Some(220 * MIB));
+        assert_eq!(highest("peak-none", None), Some(240 * MIB), "before Linux 5.19");
+    }
+
+    #[test]
+    fn v1_tells_of_limits_above_what_can_be_seen() {
+        let tree = |name, own: &str| {
+            let files = [
+                ("proc/self/cgroup", "9:memory:/ecs/8c0e/4f21\n"),
+                (
+                    "proc/self/mountinfo",
+                    "714 701 0:34 /ecs/8c0e/4f21 /sys/fs/cgroup/memory ro master:16 - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", own),
+                ("sys/fs/cgroup/memory/memory.usage_in_bytes", "3000\n"),
+                (
+                    "sys/fs/cgroup/memory/memory.stat",
+                    "hierarchical_memory_limit 1073741824\ntotal_inactive_file 0\ntotal_active_file 0\n",
+                ),
+            ];
+            Tree::new(name, &files).read()
+        };
+        let process = tree("ecs", "9223372036854771712\n");
+        let limit = process.limit.clone().expect("the task's");
+        assert_eq!(limit.bytes, 1 << 30);
+        let file = "/sys/fs/cgroup/memory/memory.stat";
+        assert_eq!(limit.source, LimitSource::CgroupAbove(file.into()));
+        assert_eq!(limit.source.to_string(), format!("hierarchical_memory_limit in {file}"));
+        assert_eq!(process.used(), Some(3000), "of the group nearest to it");
+        let own = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+        assert_eq!(tree("ecs-own", "1048576\n").limit, Some(cgroup(MIB, own)), "the smaller");
+        assert_eq!(tree("ecs-same", "1073741824\n").limit, Some(cgroup(1 << 30, own)));
     }
 
     #[test]
@@ -547,7 +370,8 @@ mod tests {
 
     #[test]
     fn what_is_malformed_or_missing_is_absent() {
-        assert_eq!(Tree::new("empty", &[("proc/empty", "")]).read(), Process::default());
+        let empty = Tree::new("empty", &[("proc/empty", "")]);
+        assert_eq!(empty.read(), Process::default());
         let tree = Tree::new(
             "malformed",
             &[
@@ -564,7 +388,5 @@ mod tests {
             ],
         );
         assert_eq!(tree.read(), Process::default());
-        assert_eq!(statm(b"12 34", 4096), None);
-        assert_eq!(statm(b"12 34 5", 4096), Some(Resident { rss: 34 * 4096, shared: 5 * 4096 }));
     }
 }

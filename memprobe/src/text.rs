@@ -6,7 +6,7 @@ use crate::name::{keep_end, keep_start};
 use crate::process::Process;
 use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
 use crate::style::{Role, Styled};
-use crate::units::{Count, Net, Scaled, Signed, percent};
+use crate::units::{Count, Net, Scaled, Signed};
 use crate::verdict::{Verdict, Verdicts};
 
 /// Width of the whole text, and of what stands before the figures.
@@ -111,14 +111,16 @@ impl Text<'_> {
 /// The process against its limit.
 fn process(process: &Process) -> String {
     let limit = process.limit.as_ref().map(|limit| limit.bytes);
+    // RSS is no part of what a cgroup limits.
+    let by_cgroup = process.is_limited_by_cgroup();
     let parts = [
-        ("rss", process.rss),
-        ("cgroup", process.used().filter(|_| process.used() != process.rss)),
-        ("highest", process.highest()),
+        ("rss", process.rss, !by_cgroup),
+        ("cgroup", process.cgroup_usage.filter(|_| by_cgroup), true),
+        ("highest", process.highest(), true),
     ];
-    let parts = parts.iter().filter_map(|&(name, bytes)| {
+    let parts = parts.iter().filter_map(|&(name, bytes, is_part)| {
         let bytes = bytes?;
-        let percent = limit.and_then(|limit| percent(bytes, limit));
+        let percent = process.percent_of_limit(bytes).filter(|_| is_part);
         let percent = percent.map_or(String::new(), |percent| format!(" ({percent}%)"));
         Some(format!("{name} {}{percent}", Scaled(bytes)))
     });
@@ -297,6 +299,7 @@ fn cells(count: u64, figures: Option<&Figures>) -> [String; 6] {
 mod tests {
     use super::*;
     use crate::by_hand::{MIB, calls, hot_spots, report};
+    use crate::process::{Limit, LimitSource};
 
     #[test]
     fn the_verdicts_stand_first_then_the_process_and_one_tree() {
@@ -321,6 +324,27 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
 3 calls more in contexts that the tree had no room for
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn against_the_limit_of_a_cgroup_stands_its_usage() {
+        let source = LimitSource::Cgroup("/sys/fs/cgroup/memory.max".into());
+        let mut process = Process {
+            rss: Some(258 * MIB),
+            rss_max: Some(260 * MIB),
+            cgroup_usage: Some(192 * MIB),
+            cgroup_usage_max: Some(224 * MIB),
+            limit: Some(Limit { bytes: 256 * MIB, source }),
+            ..Process::default()
+        };
+        let text = "rss 258.0 MiB, cgroup 192.0 MiB (75%), highest 224.0 MiB (87%) of 256.0 MiB";
+        assert_eq!(super::process(&process), text);
+        process.cgroup_usage_max = Some(300 * MIB);
+        let text = "rss 258.0 MiB, cgroup 192.0 MiB (75%), highest 300.0 MiB of 256.0 MiB";
+        assert_eq!(super::process(&process), text, "under a limit before this one");
+        (process.cgroup_usage, process.cgroup_usage_max) = (None, None);
+        let text = "rss 258.0 MiB, highest 260.0 MiB of 256.0 MiB";
+        assert_eq!(super::process(&process), text, "no figure is held against the limit");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::meter::Quiet;
 use crate::report::{Pass, Sample};
 use crate::segment::Segment;
-use crate::{clock, event, system};
+use crate::{clock, event, limit, proc};
 
 /// Samples that are kept: as many as a picture has room for.
 const SAMPLES: usize = 512;
@@ -150,9 +150,11 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     }
     let largest = ENDED.try_lock().ok().and_then(|mut ended| ended.tell());
     let fine = clock::fine();
+    // What a cgroup has at most is known from what is read of it.
+    let _ = limit::standing(fine);
     let sample = Sample {
-        uptime_us: system::uptime_us(fine),
-        rss: system::rss(),
+        uptime_us: proc::uptime_us(fine),
+        rss: proc::rss(),
         allocated: event::heap_within_budget(fine).map(|heap| heap.allocated),
         function,
         label,

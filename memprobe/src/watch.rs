@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::bytes::Bytes;
+use crate::cgroup::UNLIMITED;
 use crate::gauge::{Coming, Gauge};
 use crate::marks::Marks;
 use crate::meter::{self, Quiet};
@@ -23,7 +24,7 @@ use crate::rate::Budget;
 use crate::segment::Stage;
 use crate::watch_line::{Crossing, Text, Whose};
 use crate::watch_mode::{Mode, WatchError};
-use crate::{clock, gauge, jemalloc, kept, system, watch_event};
+use crate::{clock, gauge, jemalloc, kept, limit, proc, system, watch_event};
 
 /// Says who took the memory before the kernel kills the process: one line on stderr, written
 /// at once, when the memory that the process is about to use crosses a mark.
@@ -47,6 +48,7 @@ use crate::{clock, gauge, jemalloc, kept, system, watch_event};
 /// |---|---|
 /// | `mark`, `limit` | the mark that was crossed, and of what |
 /// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
+/// | `limit_was` | the limit before, in the first line after it has changed; `none` if there was none |
 /// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
 /// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
 /// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
@@ -62,7 +64,8 @@ use crate::{clock, gauge, jemalloc, kept, system, watch_event};
 ///
 /// A mark speaks once, and again after the use was 10 % below it; a jump over several marks is
 /// one line. The highest mark also speaks at each further 2 % of the limit, up to 120 %, so that
-/// there is a line close to the kill.
+/// there is a line close to the kill. A limit that changes under the process is followed: the
+/// marks are parts of what it is then.
 ///
 /// The environment variable `MEMPROBE_WATCH=off` switches it off.
 #[derive(Clone, Debug)]
@@ -93,8 +96,8 @@ impl Watch {
         Watch::default()
     }
 
-    /// Another limit than the one that is found. The usage of the cgroup counts only where
-    /// the cgroup sets the limit.
+    /// Another limit than the one that is found; it stays as it is given. The usage of the
+    /// cgroup counts only where the cgroup sets the limit.
     pub fn limit(mut self, limit: Limit) -> Watch {
         self.limit = Some(limit);
         self
@@ -130,9 +133,13 @@ impl Watch {
     pub fn install(self) -> Result<Mode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
         let _quiet = Quiet::begin();
-        let limit = self.limit.or_else(system::find_limit).filter(|limit| limit.bytes > 0);
-        let marks = Marks::new(&self.marks, limit.as_ref().map_or(0, |limit| limit.bytes))
-            .ok_or(WatchError::Marks)?;
+        let gauge = match &self.limit {
+            Some(limit) => Gauge::of(limit),
+            None => Gauge::of_found(system::find_limit().as_ref()),
+        };
+        let limit = gauge.limit();
+        let whole = if limit == UNLIMITED { 1 << 40 } else { limit };
+        let marks = Marks::new(&self.marks, whole).ok_or(WatchError::Marks)?;
         if TAKEN.swap(true, Relaxed) {
             return Err(WatchError::Installed);
         }
@@ -143,19 +150,26 @@ impl Watch {
         if self.profiles.is_some_and(Profiles::install) {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
-        Ok(limit.map_or(Mode::Off, |limit| install(&limit, marks, self.sample_every)))
+        // Where there is no limit yet, one may be set; if there are groups to set it for.
+        if limit == 0 || limit == UNLIMITED && !gauge.may_be_limited() {
+            return Ok(Mode::Off);
+        }
+        let mode = install(gauge, whole, marks, self.sample_every);
+        Ok(if limit == UNLIMITED { Mode::Off } else { mode })
     }
 }
 
-fn install(limit: &Limit, marks: Marks, sample_every: Option<Duration>) -> Mode {
-    let interval = (limit.bytes / 256).max(64 << 10);
+fn install(gauge: Gauge, whole: u64, marks: Marks, sample_every: Option<Duration>) -> Mode {
+    let limit = gauge.limit();
+    // The limit may become a small one.
+    let interval = (limit / 256).clamp(64 << 10, 1 << 20);
     // What is looked up once is looked up here, and never inside the allocator.
-    let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), system::rss());
+    let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), proc::rss());
     if active.or(rss).is_none() {
         return Mode::Off;
     }
-    let gauge = Gauge::new(limit);
-    let watch = Installed { limit: limit.bytes, interval, marks, gauge, stderr: stderr() };
+    let told = AtomicU64::new(limit);
+    let watch = Installed { whole, told, interval, marks, gauge, stderr: stderr() };
     let watch = INSTALLED.get_or_init(|| watch);
     let mode = if is_global && jemalloc::call_back(on_allocation, interval) {
         Mode::Hook
@@ -188,7 +202,11 @@ fn stderr() -> Option<File> {
 }
 
 struct Installed {
-    limit: u64,
+    /// The limit that the marks are parts of. What is used of another limit is held against
+    /// them as if it were used of this one.
+    whole: u64,
+    /// The limit that was told last.
+    told: AtomicU64,
     interval: u64,
     marks: Marks,
     gauge: Gauge,
@@ -301,13 +319,21 @@ fn keep_sampling(watch: &'static Installed, every: Duration) {
 }
 
 impl Installed {
+    /// The same part of what the marks are parts of, as these bytes are of the limit.
+    fn part(&self, bytes: u64) -> u64 {
+        match self.gauge.limit() {
+            limit if limit == self.whole => bytes,
+            limit => (bytes as f64 / limit as f64 * self.whole as f64) as u64,
+        }
+    }
+
     /// Whether nothing would change if so much more were allocated. Cheap, and often wrong
     /// near a mark.
     fn is_calm(&self, more: u64) -> bool {
         let (above, below) = self.marks.calm();
         self.gauge.guess().is_some_and(|bytes| {
             let most = bytes.saturating_add(more).saturating_add(self.gauge.margin());
-            most < below && bytes >= above
+            self.part(most) < below && self.part(bytes) >= above
         })
     }
 
@@ -330,8 +356,9 @@ impl Installed {
 
     fn rearm(&self) {
         let (above, _) = self.marks.calm();
-        if self.gauge.guess().is_none_or(|bytes| bytes < above) {
-            self.marks.rearm(self.gauge.read(&Coming::default(), false).bytes);
+        if self.gauge.guess().is_none_or(|bytes| self.part(bytes) < above) {
+            let bytes = self.gauge.read(&Coming::default(), false).bytes;
+            self.marks.rearm(self.part(bytes));
         }
         if !self.marks.has_spoken() {
             ASKED.fetch_and(!REARM, SeqCst);
@@ -345,6 +372,8 @@ impl Installed {
     /// Looks at all there is.
     fn sample(&self) {
         static BUDGET: Budget = Budget::new();
+        // Finds the cgroups to which the process was moved.
+        let _ = limit::standing(clock::fine());
         let heap = BUDGET.spend(clock::fine(), clock::fine, jemalloc::heap).flatten();
         if let Some(heap) = &heap {
             gauge::saw(heap);
@@ -363,13 +392,17 @@ impl Installed {
     ) {
         let mut estimate = self.gauge.read(coming, matches!(whose, Whose::Nobodys));
         kept::look_for_freed();
-        self.marks.rearm(estimate.bytes);
-        if self.marks.reached(estimate.bytes).is_some() {
+        self.marks.rearm(self.part(estimate.bytes));
+        if self.marks.reached(self.part(estimate.bytes)).is_some() {
+            // The limit may be another now.
             estimate = self.gauge.read(coming, true);
         }
-        let Some(mark) = self.marks.cross(estimate.bytes) else { return };
+        let Some(mark) = self.marks.cross(self.part(estimate.bytes)) else { return };
         let allocated = heap().map(|heap| heap.allocated);
-        let crossing = Crossing { mark, limit: self.limit, estimate, allocated, asked, whose };
+        let limit = self.gauge.limit();
+        let told = self.told.swap(limit, Relaxed);
+        let limit_was = Some(told).filter(|&told| told != limit);
+        let crossing = Crossing { mark, limit, limit_was, estimate, allocated, asked, whose };
         self.speak(&crossing);
         ASKED.fetch_or(EVENTS | REARM, SeqCst);
     }

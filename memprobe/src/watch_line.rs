@@ -4,6 +4,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::{ptr, str};
 
+use crate::cgroup::UNLIMITED;
 use crate::gauge::Estimate;
 use crate::holders::{Group, Running};
 use crate::kept::{Held, Kept, Share, most_in};
@@ -62,6 +63,8 @@ impl Whose {
 pub(crate) struct Crossing<'a> {
     pub mark: &'a Mark,
     pub limit: u64,
+    /// The limit before, in the first line after it has changed.
+    pub limit_was: Option<u64>,
     pub estimate: Estimate,
     /// Live bytes of jemalloc by a refresh of its figures, where one could be had.
     pub allocated: Option<u64>,
@@ -301,7 +304,7 @@ impl Display for FinishedCalls {
 impl Text {
     /// The line of a crossing.
     pub fn of(crossing: &Crossing<'_>) -> Text {
-        let Crossing { mark, limit, ref estimate, allocated, asked, whose } = *crossing;
+        let Crossing { mark, limit, limit_was, ref estimate, allocated, asked, whose } = *crossing;
         let mut text = Text { bytes: [0; LONGEST], len: 0, reserve: 1 };
         text.add(format_args!("{PREFIX}mark={}%", mark.percent));
         if let Some(now) = clock::time_of_day() {
@@ -309,6 +312,10 @@ impl Text {
         }
         text.add(format_args!(" pid={}", std::process::id()));
         text.figure("limit", Some(limit));
+        match limit_was {
+            Some(UNLIMITED) => _ = text.add(" limit_was=none"),
+            was => text.figure("limit_was", was),
+        }
         text.figure("estimate", Some(estimate.bytes));
         text.figure("rss", estimate.rss);
         text.figure("cgroup", estimate.group);

@@ -11,8 +11,9 @@ pub enum Mode {
     Hook,
     /// At entries, probes and exits: jemalloc 5.3.0 or another allocator cannot call back.
     Points,
-    /// Not at all: there is no limit, `MEMPROBE_WATCH=off`, nothing to read on this platform,
-    /// or memprobe is compiled out.
+    /// Not at all: `MEMPROBE_WATCH=off`, nothing to read on this platform, or memprobe is
+    /// compiled out. Or there is no limit: should the process's cgroup be given one later, the
+    /// watch begins then.
     #[default]
     Off,
 }

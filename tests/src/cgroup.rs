@@ -2,7 +2,7 @@
 //! when it is dropped.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The group, with its limit.
 #[derive(Debug)]
-pub struct Cgroup(PathBuf);
+pub struct Cgroup(PathBuf, Version);
 
 impl Cgroup {
     /// Makes a group with a limit on memory and, where the kernel counts it, on swap.
@@ -35,19 +35,45 @@ impl Cgroup {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("memprobe-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         fs::create_dir(parent.join(&name))?;
-        let group = Cgroup(parent.join(name));
-        let (memory, swap, swap_limit) = match version {
-            Version::V1 => ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", limit),
-            Version::V2 => ("memory.max", "memory.swap.max", 0),
-        };
-        if !group.0.join(memory).exists() {
+        let group = Cgroup(parent.join(name), version);
+        if !group.0.join(version.limit_file()).exists() {
             return Err(io::Error::other("it has no memory controller for groups in it"));
         }
-        fs::write(group.0.join(memory), limit.to_string())?;
-        if group.0.join(swap).exists() {
-            fs::write(group.0.join(swap), swap_limit.to_string())?;
-        }
+        group.set_limit(limit)?;
         Ok(group)
+    }
+
+    /// Gives the group another limit; [`i64::MAX`] is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel, which refuses a limit below what is used.
+    pub fn set_limit(&self, limit: u64) -> io::Result<()> {
+        let set = |file: &str, limit: u64| match self.0.join(file) {
+            file if file.exists() => fs::write(file, limit.to_string()),
+            _ => Ok(()),
+        };
+        match self.1 {
+            Version::V1 => {
+                // The limit with swap is never the smaller one: it is raised first.
+                let _ = set("memory.memsw.limit_in_bytes", limit);
+                set(self.1.limit_file(), limit)?;
+                set("memory.memsw.limit_in_bytes", limit)
+            }
+            Version::V2 => {
+                set("memory.swap.max", 0)?;
+                set(self.1.limit_file(), limit)
+            }
+        }
+    }
+
+    /// Takes a process into the group.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel.
+    pub fn take(&self, process: u32) -> io::Result<()> {
+        fs::write(self.0.join("cgroup.procs"), process.to_string())
     }
 
     /// Runs a program in the group, to its end.
@@ -56,6 +82,32 @@ impl Cgroup {
     ///
     /// If it cannot be run, or is not done within a minute.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        self.start(program, arguments, Stdio::null()).end()
+    }
+
+    /// Runs a program in the group, to its end. Once it has written a line `ready`, it waits
+    /// for the end of its input until `change` is done, which is given the id of the process.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be run, writes something else, or is not done within a minute.
+    pub fn run_and_change(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        change: impl FnOnce(u32),
+    ) -> Output {
+        let mut running = self.start(program, arguments, Stdio::piped());
+        let child = running.0.as_mut().expect("not waited for");
+        let mut line = [0; 6];
+        child.stdout.as_mut().expect("piped").read_exact(&mut line).expect("a line");
+        assert_eq!(&line, b"ready\n");
+        change(child.id());
+        drop(child.stdin.take());
+        running.end()
+    }
+
+    fn start(&self, program: &str, arguments: &[&str], stdin: Stdio) -> Running {
         // The shell goes into the group and becomes the program.
         let child = Command::new("sh")
             .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
@@ -64,21 +116,12 @@ impl Cgroup {
             .args(arguments)
             .env_remove("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
             .env_remove("MEMPROBE_WATCH")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let mut running = Running(Some(child));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while running.is_running() {
-            assert!(
-                Instant::now() < deadline,
-                "{program} {arguments:?} neither ends nor is killed"
-            );
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        running.0.take().expect("not waited for").wait_with_output().expect("its output")
+        Running(Some(child))
     }
 }
 
@@ -99,6 +142,15 @@ impl Drop for Cgroup {
 struct Running(Option<Child>);
 
 impl Running {
+    fn end(mut self) -> Output {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.is_running() {
+            assert!(Instant::now() < deadline, "it neither ends nor is killed");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.0.take().expect("not waited for").wait_with_output().expect("its output")
+    }
+
     fn is_running(&mut self) -> bool {
         let child = self.0.as_mut().expect("not waited for");
         child.try_wait().expect("a child of ours").is_none()
@@ -118,6 +170,15 @@ impl Drop for Running {
 enum Version {
     V1,
     V2,
+}
+
+impl Version {
+    fn limit_file(self) -> &'static str {
+        match self {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        }
+    }
 }
 
 /// The version that has the memory controller, the group of this process, and the top of its

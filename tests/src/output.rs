@@ -70,7 +70,16 @@ pub fn mask(text: &str) -> String {
     for unit in ["us", "ms", "s"] {
         masked = masked.replace(&format!("after # {unit}:"), "after # T:");
     }
-    for (part, with) in [(" of # U (#%)", ""), (" (#%)", ""), (" limit=#", ""), ("-#", "+#")] {
+    let of_limit = [
+        (", cgroup # U of # U (#%)", ""),
+        (", cgroup #%", ""),
+        (", highest rss # U", ", highest # U"),
+        (" of # U (#%)", ""),
+        (" (#%)", ""),
+        (" cgroup=#", ""),
+        (" limit=#", ""),
+    ];
+    for (part, with) in of_limit.into_iter().chain([("-#", "+#")]) {
         masked = masked.replace(part, with);
     }
     let heap = JEMALLOC.map(|name| format!(" {name}=#")).concat();

@@ -8,7 +8,7 @@ use horrorshow::{box_html, owned_html};
 use crate::name::short;
 use crate::process::{LimitSource, Process};
 use crate::report::Report;
-use crate::units::{Scaled, Signed, Took, percent};
+use crate::units::{Scaled, Signed, Took};
 use crate::verdict::{Path, Verdict, Verdicts};
 
 use super::{row_of, share};
@@ -191,17 +191,19 @@ fn limit(process: &Process) -> Answer {
             "There is no RSS to be read here.".to_owned(),
         );
     };
-    let Some((limit, percent)) =
-        process.limit.as_ref().and_then(|limit| Some((limit, percent(highest, limit.bytes)?)))
-    else {
+    let Some(limit) = &process.limit else {
         let who = format!("highest RSS {}", Scaled(highest));
         let mut answer = Answer::new(question, "No limit".to_owned(), who);
         answer.add("neither AWS Lambda nor a memory cgroup sets one".to_owned());
         return answer;
     };
-    let who = format!("at the highest {} of {}", Scaled(highest), Scaled(limit.bytes));
-    let mut answer = Answer::new(question, format!("{percent}%"), who);
-    answer.is_bad = percent >= NEAR;
+    let percent = process.percent_of_limit(highest);
+    let is_usage = process.is_limited_by_cgroup() && process.cgroup_usage.is_some();
+    let what = if is_usage { "the cgroup at the highest" } else { "highest RSS" };
+    let who = format!("{what} {} of {}", Scaled(highest), Scaled(limit.bytes));
+    let big = percent.map_or("Not known".to_owned(), |percent| format!("{percent}%"));
+    let mut answer = Answer::new(question, big, who);
+    answer.is_bad = percent.is_some_and(|percent| percent >= NEAR);
     let place = |bytes: u64| share(bytes.min(limit.bytes) as f64, limit.bytes as f64);
     let used = process.used().unwrap_or(0);
     answer.gauge = Some(Gauge {
@@ -215,11 +217,13 @@ fn limit(process: &Process) -> Answer {
         ),
     });
     answer.add(format!("now {}", Scaled(used)));
+    if let Some(rss) = process.rss_max.filter(|_| is_usage) {
+        let rss = Scaled(rss);
+        answer.add(format!("highest RSS {rss}, with files, which the cgroup has as cache"));
+    }
     answer.add(match &limit.source {
         LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
-        source @ (LimitSource::Cgroup(_) | LimitSource::Program) => {
-            format!("the limit of {source}")
-        }
+        source => format!("the limit of {source}"),
     });
     answer
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
@@ -32,6 +32,7 @@ fn main() {
     let mode = watch.install();
     match &*scenario {
         "mode" => return println!("{mode:?}"),
+        "changed" => assert!(matches!(mode, Ok(Mode::Hook | Mode::Off)), "off without a limit"),
         _ => assert_eq!(mode, Ok(Mode::Hook), "in a cgroup with a limit"),
     }
     match &*scenario {
@@ -59,6 +60,8 @@ fn main() {
         "crossings" => crossings(number),
         "events" => events(),
         "forked" => forked(),
+        "changed" => changed(number),
+        "mapped" => mapped(),
         _ => panic!("no scenario {scenario:?}"),
     }
 }
@@ -408,6 +411,65 @@ fn inner() {
     probe!("inside");
     let held = black_box(Vec::<u8>::with_capacity(54 * MIB));
     probe!("grown");
+    drop(held);
+}
+
+/// Waits until its limit is changed from outside, then grows without bound, or so many MiB.
+fn changed(mib: usize) {
+    println!("ready");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    // A move to another group is looked for now and then.
+    std::thread::sleep(Duration::from_millis(150));
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO).init();
+    let held = changed_and_grows(if mib == 0 { usize::MAX } else { mib });
+    println!("{:?}", memprobe::process().limit.map(|limit| limit.bytes));
+    println!("{:?}", memprobe::status().limit.map(|limit| limit.bytes));
+    drop(held);
+}
+
+#[memprobe]
+fn changed_and_grows(mib: usize) -> Vec<Vec<u8>> {
+    let mut held = Vec::new();
+    while held.len() < mib {
+        held.push(touched(MIB));
+    }
+    held
+}
+
+/// Maps a file that the page cache has already, and needs memory beside it.
+fn mapped() {
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO).init();
+    let path = std::env::args().nth(2).expect("a file");
+    let file = File::open(path).expect("the file");
+    let len = file.metadata().expect("its size").len() as usize;
+    // SAFETY: a mapping of a file that nobody changes, to be read.
+    let pages = unsafe {
+        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
+        let start = libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ,
+            flags,
+            std::os::fd::AsRawFd::as_raw_fd(&file),
+            0,
+        );
+        assert_ne!(start, libc::MAP_FAILED);
+        std::slice::from_raw_parts(start.cast::<u8>(), len)
+    };
+    reads(pages);
+    let report = memprobe::report();
+    let _ = report.write_json(File::create("/dev/stderr").expect("a pipe"));
+    eprintln!();
+    eprint!("{report}");
+    eprint!("{}", report.to_html());
+}
+
+#[memprobe]
+fn reads(pages: &[u8]) {
+    let sum: u64 = pages.iter().step_by(4096).map(|&byte| u64::from(byte)).sum();
+    black_box(sum);
+    let held = touched(80 * MIB);
+    probe!("held");
     drop(held);
 }
 
