@@ -46,7 +46,8 @@ fn under_a_lowered_limit_the_line_is_there_before_the_kill() {
         assert_eq!(output.status.signal(), Some(9), "it is killed: {output:?}");
         let lines = watch_line::lines(&output.stderr);
         let marks: Vec<&str> = lines.iter().map(|line| line.get("mark")).collect();
-        assert_eq!(marks, ["80%", "90%", "95%"], "{stderr}");
+        assert!(marks.starts_with(&["80%", "90%", "95%"]), "{stderr}");
+        assert!(marks[3..].iter().all(|mark| *mark == "95%"), "its steps: {stderr}");
         assert!(lines.iter().all(|line| line.get("limit") == "64.0MiB"), "{stderr}");
         let was = match from {
             NONE => "none",
@@ -54,7 +55,8 @@ fn under_a_lowered_limit_the_line_is_there_before_the_kill() {
             _ => "16.00GiB",
         };
         let said: Vec<&str> = lines.iter().map(|line| line.get("limit_was")).collect();
-        assert_eq!(said, [was, "", ""], "{stderr}");
+        assert_eq!(said[0], was, "{stderr}");
+        assert!(said[1..].iter().all(|was| was.is_empty()), "once: {stderr}");
         let (events, _) = events(&output);
         assert_eq!(events[0]["limit"], 64 * MIB, "{events:?}");
     }
