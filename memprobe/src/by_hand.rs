@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::distribution::Distribution;
 use crate::process::{Heap, Limit, LimitSource, Process};
 use crate::report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady,
 };
 
 pub const KIB: u64 = 1 << 10;
@@ -116,9 +117,16 @@ impl Report {
     /// `allocated` over ten seconds at the points of the first root, whose calls hold much at
     /// two of three.
     pub(crate) fn allocated_from_to(mut self, first: u64, last: u64) -> Report {
-        let points = [("return", 0), ("decoded", 30 * MIB), ("resized", 88 * MIB)];
         let function = self.tree[0].function;
-        let sample = |(at, (label, held)): (u64, (&'static str, u64))| {
+        let pass = |from, label, net: u64| {
+            Some(Pass { function, from, label, net: net as i64, peak: net })
+        };
+        let points = [
+            ("return", 0, None),
+            ("decoded", 30 * MIB, pass("entry", "decoded", 30 * MIB)),
+            ("resized", 88 * MIB, pass("decoded", "resized", 58 * MIB)),
+        ];
+        let sample = |(at, (label, held, largest))| {
             let allocated = first + (last - first) * at / 99 + held;
             Sample {
                 uptime_us: 500_000 + at * 101_010,
@@ -126,6 +134,7 @@ impl Report {
                 allocated: Some(allocated),
                 function,
                 label,
+                largest,
             }
         };
         self.timeline = (0..100).zip(points.into_iter().cycle()).map(sample).collect();

@@ -8,7 +8,8 @@ use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use crate::distribution::Distribution;
 use crate::process::{Heap, Limit, Process};
 use crate::report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady,
 };
 use crate::verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 
@@ -137,7 +138,16 @@ serialize!(sample: Sample {
     maybe {
         "rss": sample.rss,
         "allocated": sample.allocated,
+        "largest": sample.largest,
     }
+});
+
+serialize!(pass: Pass {
+    "function": pass.function,
+    "from": pass.from,
+    "label": pass.label,
+    "net": pass.net,
+    "peak": pass.peak,
 });
 
 serialize!(process: Process {

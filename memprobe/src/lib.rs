@@ -280,7 +280,8 @@ pub use process::{Heap, Limit, LimitSource, Process};
 #[cfg(feature = "profiling")]
 pub use profiles::Profiles;
 pub use report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, Sample, SegmentTotals, Steady,
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady,
 };
 pub use running::InFlight;
 pub use status::{Events, GlobalAllocator, Reading, Status};

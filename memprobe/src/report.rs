@@ -215,6 +215,27 @@ pub struct Sample {
     pub function: &'static str,
     /// The point's label.
     pub label: &'static str,
+    /// What may have raised the figures since the sample before: of all segments that ended in
+    /// that time, on any thread, the one with the highest peak; `None` if none had a peak of
+    /// 1 MiB. A segment of a nested call that had at least half of that peak stands for the one
+    /// around it. What still ran is not known.
+    pub largest: Option<Pass>,
+}
+
+/// One call's way through one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pass {
+    /// The function whose call it was.
+    pub function: &'static str,
+    /// The label it started at; `entry` for the first.
+    pub from: &'static str,
+    /// The label it ended at; `return`, `panic` or `cancel` for the last.
+    pub label: &'static str,
+    /// Bytes allocated less bytes freed, nested calls with them.
+    pub net: i64,
+    /// Highest net above the start of the segment, bytes.
+    pub peak: u64,
 }
 
 impl Report {

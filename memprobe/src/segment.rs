@@ -8,6 +8,7 @@ use crate::histogram::Distributions;
 use crate::list::List;
 use crate::meter::Quiet;
 use crate::slot::Slot;
+use crate::timeline::{self, Large};
 use crate::totals::{Hit, Totals};
 use crate::tree::Node;
 
@@ -128,10 +129,21 @@ impl Segment {
     /// Adds what one call did, on the thread with this slot.
     #[allow(clippy::inline_always, reason = "what it adds is in registers")]
     #[inline(always)]
-    pub fn add(&self, slot: Slot, hit: Hit) {
+    pub fn add(&'static self, slot: Slot, hit: Hit) {
         self.totals.add(slot, hit);
         if hit.bytes != Bytes::ZERO {
             self.distributions.add(slot, hit.peak, hit.bytes.allocated);
+            if hit.peak >= timeline::LARGE {
+                self.tell(&hit);
+            }
+        }
+    }
+
+    /// Tells the timeline of one that was large.
+    #[cold]
+    fn tell(&'static self, hit: &Hit) {
+        if !self.whole {
+            timeline::end(Large { segment: self, net: hit.bytes.net(), peak: hit.peak });
         }
     }
 
