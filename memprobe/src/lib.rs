@@ -180,6 +180,8 @@ mod watch_mode;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
+#[cfg(feature = "enabled")]
+mod branches;
 #[cfg(all(test, feature = "enabled"))]
 mod by_hand;
 #[cfg(feature = "enabled")]
@@ -225,6 +227,8 @@ mod json;
 mod line;
 #[cfg(feature = "enabled")]
 mod list;
+#[cfg(feature = "enabled")]
+mod map;
 #[cfg(feature = "enabled")]
 mod marks;
 #[cfg(feature = "enabled")]

@@ -240,17 +240,10 @@ pub struct Pass {
 
 impl Report {
     /// Every calling context with the nodes that lead to it, callers before what they call.
+    #[cfg(feature = "html")]
     pub(crate) fn contexts(&self) -> Vec<Vec<&Node>> {
-        fn add<'a>(nodes: &'a [Node], path: &mut Vec<&'a Node>, all: &mut Vec<Vec<&'a Node>>) {
-            for node in nodes {
-                path.push(node);
-                all.push(path.clone());
-                add(&node.children, path, all);
-                path.pop();
-            }
-        }
         let mut all = Vec::new();
-        add(&self.tree, &mut Vec::new(), &mut all);
+        walk(&self.tree, |path| all.push(path.to_vec()));
         all
     }
 
@@ -267,6 +260,21 @@ impl Report {
             )
         } else {
             None
+        }
+    }
+}
+
+/// Goes to every node with those that lead to it, callers before what they call.
+pub(crate) fn walk<'a>(nodes: &'a [Node], mut visit: impl FnMut(&[&'a Node])) {
+    let (mut path, mut open) = (Vec::new(), vec![nodes.iter()]);
+    while let Some(siblings) = open.last_mut() {
+        if let Some(node) = siblings.next() {
+            path.push(node);
+            visit(&path);
+            open.push(node.children.iter());
+        } else {
+            open.pop();
+            path.pop();
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
 use crate::histogram::Distributions;
 use crate::list::List;
+use crate::map::{self, Map};
 use crate::meter::Quiet;
 use crate::slot::Slot;
 use crate::timeline::{self, Large};
@@ -40,9 +42,35 @@ pub(crate) struct Segment {
     pub totals: Totals,
     /// Shared by all calling contexts.
     pub distributions: &'static Distributions,
+    /// It is among all others.
+    is_listed: AtomicBool,
 }
 
 static ALL: List<&'static Segment> = List::new();
+static AFTER: Map<After> = Map::new();
+static SHARED: Map<Shared> = Map::new();
+
+/// Where the calls of a node are after a point, however they came to it.
+struct After {
+    node: &'static Node,
+    at: &'static Point,
+    stage: &'static Stage,
+}
+
+/// What the segments of a function with the same labels share in all calling contexts.
+struct Shared {
+    of: Labels,
+    distributions: Distributions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Labels {
+    /// Address of the function's site.
+    site: usize,
+    from: &'static str,
+    label: &'static str,
+    whole: bool,
+}
 
 impl Point {
     pub const fn new(label: &'static str) -> Point {
@@ -92,36 +120,40 @@ impl Stage {
     #[cold]
     fn add(&'static self, at: &'static Point) -> &'static Segment {
         let _quiet = Quiet::begin();
-        // However a call came to a point, it is at the same stage after it.
-        let to = all()
-            .find(|segment| segment.ends(at) && ptr::eq(segment.from.node, self.node))
-            .map_or_else(
-                || &*Box::leak(Box::new(Stage::new(self.node, at.label))),
-                |segment| segment.to,
-            );
-        let site = self.node.site;
-        let distributions = all()
-            .find(|segment| {
-                ptr::eq(segment.from.node.site, site)
-                    && (segment.from.after, segment.label) == (self.after, at.label)
-                    && segment.whole == site.is_whole(at)
-            })
-            .map_or_else(
-                || &*Box::leak(Box::new(Distributions::new())),
-                |segment| segment.distributions,
-            );
+        let whole = self.node.site.is_whole(at);
         let segment = Segment {
             from: self,
             label: at.label,
             at,
-            to,
-            whole: site.is_whole(at),
+            to: After::of(self.node, at),
+            whole,
             totals: Totals::new(),
-            distributions,
+            distributions: Shared::of(self, at.label, whole),
+            is_listed: AtomicBool::new(false),
         };
         let segment = self.segments.add(segment, |segment| segment.ends(at));
-        ALL.add(segment, |other| ptr::eq(*other, segment));
+        if !segment.is_listed.swap(true, Relaxed) {
+            ALL.push(segment);
+        }
         segment
+    }
+}
+
+impl After {
+    fn of(node: &'static Node, at: &'static Point) -> &'static Stage {
+        let hash = map::hash((ptr::from_ref(node), ptr::from_ref(at)));
+        let is = |after: &After| ptr::eq(after.node, node) && ptr::eq(after.at, at);
+        let stage = || &*Box::leak(Box::new(Stage::new(node, at.label)));
+        AFTER.get_or_make(hash, is, || After { node, at, stage: stage() }).stage
+    }
+}
+
+impl Shared {
+    fn of(from: &Stage, label: &'static str, whole: bool) -> &'static Distributions {
+        let site = ptr::from_ref(from.node.site) as usize;
+        let of = Labels { site, from: from.after, label, whole };
+        let make = || Shared { of, distributions: Distributions::new() };
+        &SHARED.get_or_make(map::hash(of), |shared| shared.of == of, make).distributions
     }
 }
 

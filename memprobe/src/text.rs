@@ -1,5 +1,6 @@
 //! The report for a terminal: the verdicts, the process, the call tree.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
 
 use crate::name::{keep_end, keep_start};
@@ -163,6 +164,8 @@ struct Tree<'a> {
     report: &'a Report,
     /// The paths of the verdicts, each with its mark.
     paths: [(char, &'a [&'static str]); 3],
+    /// How many calls of a function ran at once, by its name.
+    at_once: HashMap<&'static str, Option<u64>>,
     /// A peak below which calls are folded.
     small: u64,
 }
@@ -176,7 +179,10 @@ impl<'a> Tree<'a> {
             ('c', path(verdicts.churn.found().map(|found| &found.path))),
         ];
         let highest = report.tree.iter().map(peak).max().unwrap_or(0);
-        Tree { report, paths, small: highest / SMALL }
+        // Of those with the same name the first, which has the highest peak.
+        let functions = report.functions.iter().rev();
+        let at_once = functions.map(|function| (function.name, function.most_at_once)).collect();
+        Tree { report, paths, at_once, small: highest / SMALL }
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -216,10 +222,8 @@ impl<'a> Tree<'a> {
         let marks = self.marks(path);
         let is_culprit = self.paths.iter().any(|(_, culprit)| culprit == path);
         let mut cells = cells(node.outcomes.calls(), node.figures.as_ref());
-        let function = self.report.functions.iter().find(|other| other.name == node.function);
-        cells[1] = function
-            .and_then(|function| function.most_at_once)
-            .map_or(String::new(), |calls| Count(calls).to_string());
+        let at_once = self.at_once.get(node.function).copied().flatten();
+        cells[1] = at_once.map_or(String::new(), |calls| Count(calls).to_string());
         let ends = ends(&node.outcomes);
         let name = keep_end(node.function, (NAME - indent).saturating_sub(ends.chars().count()));
         rows.push(Row {
