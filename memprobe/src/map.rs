@@ -9,7 +9,6 @@ use crate::static_ref::StaticRef;
 pub(crate) struct Map<T: 'static>(StaticRef<Entry<T>>);
 
 struct Entry<T: 'static> {
-    hash: u64,
     value: T,
     below: [Map<T>; BELOW],
 }
@@ -25,10 +24,10 @@ impl<T: Send + Sync> Map<T> {
 
     /// The value with this hash that `is` the one.
     #[inline]
-    pub fn get(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<&'static T> {
-        let (mut entry, mut left) = (self.0.load(Acquire)?, hash);
-        while entry.hash != hash || !is(&entry.value) {
-            entry = entry.next(&mut left).0.load(Acquire)?;
+    pub fn get(&self, mut hash: u64, is: impl Fn(&T) -> bool) -> Option<&'static T> {
+        let mut entry = self.0.load(Acquire)?;
+        while !is(&entry.value) {
+            entry = entry.next(&mut hash).0.load(Acquire)?;
         }
         Some(&entry.value)
     }
@@ -37,25 +36,25 @@ impl<T: Send + Sync> Map<T> {
     /// made in vain, because another thread was first, is dropped.
     pub fn get_or_make(
         &self,
-        hash: u64,
+        mut hash: u64,
         is: impl Fn(&T) -> bool,
         make: impl Fn() -> T,
     ) -> &'static T {
-        let new = || Entry { hash, value: make(), below: [const { Map::new() }; BELOW] };
-        let (mut entry, mut left) = (self.0.get_or_make(new), hash);
-        while entry.hash != hash || !is(&entry.value) {
-            entry = entry.next(&mut left).0.get_or_make(new);
+        let new = || Entry { value: make(), below: [const { Map::new() }; BELOW] };
+        let mut entry = self.0.get_or_make(new);
+        while !is(&entry.value) {
+            entry = entry.next(&mut hash).0.get_or_make(new);
         }
         &entry.value
     }
 }
 
 impl<T> Entry<T> {
-    /// Where one goes on whose hash has these bits left.
+    /// Where one with this hash goes on, by the first bits of it.
     #[inline]
-    fn next(&self, left: &mut u64) -> &Map<T> {
-        *left = left.rotate_left(BITS);
-        &self.below[*left as usize % BELOW]
+    fn next(&self, hash: &mut u64) -> &Map<T> {
+        *hash = hash.rotate_left(BITS);
+        &self.below[*hash as usize % BELOW]
     }
 }
 

@@ -48,6 +48,7 @@ pub fn scope_future<F: Future>(
 }
 
 struct Scope {
+    hash: u64,
     name: &'static str,
     place: &'static Location<'static>,
     site: Site,
@@ -59,7 +60,7 @@ static SCOPES: Map<Scope> = Map::new();
 #[inline]
 fn site<F>(name: &'static str, place: &'static Location<'static>) -> &'static Site {
     let hash = hash(name, place);
-    match SCOPES.get(hash, |scope| scope.is(name, place)) {
+    match SCOPES.get(hash, |scope| scope.is(hash, name, place)) {
         Some(scope) => &scope.site,
         None => add(hash, name, place, type_name::<F>()),
     }
@@ -80,6 +81,7 @@ fn hash(name: &str, place: &Location<'_>) -> u64 {
 
 impl Scope {
     fn new(
+        hash: u64,
         name: &'static str,
         place: &'static Location<'static>,
         type_name: &'static str,
@@ -96,12 +98,14 @@ impl Scope {
             callsite(crate::__fields!(entry)),
             callsite(crate::__fields!(exit)),
         );
-        Scope { name, place, site }
+        Scope { hash, name, place, site }
     }
 
-    fn is(&self, name: &str, place: &Location<'_>) -> bool {
+    fn is(&self, hash: u64, name: &str, place: &Location<'_>) -> bool {
         // One place may have several addresses, one in each codegen unit.
-        (ptr::eq(self.place, place) || self.place == place) && self.name == name
+        self.hash == hash
+            && (ptr::eq(self.place, place) || self.place == place)
+            && self.name == name
     }
 }
 
@@ -113,8 +117,8 @@ fn add(
     type_name: &'static str,
 ) -> &'static Site {
     let _quiet = Quiet::begin();
-    let make = || Scope::new(name, place, type_name);
-    &SCOPES.get_or_make(hash, |scope| scope.is(name, place), make).site
+    let make = || Scope::new(hash, name, place, type_name);
+    &SCOPES.get_or_make(hash, |scope| scope.is(hash, name, place), make).site
 }
 
 /// The path of the function in which a closure or an `async` block stands; as a target it

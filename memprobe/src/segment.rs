@@ -52,24 +52,16 @@ static SHARED: Map<Shared> = Map::new();
 
 /// Where the calls of a node are after a point, however they came to it.
 struct After {
-    node: &'static Node,
     at: &'static Point,
     stage: &'static Stage,
 }
 
 /// What the segments of a function with the same labels share in all calling contexts.
 struct Shared {
-    of: Labels,
+    /// The ends of the first of them.
+    from: &'static Stage,
+    at: &'static Point,
     distributions: Distributions,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Labels {
-    /// Address of the function's site.
-    site: usize,
-    from: &'static str,
-    label: &'static str,
-    whole: bool,
 }
 
 impl Point {
@@ -120,15 +112,14 @@ impl Stage {
     #[cold]
     fn add(&'static self, at: &'static Point) -> &'static Segment {
         let _quiet = Quiet::begin();
-        let whole = self.node.site.is_whole(at);
         let segment = Segment {
             from: self,
             label: at.label,
             at,
             to: After::of(self.node, at),
-            whole,
+            whole: self.node.site.is_whole(at),
             totals: Totals::new(),
-            distributions: Shared::of(self, at.label, whole),
+            distributions: Shared::of(self, at),
             is_listed: AtomicBool::new(false),
         };
         let segment = self.segments.add(segment, |segment| segment.ends(at));
@@ -142,18 +133,22 @@ impl Stage {
 impl After {
     fn of(node: &'static Node, at: &'static Point) -> &'static Stage {
         let hash = map::hash((ptr::from_ref(node), ptr::from_ref(at)));
-        let is = |after: &After| ptr::eq(after.node, node) && ptr::eq(after.at, at);
-        let stage = || &*Box::leak(Box::new(Stage::new(node, at.label)));
-        AFTER.get_or_make(hash, is, || After { node, at, stage: stage() }).stage
+        let is = |after: &After| ptr::eq(after.at, at) && ptr::eq(after.stage.node, node);
+        let make = || After { at, stage: Box::leak(Box::new(Stage::new(node, at.label))) };
+        AFTER.get_or_make(hash, is, make).stage
     }
 }
 
 impl Shared {
-    fn of(from: &Stage, label: &'static str, whole: bool) -> &'static Distributions {
-        let site = ptr::from_ref(from.node.site) as usize;
-        let of = Labels { site, from: from.after, label, whole };
-        let make = || Shared { of, distributions: Distributions::new() };
-        &SHARED.get_or_make(map::hash(of), |shared| shared.of == of, make).distributions
+    fn of(from: &'static Stage, at: &'static Point) -> &'static Distributions {
+        let key = |from: &Stage, at: &Point| {
+            let site = from.node.site;
+            (ptr::from_ref(site), from.after, at.label, site.is_whole(at))
+        };
+        let ours = key(from, at);
+        let is = |shared: &Shared| key(shared.from, shared.at) == ours;
+        let make = || Shared { from, at, distributions: Distributions::new() };
+        &SHARED.get_or_make(map::hash(ours), is, make).distributions
     }
 }
 

@@ -1,6 +1,5 @@
 //! The totals of a segment: each slot has its own, put together when they are read.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
@@ -96,8 +95,8 @@ impl Cells {
 pub(crate) struct Totals {
     /// Each made when it is first hit.
     slots: [StaticRef<Cells>; SLOTS],
-    /// For whole calls, once a slot has seen a second one.
-    halves: OnceLock<Box<[Halves; SLOTS]>>,
+    /// For whole calls, each made when its slot sees a second one.
+    halves: StaticRef<[StaticRef<Halves>; SLOTS]>,
 }
 
 /// Calls and their net at the last two powers of two, which tell the latter part of the calls
@@ -127,7 +126,7 @@ impl Half {
 
 impl Totals {
     pub const fn new() -> Totals {
-        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: OnceLock::new() }
+        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: StaticRef::none() }
     }
 
     /// The cells of a slot, ready to be added to.
@@ -193,11 +192,9 @@ impl Totals {
 
     #[cold]
     fn halve(&self, slot: Slot, hits: u64) {
-        let halves = self.halves.get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::new(std::array::from_fn(|_| Halves::default()))
-        });
-        let halves = slot.of(halves);
+        let _quiet = Quiet::begin();
+        let halves = self.halves.get_or_make(|| [const { StaticRef::none() }; SLOTS]);
+        let halves = slot.of(halves).get_or_make(Halves::default);
         // What was there before the second call was before the last reset.
         halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
         halves.last.set((hits, self.cells(slot).net()));
@@ -217,7 +214,8 @@ impl Totals {
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
             sums.mark = sums.mark.max(mark);
-            let Some(halves) = self.halves.get().map(|halves| &halves[slot]) else { continue };
+            let halves = self.halves.load(Acquire).and_then(|halves| halves[slot].load(Acquire));
+            let Some(halves) = halves else { continue };
             let (hits_before, net_before) = halves.before.get();
             if hits_before > 0 && halves.last.get().0 <= hits {
                 sums.later_hits += hits.saturating_sub(hits_before);

@@ -47,7 +47,7 @@ const NODES: usize = 1024;
 const CALLERS: usize = 32;
 /// Nodes on a path at most: the views of a report go down the tree, and so does whoever drops
 /// it, on threads with small stacks too.
-const DEPTH: usize = 128;
+const DEPTH: usize = 64;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The start of calls of `site` from a caller that was not seen yet.
