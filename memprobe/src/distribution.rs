@@ -39,9 +39,12 @@ pub struct Distribution {
     total: u64,
     /// The highest value, where it is known exactly and is not 0.
     highest: Option<NonZeroU64>,
-    /// The buckets that have any, the lowest first.
-    buckets: Box<[Bucket]>,
+    buckets: Buckets,
 }
+
+/// The buckets that have any values, the lowest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buckets(Box<[Bucket]>);
 
 /// A bucket and how many values are in it, in one word: most reports have few in each of very
 /// many.
@@ -65,20 +68,41 @@ impl Bucket {
     }
 }
 
+#[cfg(feature = "enabled")]
+impl Buckets {
+    pub fn of(counts: &[u64; BUCKETS]) -> Buckets {
+        let mut used = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
+        for (at, &count) in counts.iter().enumerate() {
+            if count > 0 {
+                used.push(Bucket::new(at, count));
+            }
+        }
+        Buckets(used.into())
+    }
+
+    fn add(&mut self, other: &Buckets) {
+        if self.0.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        let mut sums = [0; BUCKETS];
+        for bucket in self.0.iter().chain(&other.0) {
+            sums[bucket.bucket()] += bucket.count();
+        }
+        *self = Buckets::of(&sums);
+    }
+}
+
 impl Distribution {
     /// Values that are 0 may be in the total only, and not in the buckets. `highest` is 0 where
     /// it is not known.
     #[cfg(feature = "enabled")]
-    pub(crate) fn add(&mut self, total: u64, highest: u64, counts: Option<&[u64; BUCKETS]>) {
+    pub(crate) fn add(&mut self, total: u64, highest: u64, buckets: Option<&Buckets>) {
         self.total += total;
         self.highest = self.highest.max(NonZeroU64::new(highest));
-        let Some(counts) = counts else { return };
-        let mut sums = *counts;
-        for bucket in &self.buckets {
-            sums[bucket.bucket()] += bucket.count();
+        if let Some(buckets) = buckets {
+            self.buckets.add(buckets);
         }
-        let used = sums.iter().enumerate().filter(|&(_, &count)| count > 0);
-        self.buckets = used.map(|(at, &count)| Bucket::new(at, count)).collect();
     }
 
     /// How many values there were.
@@ -94,7 +118,7 @@ impl Distribution {
 
     /// The sum of the values, at most 12.5 % off unless there are some of 1 TiB or more.
     pub(crate) fn sum(&self) -> u64 {
-        let values = self.buckets.iter();
+        let values = self.buckets.0.iter();
         let sums = values.map(|&bucket| self.value(bucket).saturating_mul(bucket.count()));
         sums.fold(0, u64::saturating_add)
     }
@@ -112,17 +136,17 @@ impl Distribution {
         if let Some(highest) = self.highest.filter(|_| rank >= self.total) {
             return Some(highest.get());
         }
-        let counted: u64 = self.buckets.iter().map(|bucket| bucket.count()).sum();
+        let counted: u64 = self.buckets.0.iter().map(|bucket| bucket.count()).sum();
         let mut seen = self.total.saturating_sub(counted);
         if seen >= rank {
             return Some(0);
         }
-        let bucket = self.buckets.iter().find(|bucket| {
+        let bucket = self.buckets.0.iter().find(|bucket| {
             seen += bucket.count();
             seen >= rank
         });
         // Some may be in the total that had not been counted yet when the buckets were read.
-        let &bucket = bucket.or(self.buckets.last())?;
+        let &bucket = bucket.or(self.buckets.0.last())?;
         (bucket.bucket() < BUCKETS - 1).then(|| self.value(bucket))
     }
 }
@@ -134,7 +158,7 @@ impl Distribution {
         let mut counts = [0; BUCKETS];
         counts[bucket(value)] = times;
         let mut one = Distribution::default();
-        one.add(times, value, Some(&counts));
+        one.add(times, value, Some(&Buckets::of(&counts)));
         one
     }
 }
@@ -196,8 +220,8 @@ mod tests {
                     counts[bucket(value)] += u64::from(value > 0 || at % 2 == 0);
                 }
                 let highest = part.iter().copied().max().unwrap_or(0);
-                known.add(part.len() as u64, highest, Some(&counts));
-                unknown.add(part.len() as u64, 0, Some(&counts));
+                known.add(part.len() as u64, highest, Some(&Buckets::of(&counts)));
+                unknown.add(part.len() as u64, 0, Some(&Buckets::of(&counts)));
             }
             values.sort_unstable();
             let steps = (0..=100).map(|step| f64::from(step) / 100.0);
@@ -219,7 +243,7 @@ mod tests {
         assert_eq!(some.quantile(0.5), None);
         let mut counts = [0; BUCKETS];
         counts[bucket(1 << 20)] = 40;
-        some.add(100, 1 << 20, Some(&counts));
+        some.add(100, 1 << 20, Some(&Buckets::of(&counts)));
         assert_eq!(some.quantile(0.5), Some(0));
         assert_eq!(some.quantile(0.99), Some(1 << 20), "not above the highest");
         assert_eq!(some.quantile(f64::NAN), Some(0));
@@ -231,11 +255,11 @@ mod tests {
         counts[bucket(1 << 20)] = 1;
         counts[bucket(1 << 41)] = 1;
         let mut allocated = Distribution::default();
-        allocated.add(2, 0, Some(&counts));
+        allocated.add(2, 0, Some(&Buckets::of(&counts)));
         assert!(allocated.quantile(0.5).is_some_and(|bytes| bytes < 2 << 20));
         assert_eq!(allocated.quantile(0.99), None);
         let mut peaks = Distribution::default();
-        peaks.add(2, 1 << 41, Some(&counts));
+        peaks.add(2, 1 << 41, Some(&Buckets::of(&counts)));
         assert_eq!(peaks.quantile(1.0), Some(1 << 41));
     }
 

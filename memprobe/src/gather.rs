@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::branches::Branches;
-use crate::distribution::{BUCKETS, Distribution};
+use crate::distribution::{Buckets, Distribution};
 use crate::histogram::Distributions;
 use crate::report::{Cold, Figures, Function, Outcomes, Report, SegmentTotals, Steady};
 use crate::segment::{self, Segment};
@@ -120,8 +120,8 @@ impl Gathered {
         let Segment { distributions, .. } = segment;
         let is_first = self.distributed.insert(ptr::from_ref(*distributions));
         is_first.then(|| Counts {
-            peaks: distributions.peaks(),
-            allocations: distributions.allocations(),
+            peaks: Buckets::of(&distributions.peaks()),
+            allocations: Buckets::of(&distributions.allocations()),
         })
     }
 
@@ -138,8 +138,8 @@ impl Gathered {
 
 /// Peaks and allocated bytes of single calls, by bucket.
 struct Counts {
-    peaks: [u64; BUCKETS],
-    allocations: [u64; BUCKETS],
+    peaks: Buckets,
+    allocations: Buckets,
 }
 
 pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
