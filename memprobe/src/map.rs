@@ -94,15 +94,16 @@ mod tests {
         }
     }
 
+    fn depth(map: &Map<u64>) -> usize {
+        let below = map.0.load(Acquire).map(|entry| entry.below.iter().map(depth).max());
+        below.map_or(0, |deepest| 1 + deepest.unwrap_or(0))
+    }
+
     #[test]
     fn many_keys_are_found_in_a_few_steps() {
         static MAP: Map<u64> = Map::new();
         for key in 0..50_000 {
             MAP.get_or_make(hash(key), |other| *other == key, || key);
-        }
-        fn depth(map: &Map<u64>) -> usize {
-            let below = map.0.load(Acquire).map(|entry| entry.below.iter().map(depth).max());
-            below.map_or(0, |deepest| 1 + deepest.unwrap_or(0))
         }
         assert!(depth(&MAP) < 24, "{}", depth(&MAP));
     }

@@ -25,7 +25,9 @@ use crate::process::Process;
 pub struct Report {
     /// Functions in all their calling contexts, the one with the highest peak first.
     pub functions: Vec<Function>,
-    /// The same by calling context, from the functions that no annotated one calls.
+    /// The same by calling context, from the functions that no annotated one calls. There is
+    /// room for 1024 contexts beside those, for 32 callers of a function and for 64 calls in
+    /// each other; what is called from where there was none stands as if nothing called it.
     pub tree: Vec<Node>,
     /// Calls in contexts that the tree had no room for. They count for their functions and
     /// for their callers, and have no node of their own.

@@ -53,7 +53,7 @@ impl Timeline {
 
     fn samples(&self) -> impl Iterator<Item = Sample> {
         let passes = |&(sample, largest): &(Sample, Option<Large>)| Sample {
-            largest: largest.map(|large| large.pass()),
+            largest: largest.map(Large::pass),
             ..sample
         };
         self.samples.iter().map(passes)
