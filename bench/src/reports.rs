@@ -36,6 +36,8 @@ pub fn table() -> Result<Table, String> {
             rows[at].push(format!("{figure:.*}", usize::from(case.ends_with("ms"))));
         }
     }
-    rows.into_iter().for_each(|row| table.row(row));
+    for row in rows {
+        table.row(row);
+    }
     Ok(table)
 }

@@ -95,9 +95,13 @@ impl Cells {
 pub(crate) struct Totals {
     /// Each made when it is first hit.
     slots: [StaticRef<Cells>; SLOTS],
-    /// For whole calls, each made when its slot sees a second one.
-    halves: StaticRef<[StaticRef<Halves>; SLOTS]>,
+    /// For whole calls, made when one of a few slots sees a second one.
+    halves: StaticRef<[StaticRef<[Halves; TOGETHER]>; SLOTS / TOGETHER]>,
 }
+
+/// Slots whose halves are made together: for each by itself the places would take much.
+const TOGETHER: usize = 4;
+const _: () = assert!(SLOTS % TOGETHER == 0, "each slot is in a group");
 
 /// Calls and their net at the last two powers of two, which tell the latter part of the calls
 /// from the former.
@@ -193,8 +197,9 @@ impl Totals {
     #[cold]
     fn halve(&self, slot: Slot, hits: u64) {
         let _quiet = Quiet::begin();
-        let halves = self.halves.get_or_make(|| [const { StaticRef::none() }; SLOTS]);
-        let halves = slot.of(halves).get_or_make(Halves::default);
+        let (group, at) = (slot.index() / TOGETHER, slot.index() % TOGETHER);
+        let groups = self.halves.get_or_make(|| [const { StaticRef::none() }; SLOTS / TOGETHER]);
+        let halves = &groups[group].get_or_make(Default::default)[at];
         // What was there before the second call was before the last reset.
         halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
         halves.last.set((hits, self.cells(slot).net()));
@@ -214,8 +219,9 @@ impl Totals {
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
             sums.mark = sums.mark.max(mark);
-            let halves = self.halves.load(Acquire).and_then(|halves| halves[slot].load(Acquire));
-            let Some(halves) = halves else { continue };
+            let groups = self.halves.load(Acquire);
+            let group = groups.and_then(|groups| groups[slot / TOGETHER].load(Acquire));
+            let Some(halves) = group.map(|group| &group[slot % TOGETHER]) else { continue };
             let (hits_before, net_before) = halves.before.get();
             if hits_before > 0 && halves.last.get().0 <= hits {
                 sums.later_hits += hits.saturating_sub(hits_before);
