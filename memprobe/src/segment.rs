@@ -161,16 +161,17 @@ impl Segment {
         if hit.bytes != Bytes::ZERO {
             self.distributions.add(slot, hit.peak, hit.bytes.allocated);
             if hit.peak >= timeline::LARGE {
-                self.tell(&hit);
+                self.tell(hit.bytes.net(), hit.peak);
             }
         }
     }
 
     /// Tells the timeline of one that was large.
     #[cold]
-    fn tell(&'static self, hit: &Hit) {
+    #[inline(never)]
+    fn tell(&'static self, net: i64, peak: u64) {
         if !self.whole {
-            timeline::end(Large { segment: self, net: hit.bytes.net(), peak: hit.peak });
+            timeline::end(Large { segment: self, net, peak });
         }
     }
 
