@@ -102,22 +102,55 @@ pub fn renew() -> Result<String, String> {
 
 fn count() -> Result<Vec<(String, f64)>, String> {
     let program = build("instructions", "memprobe")?;
-    CASES.iter().map(|case| Ok(((*case).to_owned(), count_case(&program, case)?))).collect()
+    let of_a_call = |case| counted(&program, &[case]).map(|count| count / CALLS as f64);
+    CASES.iter().map(|&case| Ok((case.to_owned(), of_a_call(case)?))).collect()
 }
 
-/// Instructions of one call.
-fn count_case(program: &Path, case: &str) -> Result<f64, String> {
+/// Functions of which the instructions are counted, few and many.
+const FEW: u32 = 1000;
+const MANY: u32 = 8000;
+
+/// Compares what a function adds to the first calls, to a report and to its text where there
+/// are few and where there are many. `Ok` tells what was found, or why nothing could be counted.
+///
+/// # Errors
+///
+/// Where it adds more for there being many, or a case does not run.
+pub fn check_growth() -> Result<String, String> {
+    if let Some(obstacle) = obstacle() {
+        return Ok(format!("not counted: {obstacle}"));
+    }
+    let program = build("report", "memprobe")?;
+    let mut text = String::from("instructions a function:\n");
+    let mut wrong = false;
+    for case in ["first calls", "report", "text"] {
+        let of = |functions: u32| {
+            let count = counted(&program, &[&functions.to_string(), case])?;
+            Ok::<f64, String>(count / f64::from(functions))
+        };
+        let (few, many) = (of(FEW)?, of(MANY)?);
+        // What is found by a hash or sorted takes some more steps.
+        let is_wrong = many > 1.3 * few;
+        wrong |= is_wrong;
+        let mark = if is_wrong { "  <-" } else { "" };
+        let _ = writeln!(text, "  {case:12} {few:8.0} of {FEW}, {many:8.0} of {MANY}{mark}");
+    }
+    if wrong { Err(text) } else { Ok(text) }
+}
+
+/// Instructions that a program takes in its function `counted`.
+fn counted(program: &Path, arguments: &[&str]) -> Result<f64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=counted"])
         .arg(program)
-        .arg(case)
+        .args(arguments)
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stderr);
     let collected = text.lines().find_map(|line| line.split("Collected :").nth(1));
     let collected: Option<f64> = collected.and_then(|count| count.trim().parse().ok());
     match collected {
-        Some(count) if output.status.success() => Ok(count / CALLS as f64),
-        _ => Err(format!("{case}: {text}")),
+        Some(count) if output.status.success() => Ok(count),
+        _ => Err(format!("{arguments:?}: {text}")),
     }
 }

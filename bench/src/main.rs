@@ -2,6 +2,7 @@
 //! on one machine, and prints what each costs.
 
 mod marks;
+mod reports;
 mod run;
 mod sizes;
 mod table;
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         renew: bool,
     },
+    /// Show what the totals and the reports of 600 to 10,000 functions take.
+    Reports,
 }
 
 fn main() -> std::process::ExitCode {
@@ -43,6 +46,9 @@ fn main() -> std::process::ExitCode {
     match arguments.command {
         Some(Command::Instructions { renew: true }) => report(instructions::renew()),
         Some(Command::Instructions { renew: false }) => report(instructions::check()),
+        Some(Command::Reports) => {
+            report(reports::table().map(|table| table.text(arguments.markdown)))
+        }
         None => {
             measure(&arguments);
             std::process::ExitCode::SUCCESS

@@ -7,7 +7,7 @@ use crate::distribution::Distribution;
 use crate::process::{Heap, Limit, LimitSource, Process};
 use crate::report::{
     Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
-    Steady,
+    Steady, walk,
 };
 
 pub const KIB: u64 = 1 << 10;
@@ -70,8 +70,7 @@ pub fn report(tree: &[Calls]) -> Report {
 
 fn of(tree: Vec<Node>) -> Report {
     let mut report = Report { tree, ..Report::default() };
-    let functions = report.contexts().into_iter().filter_map(|path| path.last().copied());
-    report.functions = functions.map(function).collect();
+    walk(&report.tree, |path| report.functions.extend(path.last().copied().map(function)));
     report.functions.sort_by_key(|function| Reverse(function.figures.map(|all| all.peak)));
     report.process.heap = Some(Heap { allocated: 64 * MIB, ..Heap::default() });
     report

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::Report;
+use crate::report::{Report, walk};
 
 impl Report {
     /// Writes the call tree as folded stacks, for flame graphs: a line for each calling
@@ -23,16 +23,17 @@ impl Report {
     ///
     /// Those of the writer.
     pub fn write_folded(&self, mut out: impl Write) -> io::Result<()> {
-        for path in self.contexts() {
+        let mut written = Ok(());
+        walk(&self.tree, |path| {
             let figures = path.last().and_then(|node| node.figures);
             let bytes = figures.map_or(0, |figures| figures.self_allocated);
-            if bytes > 0 {
+            if bytes > 0 && written.is_ok() {
                 // What separates them may be in a name that the user gave.
                 let frames = path.iter().map(|node| node.function.replace([';', '\n'], ":"));
-                writeln!(out, "{} {bytes}", frames.collect::<Vec<_>>().join(";"))?;
+                written = writeln!(out, "{} {bytes}", frames.collect::<Vec<_>>().join(";"));
             }
-        }
-        Ok(())
+        });
+        written
     }
 }
 

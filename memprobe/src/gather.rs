@@ -1,19 +1,20 @@
 //! Puts the totals of all segments together into a report.
 
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::distribution::{BUCKETS, Distribution};
+use crate::branches::Branches;
+use crate::distribution::{Buckets, Distribution};
 use crate::histogram::Distributions;
-use crate::report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals, Steady,
-};
+use crate::report::{Cold, Figures, Function, Outcomes, Report, SegmentTotals, Steady};
 use crate::segment::{self, Segment};
 use crate::site::{Outcome, Site};
 use crate::totals::{self, Sums};
-use crate::tree::{self, Kind};
+use crate::tree::Kind;
 use crate::{clock, jemalloc, proc, system, timeline};
 
 /// Age of the process at the last reset, µs.
@@ -34,8 +35,8 @@ pub fn report() -> Report {
     }
     let elapsed = proc::uptime_us(clock::fine()).saturating_sub(STARTED.load(Relaxed));
     Report {
-        functions: gathered.functions(),
-        tree: sorted(gathered.roots),
+        functions: Gathered::functions(gathered.functions),
+        tree: gathered.branches.tree(),
         folded_calls: gathered.folded_calls,
         process: system::process(),
         timeline: timeline::samples(),
@@ -53,21 +54,32 @@ pub fn reset() {
     }
 }
 
-#[derive(Default)]
-struct Gathered {
-    functions: Vec<(&'static Site, Function)>,
-    roots: Vec<Branch>,
-    folded_calls: u64,
-    /// The distributions that are in already: calling contexts share them.
-    distributed: Vec<*const Distributions>,
+/// What is found by a key, in a list that is in the order in which it was met.
+pub(crate) fn at<'a, K: Eq + Hash, T>(
+    places: &mut HashMap<K, usize>,
+    key: K,
+    list: &'a mut Vec<T>,
+    make: impl FnOnce() -> T,
+) -> &'a mut T {
+    let place = *places.entry(key).or_insert_with(|| {
+        list.push(make());
+        list.len() - 1
+    });
+    &mut list[place]
 }
 
-/// A node that its place in the tree tells from others, because two functions may have the
-/// same name.
-struct Branch {
-    site: &'static Site,
-    node: Node,
-    children: Vec<Branch>,
+/// A segment of the function or node with this address, by the labels at its ends.
+pub(crate) type Row = (usize, &'static str, &'static str);
+
+#[derive(Default)]
+struct Gathered {
+    functions: Vec<Function>,
+    function_of: HashMap<*const Site, usize>,
+    rows: HashMap<Row, usize>,
+    branches: Branches,
+    folded_calls: u64,
+    /// The distributions that are in already: calling contexts share them.
+    distributed: HashSet<*const Distributions>,
 }
 
 impl Gathered {
@@ -75,54 +87,62 @@ impl Gathered {
         let node = segment.from.node;
         let ended = ended(segment);
         let counts = self.counts(segment);
-        self.function(node.site).add(segment, sums, ended, counts.as_ref());
+        self.function(segment, sums, ended, counts.as_ref());
         if matches!(node.kind, Kind::Folded) {
             self.folded_calls += ended.map_or(0, |_| sums.hits);
-            return;
-        }
-        if let Some(branch) = branch(&mut self.roots, node) {
-            branch.add(segment, sums, ended);
+        } else {
+            self.branches.add(segment, sums, ended);
         }
     }
 
-    fn function(&mut self, site: &'static Site) -> &mut Function {
-        let known = self.functions.iter().position(|(other, _)| ptr::eq(*other, site));
-        let at = known.unwrap_or_else(|| {
-            self.functions.push((site, Function::new(site)));
-            self.functions.len() - 1
-        });
-        &mut self.functions[at].1
+    fn function(
+        &mut self,
+        segment: &'static Segment,
+        sums: &Sums,
+        ended: Option<Outcome>,
+        counts: Option<&Counts>,
+    ) {
+        let site = segment.from.node.site;
+        let address = ptr::from_ref(site);
+        let function =
+            at(&mut self.function_of, address, &mut self.functions, || Function::new(site));
+        function.add(segment, sums, ended, counts);
+        if segment.whole {
+            return;
+        }
+        let row = (address as usize, segment.from.after, segment.label);
+        at(&mut self.rows, row, &mut function.segments, || SegmentTotals::new(segment))
+            .add(segment, sums, counts);
     }
 
     /// The counts of a segment's distributions, the first time that they are met.
     fn counts(&mut self, segment: &Segment) -> Option<Counts> {
-        let distributions = ptr::from_ref(segment.distributions);
-        if self.distributed.contains(&distributions) {
-            return None;
-        }
-        self.distributed.push(distributions);
         let Segment { distributions, .. } = segment;
-        Some(Counts { peaks: distributions.peaks(), allocations: distributions.allocations() })
+        let is_first = self.distributed.insert(ptr::from_ref(*distributions));
+        is_first.then(|| Counts {
+            peaks: Buckets::of(&distributions.peaks()),
+            allocations: Buckets::of(&distributions.allocations()),
+        })
     }
 
-    fn functions(&mut self) -> Vec<Function> {
-        let functions = self.functions.drain(..).map(|(_, function)| function);
-        let mut functions: Vec<Function> = functions.collect();
+    fn functions(mut functions: Vec<Function>) -> Vec<Function> {
         for function in &mut functions {
             function.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
+            function.segments.shrink_to_fit();
         }
         functions.sort_by_key(|function| highest(function.figures));
+        functions.shrink_to_fit();
         functions
     }
 }
 
 /// Peaks and allocated bytes of single calls, by bucket.
 struct Counts {
-    peaks: [u64; BUCKETS],
-    allocations: [u64; BUCKETS],
+    peaks: Buckets,
+    allocations: Buckets,
 }
 
-fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
+pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
     Reverse(figures.map(|figures| figures.level))
 }
 
@@ -137,45 +157,12 @@ fn ended(segment: &'static Segment) -> Option<Outcome> {
     })
 }
 
-/// The branch for a node of the call tree; the turns of a recursion share the one of its
-/// outermost call.
-fn branch<'a>(roots: &'a mut Vec<Branch>, node: &'static tree::Node) -> Option<&'a mut Branch> {
-    if let Kind::Recursive(outermost) = node.kind {
-        return branch(roots, outermost);
-    }
-    let among = match node.caller {
-        // What the others were called from is not known any more.
-        Some(caller) if matches!(caller.kind, Kind::Folded) => roots,
-        Some(caller) => &mut branch(roots, caller)?.children,
-        None => roots,
-    };
-    let known = among.iter().position(|branch| ptr::eq(branch.site, node.site));
-    let at = known.unwrap_or_else(|| {
-        among.push(Branch::new(node.site));
-        among.len() - 1
-    });
-    among.get_mut(at)
-}
-
-fn sorted(branches: Vec<Branch>) -> Vec<Node> {
-    let mut nodes: Vec<Node> = branches
-        .into_iter()
-        .map(|Branch { mut node, children, .. }| {
-            node.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
-            node.children = sorted(children);
-            node
-        })
-        .collect();
-    nodes.sort_by_key(|node| highest(node.figures));
-    nodes
-}
-
-fn figures() -> Option<Figures> {
+pub(crate) fn figures() -> Option<Figures> {
     jemalloc::is_global().then(Figures::default)
 }
 
 impl Outcomes {
-    fn count(&mut self, outcome: Option<Outcome>, calls: u64) {
+    pub(crate) fn count(&mut self, outcome: Option<Outcome>, calls: u64) {
         match outcome {
             Some(Outcome::Returned) => self.returned += calls,
             Some(Outcome::Panicked) => self.panicked += calls,
@@ -218,69 +205,28 @@ impl Function {
             }
             figures.add(segment, sums, ended);
         }
-        if segment.whole {
-            return;
-        }
-        let row = self.segment(segment);
-        row.count += sums.hits;
-        if let Some(figures) = &mut row.figures {
-            figures.add_segment(segment, sums);
-            distribute(&mut row.peaks, &mut row.allocations, sums, counts);
-        }
-    }
-
-    /// The row of a segment: those of several places with the same labels share one.
-    fn segment(&mut self, segment: &Segment) -> &mut SegmentTotals {
-        let (from, label) = (segment.from.after, segment.label);
-        let same = |other: &SegmentTotals| (other.from, other.label) == (from, label);
-        let at = self.segments.iter().position(same).unwrap_or_else(|| {
-            self.segments.push(SegmentTotals {
-                from,
-                label,
-                carried: segment.from.is_carried,
-                count: 0,
-                figures: figures(),
-                peaks: Distribution::default(),
-                allocations: Distribution::default(),
-            });
-            self.segments.len() - 1
-        });
-        &mut self.segments[at]
     }
 }
 
-impl Branch {
-    fn new(site: &'static Site) -> Branch {
-        let node = Node {
-            function: site.name(),
-            outcomes: Outcomes::default(),
+impl SegmentTotals {
+    fn new(segment: &Segment) -> SegmentTotals {
+        SegmentTotals {
+            from: segment.from.after,
+            label: segment.label,
+            carried: segment.from.is_carried,
+            count: 0,
             figures: figures(),
-            segments: Vec::new(),
-            children: Vec::new(),
-        };
-        Branch { site, node, children: Vec::new() }
+            peaks: Distribution::default(),
+            allocations: Distribution::default(),
+        }
     }
 
-    fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
-        let node = &mut self.node;
-        node.outcomes.count(ended, sums.hits);
-        if let Some(figures) = &mut node.figures {
-            figures.add(segment, sums, ended);
-        }
-        if segment.whole {
-            return;
-        }
-        let (from, label) = (segment.from.after, segment.label);
-        let same = |other: &NodeSegment| (other.from, other.label) == (from, label);
-        let at = node.segments.iter().position(same).unwrap_or_else(|| {
-            let carried = segment.from.is_carried;
-            node.segments.push(NodeSegment { from, label, carried, count: 0, figures: figures() });
-            node.segments.len() - 1
-        });
-        let row = &mut node.segments[at];
-        row.count += sums.hits;
-        if let Some(figures) = &mut row.figures {
+    /// Adds one of the segments with these labels, from one place or calling context.
+    fn add(&mut self, segment: &Segment, sums: &Sums, counts: Option<&Counts>) {
+        self.count += sums.hits;
+        if let Some(figures) = &mut self.figures {
             figures.add_segment(segment, sums);
+            distribute(&mut self.peaks, &mut self.allocations, sums, counts);
         }
     }
 }
@@ -288,7 +234,7 @@ impl Branch {
 impl Figures {
     /// Adds a segment to the figures of its calls. Whole calls do not know what they did
     /// themselves, their segments do.
-    fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
+    pub(crate) fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
         if !segment.whole {
             self.add_own(sums);
         }
@@ -314,7 +260,7 @@ impl Figures {
     }
 
     /// Adds a segment to its own figures.
-    fn add_segment(&mut self, segment: &Segment, sums: &Sums) {
+    pub(crate) fn add_segment(&mut self, segment: &Segment, sums: &Sums) {
         self.add_own(sums);
         if !matches!(segment.from.node.kind, Kind::Recursive(_)) {
             self.add_bytes(sums);
@@ -340,8 +286,7 @@ fn distribute(
     sums: &Sums,
     counts: Option<&Counts>,
 ) {
-    const NONE: Counts = Counts { peaks: [0; BUCKETS], allocations: [0; BUCKETS] };
-    let counts = counts.unwrap_or(&NONE);
-    peaks.add(sums.hits, sums.peak, &counts.peaks);
-    allocations.add(sums.hits, sums.bytes.allocated, &counts.allocations);
+    peaks.add(sums.hits, sums.peak, counts.map(|counts| &counts.peaks));
+    // Of what single calls have allocated no highest is kept.
+    allocations.add(sums.hits, 0, counts.map(|counts| &counts.allocations));
 }

@@ -188,6 +188,8 @@ mod watch_mode;
 
 #[cfg(feature = "jemalloc")]
 mod allocator;
+#[cfg(feature = "enabled")]
+mod branches;
 #[cfg(all(test, feature = "enabled"))]
 mod by_hand;
 #[cfg(feature = "enabled")]
@@ -239,6 +241,8 @@ mod limit;
 mod line;
 #[cfg(feature = "enabled")]
 mod list;
+#[cfg(feature = "enabled")]
+mod map;
 #[cfg(feature = "enabled")]
 mod marks;
 #[cfg(feature = "enabled")]

@@ -25,7 +25,9 @@ use crate::process::Process;
 pub struct Report {
     /// Functions in all their calling contexts, the one with the highest peak first.
     pub functions: Vec<Function>,
-    /// The same by calling context, from the functions that no annotated one calls.
+    /// The same by calling context, from the functions that no annotated one calls. There is
+    /// room for 1024 contexts beside those, for 32 callers of a function and for 64 calls in
+    /// each other; what is called from where there was none stands as if nothing called it.
     pub tree: Vec<Node>,
     /// Calls in contexts that the tree had no room for. They count for their functions and
     /// for their callers, and have no node of their own.
@@ -253,17 +255,10 @@ pub struct Pass {
 
 impl Report {
     /// Every calling context with the nodes that lead to it, callers before what they call.
+    #[cfg(feature = "html")]
     pub(crate) fn contexts(&self) -> Vec<Vec<&Node>> {
-        fn add<'a>(nodes: &'a [Node], path: &mut Vec<&'a Node>, all: &mut Vec<Vec<&'a Node>>) {
-            for node in nodes {
-                path.push(node);
-                all.push(path.clone());
-                add(&node.children, path, all);
-                path.pop();
-            }
-        }
         let mut all = Vec::new();
-        add(&self.tree, &mut Vec::new(), &mut all);
+        walk(&self.tree, |path| all.push(path.to_vec()));
         all
     }
 
@@ -280,6 +275,21 @@ impl Report {
             )
         } else {
             None
+        }
+    }
+}
+
+/// Goes to every node with those that lead to it, callers before what they call.
+pub(crate) fn walk<'a>(nodes: &'a [Node], mut visit: impl FnMut(&[&'a Node])) {
+    let (mut path, mut open) = (Vec::new(), vec![nodes.iter()]);
+    while let Some(siblings) = open.last_mut() {
+        if let Some(node) = siblings.next() {
+            path.push(node);
+            visit(&path);
+            open.push(node.children.iter());
+        } else {
+            open.pop();
+            path.pop();
         }
     }
 }

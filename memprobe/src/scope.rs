@@ -4,13 +4,13 @@ use std::any::type_name;
 use std::future::Future;
 use std::panic::Location;
 use std::ptr;
-use std::sync::OnceLock;
 
 use tracing::Level;
 
 use crate::call;
 use crate::callsite::Callsite;
 use crate::follow::follow;
+use crate::map::Map;
 use crate::meter::Quiet;
 use crate::site::Site;
 
@@ -48,32 +48,40 @@ pub fn scope_future<F: Future>(
 }
 
 struct Scope {
+    hash: u64,
     name: &'static str,
     place: &'static Location<'static>,
     site: Site,
-    /// The next in the same chain.
-    next: OnceLock<&'static Scope>,
 }
 
-const CHAINS: usize = 64;
-static CHAIN: [OnceLock<&'static Scope>; CHAINS] = [const { OnceLock::new() }; CHAINS];
+static SCOPES: Map<Scope> = Map::new();
 
 /// The site of a name at a place, leaked when it is first seen.
 #[inline]
 fn site<F>(name: &'static str, place: &'static Location<'static>) -> &'static Site {
-    let hash = place.line() as usize * 31 + place.column() as usize * 7 + name.len();
-    let mut link = &CHAIN[hash % CHAINS];
-    while let Some(scope) = link.get() {
-        if scope.is(name, place) {
-            return &scope.site;
-        }
-        link = &scope.next;
+    let hash = hash(name, place);
+    match SCOPES.get(hash, |scope| scope.is(hash, name, place)) {
+        Some(scope) => &scope.site,
+        None => add(hash, name, place, type_name::<F>()),
     }
-    add(link, name, place, type_name::<F>())
+}
+
+/// Eight bytes at a time: it is asked for at each call.
+#[inline]
+fn hash(name: &str, place: &Location<'_>) -> u64 {
+    // By 2^64 divided by the golden ratio, which spreads what it multiplies.
+    let mix = |hash: u64, word: u64| {
+        let spread = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        spread ^ spread >> 32
+    };
+    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    let place = u64::from(place.line()) << 32 | u64::from(place.column());
+    name.as_bytes().chunks(8).map(word).fold(mix(place, name.len() as u64), mix)
 }
 
 impl Scope {
     fn new(
+        hash: u64,
         name: &'static str,
         place: &'static Location<'static>,
         type_name: &'static str,
@@ -90,31 +98,27 @@ impl Scope {
             callsite(crate::__fields!(entry)),
             callsite(crate::__fields!(exit)),
         );
-        Scope { name, place, site, next: OnceLock::new() }
+        Scope { hash, name, place, site }
     }
 
-    fn is(&self, name: &str, place: &Location<'_>) -> bool {
+    fn is(&self, hash: u64, name: &str, place: &Location<'_>) -> bool {
         // One place may have several addresses, one in each codegen unit.
-        (ptr::eq(self.place, place) || self.place == place) && self.name == name
+        self.hash == hash
+            && (ptr::eq(self.place, place) || self.place == place)
+            && self.name == name
     }
 }
 
 #[cold]
 fn add(
-    mut link: &'static OnceLock<&'static Scope>,
+    hash: u64,
     name: &'static str,
     place: &'static Location<'static>,
     type_name: &'static str,
 ) -> &'static Site {
     let _quiet = Quiet::begin();
-    loop {
-        // Threads may race for one: it is made once, and the others wait for it.
-        let here = *link.get_or_init(|| Box::leak(Box::new(Scope::new(name, place, type_name))));
-        if here.is(name, place) {
-            return &here.site;
-        }
-        link = &here.next;
-    }
+    let make = || Scope::new(hash, name, place, type_name);
+    &SCOPES.get_or_make(hash, |scope| scope.is(hash, name, place), make).site
 }
 
 /// The path of the function in which a closure or an `async` block stands; as a target it
@@ -133,7 +137,24 @@ fn enclosing(type_name: &'static str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::enclosing;
+    use std::collections::HashSet;
+    use std::panic::Location;
+
+    use super::{enclosing, hash};
+
+    #[test]
+    fn names_that_are_much_the_same_have_other_hashes() {
+        let place = Location::caller();
+        let names = (0..10_000).flat_map(|n| {
+            [format!("{n}"), format!("handler {n:05} of all"), format!("a long name before {n:05}")]
+        });
+        // By their first bits, too.
+        let hashes: HashSet<u64> = names.map(|name| hash(&name, place)).collect();
+        assert_eq!(hashes.len(), 30_000);
+        let first: HashSet<u64> = hashes.iter().map(|hash| hash >> 48).collect();
+        assert!(first.len() > 20_000, "{}", first.len());
+        assert_ne!(hash("name", place), hash("name", Location::caller()));
+    }
 
     #[test]
     fn the_target_is_the_function_around_a_closure() {

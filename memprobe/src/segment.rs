@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
 use crate::histogram::Distributions;
 use crate::list::List;
+use crate::map::{self, Map};
 use crate::meter::Quiet;
 use crate::slot::Slot;
 use crate::timeline::{self, Large};
@@ -42,9 +44,27 @@ pub(crate) struct Segment {
     pub totals: Totals,
     /// Shared by all calling contexts.
     pub distributions: &'static Distributions,
+    /// It is among all others.
+    is_listed: AtomicBool,
 }
 
 static ALL: List<&'static Segment> = List::new();
+static AFTER: Map<After> = Map::new();
+static SHARED: Map<Shared> = Map::new();
+
+/// Where the calls of a node are after a point, however they came to it.
+struct After {
+    at: &'static Point,
+    stage: &'static Stage,
+}
+
+/// What the segments of a function with the same labels share in all calling contexts.
+struct Shared {
+    /// The ends of the first of them.
+    from: &'static Stage,
+    at: &'static Point,
+    distributions: Distributions,
+}
 
 impl Point {
     pub const fn new(label: &'static str) -> Point {
@@ -103,33 +123,44 @@ impl Stage {
     #[cold]
     fn add(&'static self, at: &'static Point) -> &'static Segment {
         let _quiet = Quiet::begin();
-        // However a call came to a point, it is at the same stage after it.
-        let to = all()
-            .find(|segment| segment.ends(at) && ptr::eq(segment.from.node, self.node))
-            .map_or_else(|| &*Box::leak(Box::new(self.further(at.label))), |segment| segment.to);
-        let site = self.node.site;
-        let distributions = all()
-            .find(|segment| {
-                ptr::eq(segment.from.node.site, site)
-                    && (segment.from.after, segment.label) == (self.after, at.label)
-                    && segment.whole == site.is_whole(at)
-            })
-            .map_or_else(
-                || &*Box::leak(Box::new(Distributions::new())),
-                |segment| segment.distributions,
-            );
         let segment = Segment {
             from: self,
             label: at.label,
             at,
-            to,
-            whole: site.is_whole(at),
+            to: After::of(self, at),
+            whole: self.node.site.is_whole(at),
             totals: Totals::new(),
-            distributions,
+            distributions: Shared::of(self, at),
+            is_listed: AtomicBool::new(false),
         };
         let segment = self.segments.add(segment, |segment| segment.ends(at));
-        ALL.add(segment, |other| ptr::eq(*other, segment));
+        if !segment.is_listed.swap(true, Relaxed) {
+            ALL.push(segment);
+        }
         segment
+    }
+}
+
+impl After {
+    fn of(from: &Stage, at: &'static Point) -> &'static Stage {
+        let node = from.node;
+        let hash = map::hash((ptr::from_ref(node), ptr::from_ref(at)));
+        let is = |after: &After| ptr::eq(after.at, at) && ptr::eq(after.stage.node, node);
+        let make = || After { at, stage: Box::leak(Box::new(from.further(at.label))) };
+        AFTER.get_or_make(hash, is, make).stage
+    }
+}
+
+impl Shared {
+    fn of(from: &'static Stage, at: &'static Point) -> &'static Distributions {
+        let key = |from: &Stage, at: &Point| {
+            let site = from.node.site;
+            (ptr::from_ref(site), from.after, at.label, site.is_whole(at))
+        };
+        let ours = key(from, at);
+        let is = |shared: &Shared| key(shared.from, shared.at) == ours;
+        let make = || Shared { from, at, distributions: Distributions::new() };
+        &SHARED.get_or_make(map::hash(ours), is, make).distributions
     }
 }
 
@@ -142,16 +173,17 @@ impl Segment {
         if hit.bytes != Bytes::ZERO {
             self.distributions.add(slot, hit.peak, hit.bytes.allocated);
             if hit.peak >= timeline::LARGE {
-                self.tell(&hit);
+                self.tell(hit.bytes.net(), hit.peak);
             }
         }
     }
 
     /// Tells the timeline of one that was large.
     #[cold]
-    fn tell(&'static self, hit: &Hit) {
+    #[inline(never)]
+    fn tell(&'static self, net: i64, peak: u64) {
         if !self.whole {
-            timeline::end(Large { segment: self, net: hit.bytes.net(), peak: hit.peak });
+            timeline::end(Large { segment: self, net, peak });
         }
     }
 

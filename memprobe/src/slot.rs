@@ -36,6 +36,11 @@ impl Slot {
         all.get(self.0 as usize).unwrap_or(&all[0])
     }
 
+    /// Which of all it is.
+    pub fn index(self) -> usize {
+        if (self.0 as usize) < SLOTS { self.0 as usize } else { 0 }
+    }
+
     /// Whether other threads write there too.
     #[inline]
     pub fn is_shared(self) -> bool {

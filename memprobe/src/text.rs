@@ -1,5 +1,6 @@
 //! The report for a terminal: the verdicts, the process, the call tree.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
 
 use crate::name::{keep_end, keep_start};
@@ -166,6 +167,8 @@ struct Tree<'a> {
     report: &'a Report,
     /// The paths of the verdicts, each with its mark.
     paths: [(char, &'a [&'static str]); 3],
+    /// How many calls of a function ran at once, by its name.
+    functions: HashMap<&'static str, &'a Function>,
     /// A peak below which calls are folded.
     small: u64,
 }
@@ -179,7 +182,10 @@ impl<'a> Tree<'a> {
             ('c', path(verdicts.churn.found().map(|found| &found.path))),
         ];
         let highest = report.tree.iter().map(peak).max().unwrap_or(0);
-        Tree { report, paths, small: highest / SMALL }
+        // Of those with the same name the first, which has the highest peak.
+        let functions = report.functions.iter().rev();
+        let functions = functions.map(|function| (function.name, function)).collect();
+        Tree { report, paths, functions, small: highest / SMALL }
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -219,8 +225,8 @@ impl<'a> Tree<'a> {
         let marks = self.marks(path);
         let is_culprit = self.paths.iter().any(|(_, culprit)| culprit == path);
         let mut cells = cells(node.outcomes.calls(), node.figures.as_ref());
-        let function = self.report.functions.iter().find(|other| other.name == node.function);
-        cells[1] = function.map_or(String::new(), at_once);
+        let function = self.functions.get(node.function);
+        cells[1] = function.map_or(String::new(), |function| at_once(function));
         let ends = ends(&node.outcomes);
         let name = keep_end(node.function, (NAME - indent).saturating_sub(ends.chars().count()));
         rows.push(Row {

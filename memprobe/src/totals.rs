@@ -1,6 +1,5 @@
 //! The totals of a segment: each slot has its own, put together when they are read.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
@@ -96,9 +95,13 @@ impl Cells {
 pub(crate) struct Totals {
     /// Each made when it is first hit.
     slots: [StaticRef<Cells>; SLOTS],
-    /// For whole calls, once a slot has seen a second one.
-    halves: OnceLock<Box<[Halves; SLOTS]>>,
+    /// For whole calls, made when one of a few slots sees a second one.
+    halves: StaticRef<[StaticRef<[Halves; TOGETHER]>; SLOTS / TOGETHER]>,
 }
+
+/// Slots whose halves are made together: for each by itself the places would take much.
+const TOGETHER: usize = 4;
+const _: () = assert!(SLOTS % TOGETHER == 0, "each slot is in a group");
 
 /// Calls and their net at the last two powers of two, which tell the latter part of the calls
 /// from the former.
@@ -127,7 +130,7 @@ impl Half {
 
 impl Totals {
     pub const fn new() -> Totals {
-        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: OnceLock::new() }
+        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: StaticRef::none() }
     }
 
     /// The cells of a slot, ready to be added to.
@@ -193,11 +196,10 @@ impl Totals {
 
     #[cold]
     fn halve(&self, slot: Slot, hits: u64) {
-        let halves = self.halves.get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::new(std::array::from_fn(|_| Halves::default()))
-        });
-        let halves = slot.of(halves);
+        let _quiet = Quiet::begin();
+        let (group, at) = (slot.index() / TOGETHER, slot.index() % TOGETHER);
+        let groups = self.halves.get_or_make(|| [const { StaticRef::none() }; SLOTS / TOGETHER]);
+        let halves = &groups[group].get_or_make(Default::default)[at];
         // What was there before the second call was before the last reset.
         halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
         halves.last.set((hits, self.cells(slot).net()));
@@ -217,7 +219,9 @@ impl Totals {
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
             sums.mark = sums.mark.max(mark);
-            let Some(halves) = self.halves.get().map(|halves| &halves[slot]) else { continue };
+            let groups = self.halves.load(Acquire);
+            let group = groups.and_then(|groups| groups[slot / TOGETHER].load(Acquire));
+            let Some(halves) = group.map(|group| &group[slot % TOGETHER]) else { continue };
             let (hits_before, net_before) = halves.before.get();
             if hits_before > 0 && halves.last.get().0 <= hits {
                 sums.later_hits += hits.saturating_sub(hits_before);

@@ -48,6 +48,9 @@ impl Link {
 const NODES: usize = 1024;
 /// Callers of one function at most: they are looked through at each call.
 const CALLERS: usize = 32;
+/// Nodes on a path at most: the views of a report go down the tree, and so does whoever drops
+/// it, on threads with small stacks too.
+const DEPTH: usize = 64;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The start of calls of `site` from a caller that was not seen yet.
@@ -68,7 +71,9 @@ fn add(site: &'static Site, caller: Option<&'static Node>) -> &'static Stage {
     // A root always has a place: there are no more of them than functions.
     let is_full = || {
         caller.is_some()
-            && (site.links.iter().count() >= CALLERS || COUNT.fetch_add(1, Relaxed) >= NODES)
+            && (site.links.iter().count() >= CALLERS
+                || outwards().nth(DEPTH - 1).is_some()
+                || COUNT.fetch_add(1, Relaxed) >= NODES)
     };
     let start = match (known, same) {
         (Some(known), _) if site.links.iter().count() < CALLERS => known.start(),

@@ -1,11 +1,11 @@
 //! What a report says: where memory presses, grows and churns, and who is to be asked.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::name::short;
-use crate::report::{Figures, Function, Node, NodeSegment, Report, Sample, Steady};
+use crate::report::{Figures, Function, Node, NodeSegment, Report, Sample, Steady, walk};
 use crate::units::{Scaled, Signed};
 
 /// What a report says.
@@ -148,11 +148,10 @@ impl Report {
                 churn: Verdict::Unknown(why),
             };
         }
-        let contexts = self.contexts();
         Verdicts {
-            pressure: found(self.pressure(&contexts)),
+            pressure: found(self.pressure()),
             growing: self.growing(),
-            churn: found(self.churn(&contexts)),
+            churn: found(self.churn()),
         }
     }
 
@@ -160,7 +159,7 @@ impl Report {
         self.functions.iter().filter_map(|function| Some((function, function.figures.as_ref()?)))
     }
 
-    fn pressure(&self, contexts: &[Vec<&Node>]) -> Option<Pressure> {
+    fn pressure(&self) -> Option<Pressure> {
         let (function, peak, bytes) = self
             .with_figures()
             .map(|(function, figures)| {
@@ -170,7 +169,7 @@ impl Report {
             // Of equal ones the first, which has the higher peak.
             .rev()
             .max_by_key(|&(_, _, bytes)| bytes)?;
-        let mut path = context_of(function.name, contexts, |figures| figures.peak);
+        let mut path = self.context_of(function.name, |figures| figures.peak);
         while let Some(inner) = path.last().and_then(|node| {
             let most = |figures: Option<Figures>| figures.map_or(0, |figures| figures.peak);
             let inner = node.children.iter().max_by_key(|child| most(child.figures))?;
@@ -196,6 +195,19 @@ impl Report {
         })
     }
 
+    /// The context of a function in which a figure is highest.
+    fn context_of(&self, function: &str, figure: fn(&Figures) -> u64) -> Vec<&Node> {
+        let (mut highest, mut context) = (None, Vec::new());
+        walk(&self.tree, |path| {
+            let Some(node) = path.last().filter(|node| node.function == function) else { return };
+            let figure = Some(node.figures.as_ref().map_or(0, figure));
+            if figure > highest {
+                (highest, context) = (figure, path.to_vec());
+            }
+        });
+        context
+    }
+
     fn growing(&self) -> Verdict<Growing> {
         let steady: Vec<(&Node, Steady)> =
             self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
@@ -211,8 +223,12 @@ impl Report {
             .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
             .collect();
         roots.sort_by_key(|(_, steady)| Reverse(steady.net));
+        let mut samples: HashMap<&str, Vec<&Sample>> = HashMap::new();
+        for sample in &self.timeline {
+            samples.entry(sample.function).or_default().push(sample);
+        }
         let confirmed = roots.into_iter().find_map(|(root, steady)| {
-            let slope = self.slope_at(root);
+            let slope = slope_at(root, &samples);
             self.confirms(slope, root, steady).then_some((root, slope))
         });
         let Some((root, slope)) = confirmed else {
@@ -233,13 +249,6 @@ impl Report {
             steady: steady_or_all(at),
             slope: slope.map(|slope| slope.per_second),
         })
-    }
-
-    /// How the process's `allocated` grows at the points of a root and of what it calls.
-    fn slope_at(&self, root: &Node) -> Option<Slope> {
-        let functions = functions(root);
-        let samples = self.timeline.iter().filter(|one| functions.contains(one.function));
-        slope(samples.collect())
     }
 
     /// Whether the process can have kept what the latter calls of a root have.
@@ -263,7 +272,7 @@ impl Report {
         growth >= LITTLE && growth.unsigned_abs() >= allocated / 10
     }
 
-    fn churn(&self, contexts: &[Vec<&Node>]) -> Option<Churn> {
+    fn churn(&self) -> Option<Churn> {
         let (function, allocated, needed) = self
             .with_figures()
             .map(|(function, figures)| {
@@ -274,28 +283,13 @@ impl Report {
             .filter(|&(_, allocated, needed)| allocated / CHURN >= needed.max(1))
             .rev()
             .max_by_key(|&(_, allocated, needed)| allocated - needed)?;
-        let path = context_of(function.name, contexts, |figures| figures.self_allocated);
+        let path = self.context_of(function.name, |figures| figures.self_allocated);
         Some(Churn { path: names(&path, function.name), allocated, needed })
     }
 }
 
 fn found<T>(found: Option<T>) -> Verdict<T> {
     found.map_or(Verdict::Nothing, Verdict::Found)
-}
-
-/// The context of a function in which a figure is highest.
-fn context_of<'a>(
-    function: &str,
-    contexts: &[Vec<&'a Node>],
-    figure: fn(&Figures) -> u64,
-) -> Vec<&'a Node> {
-    contexts
-        .iter()
-        .filter(|path| path.last().is_some_and(|node| node.function == function))
-        .rev()
-        .max_by_key(|path| path.last().and_then(|node| node.figures.as_ref()).map(figure))
-        .cloned()
-        .unwrap_or_default()
 }
 
 /// The names on a path; that of the function alone where the tree has no room for it.
@@ -311,10 +305,17 @@ fn steady(node: &Node) -> Option<Steady> {
     node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
 }
 
-/// A node's function and all that it calls.
-fn functions(node: &Node) -> HashSet<&'static str> {
-    let nested = node.children.iter().flat_map(functions);
-    nested.chain([node.function]).collect()
+/// How the process's `allocated` grows at the points of a root and of what it calls, by the
+/// samples of each function.
+fn slope_at(root: &Node, samples: &HashMap<&str, Vec<&Sample>>) -> Option<Slope> {
+    let mut functions = HashSet::new();
+    walk(std::slice::from_ref(root), |path| {
+        functions.extend(path.last().map(|node| node.function));
+    });
+    let of = |function| samples.get(function).into_iter().flatten().copied();
+    let mut samples: Vec<&Sample> = functions.into_iter().flat_map(of).collect();
+    samples.sort_by_key(|sample| sample.uptime_us);
+    slope(samples)
 }
 
 /// Growth of a node: the latter part of its calls, or all where there are few.
