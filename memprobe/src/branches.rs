@@ -38,9 +38,10 @@ impl Branches {
             return;
         }
         let (from, label) = (segment.from.after, segment.label);
-        let carried = segment.from.is_carried;
-        let new = || NodeSegment { from, label, carried, count: 0, figures: figures() };
-        let row = at(&mut self.rows, (place, from, label), &mut node.segments, new);
+        let is_carried = segment.from.is_carried;
+        let rows = if is_carried { &mut node.carried } else { &mut node.segments };
+        let new = || NodeSegment { from, label, count: 0, figures: figures() };
+        let row = at(&mut self.rows, (place, is_carried, from, label), rows, new);
         row.count += sums.hits;
         if let Some(figures) = &mut row.figures {
             figures.add_segment(segment, sums);
@@ -84,6 +85,7 @@ impl Branches {
                 outcomes: Outcomes::default(),
                 figures: figures(),
                 segments: Vec::new(),
+                carried: Vec::new(),
                 children: Vec::new(),
             };
             self.all.push(Branch { caller, node });
@@ -96,8 +98,10 @@ impl Branches {
         let mut roots = Vec::new();
         // What is called stands after its caller, and is whole before it.
         while let Some(Branch { caller, mut node }) = self.all.pop() {
-            node.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
-            node.segments.shrink_to_fit();
+            for segments in [&mut node.segments, &mut node.carried] {
+                segments.sort_by_key(|segment| highest(segment.figures));
+                segments.shrink_to_fit();
+            }
             sort(&mut node.children);
             match caller.and_then(|caller| self.all.get_mut(caller)) {
                 Some(caller) => caller.node.children.push(node),

@@ -58,6 +58,7 @@ impl Calls {
                 steady: (half > 0).then_some(Steady { calls: half, net: self.kept * half as i64 }),
             }),
             segments: Vec::new(),
+            carried: Vec::new(),
             children,
         }
     }
@@ -89,6 +90,7 @@ fn function(node: &Node) -> Function {
         peaks: Distribution::of(figures.peak, calls),
         allocations: Distribution::of(figures.allocated / calls, calls),
         segments: node.segments.iter().map(segment).collect(),
+        carried: Vec::new(),
     }
 }
 
@@ -97,7 +99,6 @@ fn segment(segment: &NodeSegment) -> SegmentTotals {
     SegmentTotals {
         from: segment.from,
         label: segment.label,
-        carried: segment.carried,
         count: segment.count,
         figures: segment.figures,
         peaks: Distribution::of(figures.peak, segment.count),
@@ -166,7 +167,7 @@ pub fn hot_spots() -> Report {
         let allocated = allocated * 100;
         let freed = (allocated as i64 - kept * 100) as u64;
         let figures = Figures { allocated, freed, level, peak: level / 2, ..Figures::default() };
-        NodeSegment { from, label, carried: false, count: 100, figures: Some(figures) }
+        NodeSegment { from, label, count: 100, figures: Some(figures) }
     })
     .collect();
     let mut report = of(vec![handler, calls("app::crowd", 100, MIB, MIB, 0).node()])

@@ -68,8 +68,9 @@ pub(crate) fn at<'a, K: Eq + Hash, T>(
     &mut list[place]
 }
 
-/// A segment of the function or node with this address, by the labels at its ends.
-pub(crate) type Row = (usize, &'static str, &'static str);
+/// A segment of the function or node with this address, whether it is one of carried work, and
+/// the labels at its ends.
+pub(crate) type Row = (usize, bool, &'static str, &'static str);
 
 #[derive(Default)]
 struct Gathered {
@@ -110,9 +111,10 @@ impl Gathered {
         if segment.whole {
             return;
         }
-        let row = (address as usize, segment.from.after, segment.label);
-        at(&mut self.rows, row, &mut function.segments, || SegmentTotals::new(segment))
-            .add(segment, sums, counts);
+        let is_carried = segment.from.is_carried;
+        let row = (address as usize, is_carried, segment.from.after, segment.label);
+        let rows = if is_carried { &mut function.carried } else { &mut function.segments };
+        at(&mut self.rows, row, rows, || SegmentTotals::new(segment)).add(segment, sums, counts);
     }
 
     /// The counts of a segment's distributions, the first time that they are met.
@@ -127,8 +129,10 @@ impl Gathered {
 
     fn functions(mut functions: Vec<Function>) -> Vec<Function> {
         for function in &mut functions {
-            function.segments.sort_by_key(|one| (one.carried, highest(one.figures)));
-            function.segments.shrink_to_fit();
+            for segments in [&mut function.segments, &mut function.carried] {
+                segments.sort_by_key(|segment| highest(segment.figures));
+                segments.shrink_to_fit();
+            }
         }
         functions.sort_by_key(|function| highest(function.figures));
         functions.shrink_to_fit();
@@ -188,6 +192,7 @@ impl Function {
             peaks: Distribution::default(),
             allocations: Distribution::default(),
             segments: Vec::new(),
+            carried: Vec::new(),
         }
     }
 
@@ -213,7 +218,6 @@ impl SegmentTotals {
         SegmentTotals {
             from: segment.from.after,
             label: segment.label,
-            carried: segment.from.is_carried,
             count: 0,
             figures: figures(),
             peaks: Distribution::default(),

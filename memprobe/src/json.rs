@@ -52,6 +52,7 @@ serialize!(function: Function {
     "peaks": function.peaks,
     "allocations": function.allocations,
     "segments": function.segments,
+    "carried": function.carried,
     maybe {
         "most_at_once": function.most_at_once,
         "most_at_once_exact": function.most_at_once.map(|_| function.most_at_once_exact),
@@ -69,7 +70,6 @@ serialize!(cold: Cold {
 serialize!(segment: SegmentTotals {
     "from": segment.from,
     "label": segment.label,
-    "carried": segment.carried,
     "count": segment.count,
     "peaks": segment.peaks,
     "allocations": segment.allocations,
@@ -82,6 +82,7 @@ serialize!(node: Node {
     "function": node.function,
     "outcomes": node.outcomes,
     "segments": node.segments,
+    "carried": node.carried,
     "children": node.children,
     maybe {
         "figures": node.figures,
@@ -91,7 +92,6 @@ serialize!(node: Node {
 serialize!(segment: NodeSegment {
     "from": segment.from,
     "label": segment.label,
-    "carried": segment.carried,
     "count": segment.count,
     maybe {
         "figures": segment.figures,

@@ -61,9 +61,11 @@ pub struct Function {
     pub peaks: Distribution,
     /// How the allocated bytes of single calls are distributed.
     pub allocations: Distribution,
-    /// From point to point, the one that reached the highest level first; then those of carried
-    /// work.
+    /// From point to point, the one that reached the highest level first.
     pub segments: Vec<SegmentTotals>,
+    /// The segments of work that was carried out of calls ([`carry`](crate::carry())). Their
+    /// bytes are in the segments of the calls too, so the two do not add up.
+    pub carried: Vec<SegmentTotals>,
 }
 
 /// The first call of a function: it fills caches and makes what later calls find.
@@ -84,10 +86,6 @@ pub struct SegmentTotals {
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
-    /// Whether it is a segment of work that was carried out of its call
-    /// ([`carry`](crate::carry())). Its bytes are in the segments of the call too, so the two do
-    /// not add up.
-    pub carried: bool,
     /// How often it was passed.
     pub count: u64,
     /// Its figures; `None` where jemalloc is not the global allocator.
@@ -108,9 +106,11 @@ pub struct Node {
     pub outcomes: Outcomes,
     /// The figures of whole calls; `None` where jemalloc is not the global allocator.
     pub figures: Option<Figures>,
-    /// From point to point, the one that reached the highest level first; then those of carried
-    /// work.
+    /// From point to point, the one that reached the highest level first.
     pub segments: Vec<NodeSegment>,
+    /// The segments of work that was carried out of calls, whose bytes are in those of the
+    /// calls too.
+    pub carried: Vec<NodeSegment>,
     /// What calls of this node have called, the one with the highest peak first.
     pub children: Vec<Node>,
 }
@@ -123,10 +123,6 @@ pub struct NodeSegment {
     pub from: &'static str,
     /// The label it ends at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
-    /// Whether it is a segment of work that was carried out of its call
-    /// ([`carry`](crate::carry())). Its bytes are in the segments of the call too, so the two do
-    /// not add up.
-    pub carried: bool,
     /// How often it was passed.
     pub count: u64,
     /// Its figures; `None` where jemalloc is not the global allocator.
@@ -190,6 +186,12 @@ pub struct Steady {
 }
 
 impl Function {
+    /// The segments of calls and those of carried work.
+    #[cfg(feature = "html")]
+    pub(crate) fn all_segments(&self) -> impl Iterator<Item = &SegmentTotals> {
+        self.segments.iter().chain(&self.carried)
+    }
+
     /// The highest peak times the most calls at once, bytes: what all of them would need
     /// together if they peaked at the same time.
     pub fn pressure(&self) -> Option<u64> {

@@ -236,8 +236,10 @@ impl<'a> Tree<'a> {
             role: is_culprit.then_some(Role::Culprit),
         });
         // A single segment is the call itself.
-        for segment in node.segments.iter().filter(|_| node.segments.len() > 1) {
-            let part = if segment.carried { ", part of the above" } else { "" };
+        let segments = node.segments.iter().filter(|_| node.segments.len() > 1);
+        let segments = segments.map(|segment| (segment, ""));
+        let carried = node.carried.iter().map(|segment| (segment, ", part of the above"));
+        for (segment, part) in segments.chain(carried) {
             let name = format!("{} -> {}{part}", segment.from, segment.label);
             let name = keep_start(&name, NAME - indent - 2);
             rows.push(Row {

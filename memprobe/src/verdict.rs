@@ -178,7 +178,7 @@ impl Report {
             path.push(inner);
         }
         let segment = path.last().filter(|node| node.segments.len() > 1).and_then(|node| {
-            let segments = node.segments.iter().filter(|segment| !segment.carried);
+            let segments = node.segments.iter();
             // Of those that were as high, the one that rose to it.
             let height = |segment: &&NodeSegment| segment.figures.map(|all| (all.level, all.peak));
             let highest = segments.max_by_key(height)?;

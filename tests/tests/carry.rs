@@ -212,12 +212,11 @@ fn exact_to_the_byte() {
         let found = report.functions.iter().find(|function| function.name.ends_with(name));
         let mut carried: Vec<_> = found
             .expect(name)
-            .segments
+            .carried
             .iter()
-            .filter_map(|segment| {
+            .map(|segment| {
                 let of = segment.figures.expect("jemalloc");
-                let is_carried = segment.from == "carried" || segment.label == "done";
-                is_carried.then_some((segment.label, segment.count, of.allocated, of.net()))
+                (segment.label, segment.count, of.allocated, of.net())
             })
             .collect();
         carried.sort_unstable();

@@ -60,7 +60,7 @@ fn names(report: &Report) -> Names {
     }
     let mut functions = report.functions.iter().map(|function| function.name).collect();
     add(&report.tree, &mut functions);
-    let segments = report.functions.iter().flat_map(|function| &function.segments);
+    let segments = report.functions.iter().flat_map(Function::all_segments);
     let labels = segments.flat_map(|segment| [segment.from, segment.label]).collect();
     Names { functions: Strings::of(functions), labels: Strings::of(labels) }
 }
@@ -230,11 +230,13 @@ impl Head for FunctionHead<'_> {
 
 /// Segments of the functions that have probes.
 pub(super) fn segments(report: &Report) -> Table<SegmentHead<'_>> {
-    let probed = || report.functions.iter().filter(|function| function.segments.len() > 1);
-    let all = probed().flat_map(|function| &function.segments);
-    let Scales { peaks, nets } = Scales::of(all.filter_map(|segment| segment.figures.as_ref()));
+    let is_probed = |function: &&Function| function.all_segments().nth(1).is_some();
+    let probed = || report.functions.iter().filter(is_probed);
+    let all = probed().flat_map(Function::all_segments);
+    let all: Vec<&Figures> = all.filter_map(|segment| segment.figures.as_ref()).collect();
+    let Scales { peaks, nets } = Scales::of(all.iter().copied());
     let rows = probed().flat_map(|function| {
-        function.segments.iter().map(|segment| Row {
+        function.all_segments().map(|segment| Row {
             head: SegmentHead { function: function.name, segment },
             cells: segment_cells(segment),
             is_pinned: false,
@@ -244,7 +246,8 @@ pub(super) fn segments(report: &Report) -> Table<SegmentHead<'_>> {
         id: "segments",
         title: "Segments",
         caption: "From probe to probe. The level is what the call held before and the peak of \
-                  the segment, so the highest shows where the call peaked."
+                  the segment, so the highest shows where the call peaked. What began at carried \
+                  is work on another thread, which is also in a segment of its call."
             .to_owned(),
         head: "Function and segment",
         noun: "segments",

@@ -133,8 +133,12 @@ impl Report {
     }
 
     pub fn segment(&self, function: &str, from: &str, label: &str) -> &Value {
-        let segments = self.function(function)["segments"].as_array().expect("segments");
+        let function_row = self.function(function);
+        let rows = |key: &str| function_row[key].as_array().expect("rows").iter();
         let is_it = |one: &&Value| one["from"] == from && one["label"] == label;
-        segments.iter().find(is_it).unwrap_or_else(|| panic!("{function}: {from} -> {label}"))
+        rows("segments")
+            .chain(rows("carried"))
+            .find(is_it)
+            .unwrap_or_else(|| panic!("{function}: {from} -> {label}"))
     }
 }
