@@ -63,7 +63,7 @@ fn resize(
     realloc: impl FnOnce() -> *mut u8,
     grow_in_place: impl FnOnce() -> bool,
 ) -> *mut u8 {
-    use crate::{jemalloc, meter, watch};
+    use crate::{jemalloc, stack, watch};
 
     let old_class = jemalloc::size_class(layout.size(), layout.align());
     let new_class = jemalloc::size_class(new_size, layout.align());
@@ -71,7 +71,7 @@ fn resize(
     if old_class.max(new_class) < LARGE && old_class != new_class {
         return realloc();
     }
-    meter::around_realloc(block, old_class, || {
+    stack::around_realloc(block, old_class, || {
         if watch::is_near_before_move(old_class, new_class) {
             if grow_in_place() {
                 return block;

@@ -12,8 +12,8 @@ use crate::callsite::{self, Callsite};
 use crate::carried::Carried;
 use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
+use crate::frame::{Left, Progress};
 use crate::jemalloc;
-use crate::meter::{self, Left, Progress, Quiet};
 #[cfg(feature = "profiling")]
 use crate::profiles;
 use crate::rate::{Bucket, Rate};
@@ -21,16 +21,18 @@ use crate::record::Record;
 use crate::segment::{Point, Segment, Stage};
 use crate::site::{Outcome, Site, path_of};
 use crate::slot::slot;
+use crate::thread::{self, Quiet};
 use crate::ticket::Ids;
 use crate::timeline;
 use crate::totals::Hit;
 use crate::watch;
+use crate::{pool, stack};
 
 impl Record {
     /// Says that the call was admitted; its time counts from here.
     pub fn set_ticket(&self, ids: Ids, cold: bool) {
         self.ticket.set(ids, clock::fine(), cold);
-        self.frame.set_moved();
+        self.frame.mark_dirty();
     }
 
     /// Writes the entry of a call, if it is wanted and admitted.
@@ -55,7 +57,7 @@ impl Record {
         let _quiet = Quiet::begin();
         let ids = Ids {
             call: CALLS.fetch_add(1, Relaxed),
-            parent: meter::chain().take(PARENTS).find_map(|record| Some(record.ticket.ids()?.call)),
+            parent: stack::chain().take(PARENTS).find_map(|record| Some(record.ticket.ids()?.call)),
         };
         let last_rss = event::entry(site.entry, Who { function: site.name(), ids }, skipped);
         self.set_ticket(ids, site.is_cold());
@@ -83,8 +85,8 @@ pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
 /// call, while memprobe itself is at work.
 #[inline]
 pub(crate) fn begin(site: &'static Site) -> Option<&'static Record> {
-    let record = meter::enter()?;
-    let caller = record.callers().find_map(|caller| Some((caller, caller.stage()?)));
+    let record = stack::enter()?;
+    let caller = stack::callers(record).find_map(|caller| Some((caller, caller.stage()?)));
     let stage = site.start(caller.map(|(_, stage)| stage.node));
     let now = clock::coarse();
     record.begin(stage, caller.map(|(caller, _)| caller), now);
@@ -106,7 +108,7 @@ pub(crate) fn abandon(record: &'static Record) {
         stage.node.site.crowd.leave(slot());
     }
     record.carried.close();
-    record.give();
+    pool::release(record);
 }
 
 /// Counts what work elsewhere did for a call whose frame is about to be left.
@@ -118,7 +120,7 @@ pub(crate) fn close(record: &Record) {
 #[inline]
 fn credit(record: &Record, carried: Option<Carried>) {
     if let Some(Carried { bytes, level }) = carried {
-        record.credit(bytes, level);
+        stack::credit(record, bytes, level);
     }
 }
 
@@ -127,9 +129,9 @@ fn credit(record: &Record, carried: Option<Carried>) {
 pub(crate) fn end(record: &'static Record, outcome: Outcome) {
     close(record);
     let stage = record.stage();
-    match (meter::leave(record), stage) {
+    match (stack::leave(record), stage) {
         (Some(left), Some(stage)) => finish(record, left, stage, outcome),
-        (Some(_), None) => record.give(),
+        (Some(_), None) => pool::release(record),
         (None, stage) => lose(stage),
     }
 }
@@ -137,7 +139,7 @@ pub(crate) fn end(record: &'static Record, outcome: Outcome) {
 /// Interrupts a call whose frame is open; `false` if it is lost.
 pub(crate) fn suspend(record: &'static Record) -> bool {
     let stage = record.stage();
-    let left = meter::leave(record);
+    let left = stack::leave(record);
     match left {
         Some(left) => drop(record.suspend(left)),
         None => lose(stage),
@@ -161,15 +163,15 @@ fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: O
     match (left, stage.find(site.end(outcome))) {
         // What most calls of a hot function are.
         (Left::Idle, Some(segment)) => {
-            record.give_untouched();
+            pool::release_clean(record);
             segment.totals.add_idle(slot);
         }
         (Left::Simple(bytes, level), Some(segment)) => {
-            record.give_untouched();
+            pool::release_clean(record);
             let peak = level as u64;
             segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
             #[cfg(feature = "profiling")]
-            profiles::segment_ended(segment, &record.progress(left));
+            profiles::segment_ended(segment, &record.frame.progress_of(left));
         }
         _ => finish_any(record, left, stage, outcome),
     }
@@ -178,7 +180,7 @@ fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: O
 
 #[inline(never)]
 fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
-    let (progress, site) = (record.progress(left), stage.node.site);
+    let (progress, site) = (record.frame.progress_of(left), stage.node.site);
     let segment = stage.segment(site.end(outcome));
     record.ticket.pass(segment, progress.level());
     let exit = record.ticket.ids().map(|ids| Exit {
@@ -190,7 +192,7 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
         outcome,
     });
     // Before it is counted: nobody must find it among both.
-    record.give();
+    pool::release(record);
     let mut whole = Hit {
         bytes: progress.call,
         own: Bytes::ZERO,
@@ -331,15 +333,15 @@ pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
 
 #[inline]
 fn reach(point: &'static ProbePoint) -> Option<Pending> {
-    if meter::is_quiet() {
+    if thread::is_quiet() {
         return None;
     }
-    let call = meter::innermost().and_then(|record| Some((record, record.stage()?)));
+    let call = stack::innermost().and_then(|record| Some((record, record.stage()?)));
     let Some((record, stage)) = call else {
-        return if meter::close_lost() { reach(point) } else { snapshot(point) };
+        return if stack::close_lost() { reach(point) } else { snapshot(point) };
     };
     credit(record, record.carried.take());
-    let progress = record.cut();
+    let progress = stack::cut(record);
     let segment = stage.segment(&point.point);
     end_segment(segment, &progress);
     record.set_stage(segment.to);

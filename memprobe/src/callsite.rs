@@ -12,7 +12,7 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata};
 
-use crate::meter::Quiet;
+use crate::thread::Quiet;
 
 /// A place in the program that writes events, in a static or leaked.
 ///

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Orderi
 use std::thread;
 
 use crate::bytes::{Bytes, BytesCell, NetCell};
-use crate::record::Record;
 
 /// What work elsewhere has done for a call, and the call does not count yet.
 ///
@@ -28,12 +27,21 @@ pub(crate) struct Carried {
 }
 
 /// The sum, while nobody else is at it.
-struct Sum<'a>(&'a CarriedCell);
+pub(crate) struct Sum<'a>(&'a CarriedCell);
 
 impl CarriedCell {
+    /// From now on work elsewhere may count for the call.
+    pub fn open(&self) {
+        self.carries.store(true, Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.carries.load(Acquire)
+    }
+
     /// Waits for who is at it, who takes some ns; not for ever, because in a forked child he
     /// may not be there any more.
-    fn sum(&self) -> Sum<'_> {
+    pub fn sum(&self) -> Sum<'_> {
         for _ in 0..1000 {
             if let Some(sum) = self.try_sum() {
                 return sum;
@@ -81,7 +89,7 @@ impl CarriedCell {
 }
 
 impl Sum<'_> {
-    fn bytes(&self) -> Bytes {
+    pub fn bytes(&self) -> Bytes {
         if self.0.is_some.load(Relaxed) { self.0.bytes.get() } else { Bytes::ZERO }
     }
 
@@ -90,7 +98,7 @@ impl Sum<'_> {
         self.0.is_some.swap(false, Relaxed).then_some(carried)
     }
 
-    fn add(&self, bytes: Bytes, level: i64) {
+    pub fn add(&self, bytes: Bytes, level: i64) {
         let cell = self.0;
         if cell.is_some.swap(true, Relaxed) {
             cell.bytes.add(bytes);
@@ -105,25 +113,5 @@ impl Sum<'_> {
 impl Drop for Sum<'_> {
     fn drop(&mut self) {
         self.0.is_busy.store(false, Release);
-    }
-}
-
-impl Record {
-    /// From now on work elsewhere may count for the call.
-    pub fn set_carries(&self) {
-        self.carried.carries.store(true, Release);
-    }
-
-    /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
-    /// itself; `false` if the call has ended.
-    pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
-        let sum = self.carried.sum();
-        // In this order: the flag may be of the next call, whose serial is then seen as well.
-        if !self.carried.carries.load(Acquire) || self.serial() != serial {
-            return false;
-        }
-        let before = self.shown.held().wrapping_add(sum.bytes().net());
-        sum.add(bytes, before.saturating_add(peak));
-        true
     }
 }

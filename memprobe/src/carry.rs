@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
 use crate::call;
-use crate::meter::{self, Left};
+use crate::frame::Left;
 use crate::record::Record;
 use crate::segment::Stage;
 use crate::ticket::Ids;
 use crate::totals::Hit;
 use crate::{clock, slot};
+use crate::{pool, stack, thread};
 
 /// Takes the current call along to where `work` runs: another thread, a thread pool.
 ///
@@ -107,14 +108,14 @@ impl RefUnwindSafe for Piece {}
 
 impl Piece {
     fn of_this_call() -> Option<Piece> {
-        if meter::is_quiet() {
+        if thread::is_quiet() {
             return None;
         }
         let in_call = |record: &'static Record| Some((record, record.stage()?.node));
-        let (call, node) = meter::chain().find_map(in_call)?;
-        call.set_carries();
+        let (call, node) = stack::chain().find_map(in_call)?;
+        call.carried.open();
         // What the call holds now is what the work's own peak stands upon.
-        meter::show_held();
+        stack::publish_held();
         let ids = call.ticket.ids();
         let (serial, stage) = (call.serial(), node.carried());
         Some(Piece { call, serial, stage, ids, record: None, done: false })
@@ -124,7 +125,7 @@ impl Piece {
     fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
         let is_nested = self
             .running_call()
-            .is_some_and(|call| meter::chain().any(|record| std::ptr::eq(record, call)));
+            .is_some_and(|call| stack::chain().any(|record| std::ptr::eq(record, call)));
         let Some(record) = self.enter() else {
             let (result, done) = part();
             if done {
@@ -132,7 +133,7 @@ impl Piece {
             }
             return result;
         };
-        record.set_apart(!is_nested);
+        record.frame.set_detached(!is_nested);
         let mut running = Running { piece: self, record, apart: !is_nested, done: true };
         let (result, done) = part();
         running.done = done;
@@ -151,9 +152,9 @@ impl Piece {
             return None;
         }
         if let Some(record) = self.record {
-            return meter::resume(record).then_some(record);
+            return stack::resume(record).then_some(record);
         }
-        let record = meter::enter()?;
+        let record = stack::enter()?;
         record.set_is_carried();
         record.begin(self.stage, self.running_call(), clock::coarse());
         self.record = Some(record);
@@ -167,7 +168,7 @@ impl Piece {
     fn finish(&mut self, record: &'static Record, left: Left) {
         if let Some(stage) = record.stage() {
             let segment = stage.segment(&stage.node.site.done);
-            call::end_segment(segment, &record.progress(left));
+            call::end_segment(segment, &record.frame.progress_of(left));
         }
         self.give(record);
     }
@@ -183,7 +184,7 @@ impl Piece {
     }
 
     fn give(&mut self, record: &'static Record) {
-        record.give();
+        pool::release(record);
         self.record = None;
         self.done = true;
     }
@@ -211,12 +212,12 @@ impl Drop for Running<'_> {
             // Work that this work has carried elsewhere in turn.
             call::close(self.record);
         }
-        let Some(left) = meter::leave(self.record) else {
+        let Some(left) = stack::leave(self.record) else {
             (self.piece.record, self.piece.done) = (None, true);
             return;
         };
         if self.apart {
-            let (bytes, peak) = self.record.since_entered(left);
+            let (bytes, peak) = self.record.frame.since_entered(left);
             if !self.piece.call.carry(self.piece.serial, bytes, peak) {
                 self.piece.count_late(bytes, peak);
             }

@@ -19,9 +19,9 @@ use std::sync::atomic::{
     Ordering::SeqCst, fence,
 };
 
-use crate::meter::Quiet;
 use crate::slot::{SLOTS, Slot};
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 use crate::totals::generation;
 
 /// Calls that run, and the most that did at once.

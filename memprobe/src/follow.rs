@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::call;
-use crate::meter;
 use crate::record::Record;
 use crate::site::{Outcome, Site};
+use crate::stack;
 
 pin_project_lite::pin_project! {
     /// A future whose polls are read; its call starts at the first poll.
@@ -103,7 +103,7 @@ impl Suspended {
                 *self = Suspended::Running(record);
                 Some(record)
             }
-            Suspended::Running(record) => meter::resume(record).then_some(record),
+            Suspended::Running(record) => stack::resume(record).then_some(record),
             Suspended::Over => None,
         }
     }

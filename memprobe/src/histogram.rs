@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::distribution::{BUCKETS, bucket};
-use crate::meter::Quiet;
 use crate::slot::{SLOTS, Slot};
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 use crate::totals::generation;
 
 /// How the peaks and the allocated bytes of single calls are distributed. Takes no memory

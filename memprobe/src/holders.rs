@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::ptr;
 
-use crate::flight;
 use crate::kept::Held;
 use crate::site::Site;
+use crate::snapshot;
 
 /// Places in functions that are told apart among the running calls; the rest is summed.
 const PLACES: usize = 64;
@@ -47,7 +47,7 @@ impl Running {
     /// The calls that run now.
     pub fn look() -> Running {
         let mut running = Running { places: [None; PLACES], others: (0, 0) };
-        flight::each_running(|call| {
+        snapshot::each_running(|call| {
             let (site, after) = (call.stage.node.site, call.stage.after);
             // A call that has freed more than it allocated, as one that is given a body, would
             // take what it freed off what the others hold.

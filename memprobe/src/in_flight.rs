@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::flight::RunningCall;
-use crate::meter::{self, Quiet};
 use crate::running::InFlight;
-use crate::{clock, flight, jemalloc};
+use crate::snapshot::RunningCall;
+use crate::stack;
+use crate::thread::Quiet;
+use crate::{clock, jemalloc, snapshot};
 
 /// The calls that run now, those that hold the most first. May be asked from any thread at
 /// any time: waits for no lock that a call takes.
@@ -19,7 +20,7 @@ use crate::{clock, flight, jemalloc};
 /// }
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
-    meter::show_held();
+    stack::publish_held();
     let quiet = Quiet::begin();
     let list = list();
     drop(quiet);
@@ -36,7 +37,7 @@ fn list() -> Vec<InFlight> {
         let mut list = Vec::with_capacity(room);
         let mut count = 0;
         let now = clock::coarse();
-        flight::each_running(|call| {
+        snapshot::each_running(|call| {
             count += 1;
             // It must not grow here, where nothing may allocate.
             if list.len() < list.capacity() {

@@ -211,11 +211,11 @@ mod crowd;
 #[cfg(feature = "enabled")]
 mod event;
 #[cfg(feature = "enabled")]
-mod flight;
-#[cfg(feature = "enabled")]
 mod follow;
 #[cfg(feature = "enabled")]
 mod fork;
+#[cfg(feature = "enabled")]
+mod frame;
 #[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
@@ -248,8 +248,6 @@ mod marks;
 #[cfg(feature = "enabled")]
 mod measure;
 #[cfg(feature = "enabled")]
-mod meter;
-#[cfg(feature = "enabled")]
 mod mounts;
 #[cfg(feature = "enabled")]
 mod on_exit;
@@ -261,6 +259,8 @@ mod pool;
 mod proc;
 #[cfg(feature = "profiling")]
 mod profiles;
+#[cfg(feature = "enabled")]
+mod published;
 #[cfg(feature = "enabled")]
 mod rate;
 #[cfg(feature = "enabled")]
@@ -274,9 +274,15 @@ mod site;
 #[cfg(feature = "enabled")]
 mod slot;
 #[cfg(feature = "enabled")]
+mod snapshot;
+#[cfg(feature = "enabled")]
+mod stack;
+#[cfg(feature = "enabled")]
 mod static_ref;
 #[cfg(feature = "enabled")]
 mod system;
+#[cfg(feature = "enabled")]
+mod thread;
 #[cfg(feature = "enabled")]
 mod ticket;
 #[cfg(feature = "enabled")]

@@ -10,9 +10,9 @@ use std::sync::atomic::{
 
 use crate::cgroup::{Group, Groups, UNLIMITED};
 use crate::clock;
-use crate::meter::Quiet;
 use crate::rate::Budget;
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 
 /// Lambda's memory size, bytes. It goes before the limits of cgroups.
 pub(crate) fn lambda() -> Option<u64> {

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::frame::Progress;
 use crate::jemalloc;
-use crate::meter::{self, Progress};
 use crate::record::Record;
 use crate::usage::{Unavailable, Usage};
+use crate::{pool, stack};
 
 /// Runs `work`, and tells what it allocated, freed and peaked at on this thread. Writes no
 /// event and is in no total; a `probe!` in it is a snapshot, unless it stands in an annotated
@@ -79,8 +80,8 @@ impl Measurement {
             return Err(Unavailable::OtherThread);
         }
         let begun = match self.record {
-            Some(record) => meter::resume(record).then_some(record),
-            None => meter::enter(),
+            Some(record) => stack::resume(record).then_some(record),
+            None => stack::enter(),
         };
         self.record = self.record.or(begun);
         let record = begun.ok_or(Unavailable::Nested)?;
@@ -102,7 +103,7 @@ impl Measurement {
 impl Drop for Measurement {
     fn drop(&mut self) {
         if let Some(record) = self.record {
-            record.give();
+            pool::release(record);
         }
     }
 }
@@ -115,7 +116,7 @@ struct Part<'a> {
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
-        if let Some(left) = meter::leave(self.record) {
+        if let Some(left) = stack::leave(self.record) {
             self.of.progress = self.record.suspend(left);
         } else {
             (self.of.record, self.of.is_lost) = (None, true);

@@ -17,10 +17,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::fork::Origin;
 use crate::list::List;
-use crate::meter::{self, Quiet};
 use crate::pages::{self, PAGE, Zeroed};
 use crate::record::Record;
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 
 /// Free records that a thread keeps.
 const KEPT: u32 = 64;
@@ -84,13 +84,12 @@ thread_local! {
     static KEEPER: Keeper = const { Keeper };
 }
 
-/// Leaves the records of its thread to the others when the thread ends.
+/// Leaves the free records of its thread to the others when the thread ends.
 struct Keeper;
 
 impl Drop for Keeper {
     fn drop(&mut self) {
         let _quiet = Quiet::begin();
-        meter::leave_all();
         ROOM.set(0);
         if let Some(mut pool) = lock() {
             pool.release(std::iter::from_fn(pop));
@@ -98,22 +97,38 @@ impl Drop for Keeper {
     }
 }
 
-/// A free record. `None` where there is no memory for another one, and in a forked child that
-/// cannot have the pool.
+/// Takes a free record of this thread, if there is one.
 #[inline]
-pub(crate) fn take() -> Option<&'static Record> {
-    let record = match FREE.get() {
-        Some(record) => record,
-        None => refill()?,
-    };
+pub(crate) fn acquire() -> Option<&'static Record> {
+    let record = FREE.get()?;
     FREE.set(record.next());
     ROOM.set(ROOM.get().wrapping_add(1));
     Some(record)
 }
 
-/// Takes a record back that no chain of frames holds any more.
+/// Releases the record of a call that ends, and that no chain of frames holds any more.
 #[inline]
-pub(crate) fn give(record: &'static Record) {
+pub(crate) fn release(record: &'static Record) {
+    record.end();
+    release_ended(record);
+}
+
+/// Releases the record of a call that has ended before.
+#[inline]
+pub(crate) fn release_ended(record: &'static Record) {
+    record.clear();
+    give(record);
+}
+
+/// Releases a clean record: only the entry of its call wrote to it, so nothing needs clearing.
+#[inline]
+pub(crate) fn release_clean(record: &'static Record) {
+    record.end();
+    give(record);
+}
+
+#[inline]
+fn give(record: &'static Record) {
     let room = ROOM.get();
     if room == 0 {
         return give_where_full(record);
@@ -142,25 +157,24 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
     })
 }
 
-/// Gives the first of a chain of records from the pool; its caller is about to take that one.
+/// Takes a record where this thread has no free one. `None` where there is no memory for another
+/// one, and in a forked child that cannot have the pool.
 #[cold]
 #[inline(never)]
-fn refill() -> Option<&'static Record> {
+pub(crate) fn refill() -> Option<&'static Record> {
     let _quiet = Quiet::begin();
-    // A thread that is past its destructors has nobody to give its free records back.
+    // A thread that is past its destructors has nobody to leave its free records.
     let is_kept = KEEPER.try_with(|_| ()).is_ok();
     let mut pool = lock()?;
-    let mut count = 0;
-    let mut chain = None;
-    while count < if is_kept { TAKEN } else { 1 } {
-        let Some(record) = pool.take() else { break };
-        record.set_next(chain);
-        chain = Some(record);
-        count += 1;
+    let record = pool.take()?;
+    let mut room = 0;
+    if is_kept {
+        let more: Vec<_> = std::iter::from_fn(|| pool.take()).take(TAKEN - 1).collect();
+        room = KEPT - more.len() as u32;
+        more.into_iter().rev().for_each(push);
     }
-    let room = if is_kept { KEPT } else { 0 };
-    ROOM.set(room.wrapping_sub(count as u32));
-    chain
+    ROOM.set(room);
+    Some(record)
 }
 
 /// Takes a record back where the thread has as many free ones as it keeps.

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use tracing::Level;
 
 use crate::callsite::Callsite;
+use crate::frame::Progress;
 use crate::jemalloc;
-use crate::meter::{Progress, Quiet};
 use crate::segment::{Segment, Stage};
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 
 /// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: whenever
 /// a mark speaks, and where a segment that is named here passes a bound.

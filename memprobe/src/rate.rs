@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
-use crate::meter::Quiet;
 use crate::slot::{SLOTS, slot};
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;

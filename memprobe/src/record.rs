@@ -5,19 +5,19 @@ use std::sync::atomic::{
     Ordering::Release, fence,
 };
 
+use crate::bytes::Bytes;
 use crate::carried::CarriedCell;
-use crate::flight::Shown;
-use crate::meter::Frame;
-use crate::pool;
+use crate::frame::{Frame, Left, Progress};
+use crate::published::Published;
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 use crate::ticket::Ticket;
 
 /// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
-/// and what [`flight::each_running`](crate::flight::each_running) adds up; any other may read what it
-/// shows.
+/// and the two figures that a snapshot adds up; any other may read what it publishes.
 ///
-/// All of it is atomics, and a record whose bytes are all 0 is free: see [`pool`].
+/// All of it is atomics, and a record whose bytes are all 0 is free and clean: nothing but an entry has written to it since it was released, or it was
+/// cleared.
 #[repr(align(64))]
 pub(crate) struct Record {
     /// Where the call is; none in a free record, and in that of a measurement.
@@ -36,8 +36,13 @@ pub(crate) struct Record {
     started: AtomicU64,
     /// The next free record.
     next: StaticRef<Record>,
+    /// The frame around this one on its thread.
+    outer: StaticRef<Record>,
+    /// The call around this one, and its serial then.
+    parent: StaticRef<Record>,
+    parent_serial: AtomicU32,
     pub frame: Frame,
-    pub shown: Shown,
+    pub published: Published,
     pub ticket: Ticket,
     pub carried: CarriedCell,
 }
@@ -66,74 +71,92 @@ impl Record {
 
     /// From now on others see a call here, which began at `started` by the coarse clock.
     #[inline]
-    pub fn begin(&self, stage: &'static Stage, caller: Option<&'static Record>, started: u64) {
-        self.shown.set_caller(caller);
+    pub fn begin(&self, stage: &'static Stage, parent: Option<&'static Record>, started: u64) {
+        self.parent.store(parent, Relaxed);
+        if let Some(parent) = parent {
+            self.parent_serial.store(parent.serial(), Relaxed);
+        }
         self.started.store(started, Relaxed);
         self.stage.store(Some(stage), Release);
     }
 
-    /// Gives the record back.
+    /// Ends the call.
     #[inline]
-    pub fn give(&'static self) {
-        self.end();
-        self.give_ended();
+    pub fn end(&self) {
+        self.stage.store(None, Relaxed);
+        self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
+        // Before what is written here from now on.
+        fence(Release);
     }
 
-    fn give_ended(&'static self) {
-        if self.frame.has_moved() {
+    /// Makes a record clean whose call has ended.
+    #[inline]
+    pub fn clear(&self) {
+        if self.frame.is_dirty() {
             self.frame.clear();
-            self.shown.clear();
+            self.published.clear();
             self.ticket.clear();
             self.began_unwinding.store(false, Relaxed);
             self.is_carried.store(false, Relaxed);
+            self.is_lost.store(false, Relaxed);
         }
-        pool::give(self);
     }
 
-    /// Gives a record back to which nothing but the entry of the call has written, so that
-    /// nothing needs clearing.
-    #[inline]
-    pub fn give_untouched(&'static self) {
-        self.end();
-        pool::give(self);
-    }
-
-    /// Ends the call on a thread that is not the one that has its frame open. That one takes the
-    /// frame out of its chain, and gives the record back.
-    pub fn lose(&'static self) {
+    /// Ends the call on a thread that is not the one that has its frame open.
+    pub fn lose(&self) {
         self.carried.close();
         self.end();
         self.ticket.clear();
-        self.frame.set_moved();
-        self.leave_to_others();
+        self.frame.mark_dirty();
     }
 
-    /// Done by both threads, the one that has the frame open and the one that has ended the
-    /// call; the second gives the record back.
-    pub fn leave_to_others(&'static self) {
-        if self.is_lost.swap(true, AcqRel) {
-            self.give_lost();
-        }
+    /// Says that one of two threads has done with a lost call. Gives whether the other one has
+    /// too.
+    pub fn swap_lost(&self) -> bool {
+        self.is_lost.swap(true, AcqRel)
     }
 
-    /// Whether the call was ended by [`lose`](Record::lose).
+    /// Whether the call has ended on another thread than the one that has its frame open.
     #[inline]
     pub fn is_lost(&self) -> bool {
         self.is_lost.load(Acquire)
     }
 
-    /// Gives the record of a lost call back.
-    pub fn give_lost(&'static self) {
-        self.is_lost.store(false, Relaxed);
-        self.give_ended();
+    /// The frame around this one on its thread.
+    #[inline]
+    pub fn outer(&self) -> Option<&'static Record> {
+        self.outer.load(Relaxed)
     }
 
     #[inline]
-    fn end(&self) {
-        self.stage.store(None, Relaxed);
-        self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
-        // Before what is written here from now on.
-        fence(Release);
+    pub fn set_outer(&self, outer: Option<&'static Record>) {
+        self.outer.store(outer, Relaxed);
+    }
+
+    /// The call around this one, if it runs still: one that has ended holds nothing.
+    pub fn parent(&self) -> Option<&'static Record> {
+        let serial = self.parent_serial.load(Relaxed);
+        self.parent.load(Relaxed).filter(|parent| parent.serial() == serial)
+    }
+
+    /// Publishes what the call holds.
+    #[inline]
+    pub fn publish(&self, now: Bytes) {
+        self.published.set_held(self.frame.net(now));
+        self.frame.mark_dirty();
+    }
+
+    /// Keeps what the call has done, whose frame was just closed, until its next frame is opened.
+    #[inline]
+    pub fn suspend(&self, left: Left) -> Progress {
+        let progress = self.frame.progress_of(left);
+        if !matches!(left, Left::Idle) {
+            self.frame.keep(&progress);
+            // The caller's own figures have it from now on.
+            self.published.set_shared(progress.call.net());
+            self.published.set_peak(progress.call_peak);
+        }
+        progress
     }
 
     /// Where the call is.
@@ -167,7 +190,7 @@ impl Record {
     #[cold]
     pub fn set_began_unwinding(&self) {
         self.began_unwinding.store(true, Relaxed);
-        self.frame.set_moved();
+        self.frame.mark_dirty();
     }
 
     pub fn is_carried(&self) -> bool {
@@ -176,6 +199,19 @@ impl Record {
 
     pub fn set_is_carried(&self) {
         self.is_carried.store(true, Relaxed);
-        self.frame.set_moved();
+        self.frame.mark_dirty();
+    }
+
+    /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
+    /// itself; `false` if the call has ended.
+    pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
+        let sum = self.carried.sum();
+        // In this order: the flag may be of the next call, whose serial is then seen as well.
+        if !self.carried.is_open() || self.serial() != serial {
+            return false;
+        }
+        let before = self.published.held().wrapping_add(sum.bytes().net());
+        sum.add(bytes, before.saturating_add(peak));
+        true
     }
 }

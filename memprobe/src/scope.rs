@@ -11,8 +11,8 @@ use crate::call;
 use crate::callsite::Callsite;
 use crate::follow::follow;
 use crate::map::Map;
-use crate::meter::Quiet;
 use crate::site::Site;
+use crate::thread::Quiet;
 
 /// Runs `f` as one call of a function named `name`: what `#[memprobe]` does, where there is
 /// no function to put it on.

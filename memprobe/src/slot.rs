@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release};
 
-use crate::meter::Quiet;
+use crate::thread::Quiet;
 
 /// Slots in all: 200 points that many threads hit must not take more than 4 MiB.
 pub(crate) const SLOTS: usize = 28;

@@ -132,10 +132,10 @@ impl fmt::Display for Status {
 /// Says whether memprobe can do its work in this program.
 #[cfg(feature = "enabled")]
 pub fn status() -> Status {
-    use crate::{jemalloc, meter, system};
+    use crate::{jemalloc, system, thread};
 
     let global = jemalloc::is_global();
-    let allocator = match (global, meter::is_realloc_seen()) {
+    let allocator = match (global, thread::is_realloc_seen()) {
         (false, _) => GlobalAllocator::Other,
         (true, false) => GlobalAllocator::Jemalloc,
         (true, true) => GlobalAllocator::Memprobe,

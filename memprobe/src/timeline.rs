@@ -5,9 +5,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use crate::meter::Quiet;
 use crate::report::{Pass, Sample};
 use crate::segment::Segment;
+use crate::thread::Quiet;
 use crate::{clock, event, limit, proc};
 
 /// Samples that are kept: as many as a picture has room for.

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::bytes::Bytes;
-use crate::meter::Quiet;
 use crate::slot::{SLOTS, Slot};
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 

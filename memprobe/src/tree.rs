@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::kept::FreedElsewhere;
-use crate::meter::Quiet;
 use crate::segment::Stage;
 use crate::site::Site;
+use crate::thread::Quiet;
 
 /// A function, as it is called from one place of the tree.
 pub(crate) struct Node {

@@ -16,12 +16,13 @@ use crate::bytes::Bytes;
 use crate::cgroup::UNLIMITED;
 use crate::gauge::{Coming, Gauge};
 use crate::marks::Marks;
-use crate::meter::{self, Quiet};
 use crate::process::{Heap, Limit};
 #[cfg(feature = "profiling")]
 use crate::profiles::{self, Profiles};
 use crate::rate::Budget;
 use crate::segment::Stage;
+use crate::stack;
+use crate::thread::{self as counters, Quiet};
 use crate::watch_line::{Crossing, Text, Whose};
 use crate::watch_mode::{Mode, WatchError};
 use crate::{clock, gauge, jemalloc, kept, limit, proc, system, watch_event};
@@ -235,7 +236,7 @@ static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// jemalloc calls this right after an allocation, before the program touches it.
 extern "C" fn on_allocation(_is_alloc: bool, allocated: u64, freed: u64) {
     let now = Bytes { allocated, freed };
-    let before = meter::show_held_at(now);
+    let before = stack::publish_held_at(now);
     let grown = now.net().wrapping_sub(before.net());
     if grown == 0 {
         return;
@@ -263,7 +264,7 @@ pub(crate) fn is_near_before_move(old_size: usize, new_size: usize) -> bool {
 #[cold]
 pub(crate) fn before_move(old_size: usize, new_size: usize) {
     let Some(watch) = INSTALLED.get() else { return };
-    meter::show_held_unfolded();
+    stack::publish_held_unflushed();
     let coming = Coming { allocated: new_size as u64, touched: old_size as u64 };
     watch.check_inside(&coming, coming.allocated);
 }
@@ -281,7 +282,7 @@ pub(crate) fn at_point(stage: &'static Stage) {
 
 #[inline(never)]
 fn at_point_asked(stage: &'static Stage) {
-    if meter::is_quiet() {
+    if counters::is_quiet() {
         return;
     }
     let asked = ASKED.load(Relaxed);
@@ -348,7 +349,7 @@ impl Installed {
         const EVERY: u64 = 1_000_000;
         static LAST: AtomicU64 = AtomicU64::new(0);
         let now = clock::coarse();
-        if meter::has_grown_by(self.interval) || now.saturating_sub(LAST.load(Relaxed)) > EVERY {
+        if counters::has_grown_by(self.interval) || now.saturating_sub(LAST.load(Relaxed)) > EVERY {
             LAST.store(now, Relaxed);
             self.check(&Coming::default(), None, Whose::Calls(stage), jemalloc::heap);
         }

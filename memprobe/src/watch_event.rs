@@ -8,9 +8,9 @@ use tracing::Level;
 
 use crate::callsite::Callsite;
 use crate::marks;
-use crate::meter::Quiet;
 use crate::segment::Stage;
 use crate::static_ref::StaticRef;
+use crate::thread::Quiet;
 use crate::watch_line::{Crossing, LONGEST, Text, value};
 
 static CALLSITE: Callsite = Callsite::new(

@@ -14,7 +14,7 @@ use crate::segment::Stage;
 use crate::tree::Node;
 use crate::units::Scaled;
 use crate::utc::Utc;
-use crate::{clock, jemalloc, meter};
+use crate::{clock, jemalloc, stack};
 
 /// Longest line, bytes: the system writes up to 4096 into a pipe at once.
 pub(crate) const LONGEST: usize = 2048;
@@ -43,7 +43,7 @@ impl Whose {
             len = 1;
         }
         if !matches!(self, Whose::Nobodys) {
-            for stage in meter::chain().filter_map(Record::stage) {
+            for stage in stack::chain().filter_map(Record::stage) {
                 // A call that comes to its end is open no more; at other points it is.
                 let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, stage));
                 if is_there {

@@ -1,81 +1,14 @@
-//! What a record shows of its call to other threads, and all calls that run now.
+//! All calls that run now, on any thread, as their records tell it.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-    fence,
+    AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
 };
 
-use crate::bytes::NetCell;
 use crate::pool;
 use crate::record::Record;
 use crate::segment::Stage;
-use crate::static_ref::StaticRef;
 
-/// The part of a record that others read; for them a moment old.
-pub(crate) struct Shown {
-    /// The call around this one, and its serial then.
-    caller: StaticRef<Record>,
-    caller_serial: AtomicU32,
-    /// The call's net as it was last shown.
-    held: NetCell,
-    /// What of it is in the caller's `held` too.
-    shared: NetCell,
-    /// The call's highest net as it was last shown.
-    peak: NetCell,
-    /// What nested calls that run share with this one, and what work elsewhere has that this
-    /// one does not count yet, as [`each_running`] adds it up.
-    nested: AtomicI64,
-    elsewhere: AtomicI64,
-}
-
-impl Shown {
-    #[inline]
-    pub fn clear(&self) {
-        self.held.set(0);
-        self.shared.set(0);
-        self.peak.set(0);
-    }
-
-    #[inline]
-    pub fn set_caller(&self, caller: Option<&'static Record>) {
-        self.caller.store(caller, Relaxed);
-        if let Some(caller) = caller {
-            self.caller_serial.store(caller.serial(), Relaxed);
-        }
-    }
-
-    /// The caller, if it runs still: one that has ended holds nothing.
-    fn caller(&self) -> Option<&'static Record> {
-        let serial = self.caller_serial.load(Relaxed);
-        self.caller.load(Relaxed).filter(|caller| caller.serial() == serial)
-    }
-
-    /// The call's net as it was last shown.
-    pub fn held(&self) -> i64 {
-        self.held.get()
-    }
-
-    /// Shows what the call holds, bytes.
-    #[inline]
-    pub fn set_held(&self, held: i64) {
-        self.held.set(held);
-    }
-
-    /// The same where the caller's `held` is as new, and has it too.
-    #[inline]
-    pub fn set_shared(&self, held: i64) {
-        self.held.set(held);
-        self.shared.set(held);
-    }
-
-    /// Shows the highest net of the call, bytes.
-    #[inline]
-    pub fn set_peak(&self, peak: i64) {
-        self.peak.set(peak);
-    }
-}
-
-/// What a record shows of its call.
+/// What a record tells of its call.
 #[derive(Clone, Copy)]
 struct Seen {
     stage: &'static Stage,
@@ -95,16 +28,16 @@ impl Seen {
     fn of(record: &'static Record) -> Option<Seen> {
         let serial = record.serial();
         fence(Acquire);
-        let (stage, shown) = (record.stage()?, &record.shown);
+        let (stage, published) = (record.stage()?, &record.published);
         fence(Acquire);
         let seen = Seen {
             stage,
             started: record.started(),
-            held: shown.held.get().wrapping_add(record.carried.net()),
-            peak: shown.peak.get(),
+            held: published.held().wrapping_add(record.carried.net()),
+            peak: published.peak(),
             record,
-            caller: shown.caller(),
-            shared: shown.shared.get(),
+            caller: record.parent(),
+            shared: published.shared(),
             is_carried: record.is_carried(),
         };
         fence(Acquire);
@@ -113,7 +46,7 @@ impl Seen {
 
     /// What the call holds without nested ones, once these are added up.
     fn own(&self) -> i64 {
-        self.held.wrapping_sub(self.record.shown.nested.load(Relaxed))
+        self.held.wrapping_sub(self.record.published.nested.load(Relaxed))
     }
 
     /// The call that this is work of, carried elsewhere, if it runs still: then the two are one
@@ -121,7 +54,7 @@ impl Seen {
     fn whole(&self) -> Option<&'static Record> {
         let mut whole = self.caller.filter(|_| self.is_carried)?;
         // Work may be carried out of work; each began after what it is a part of.
-        while let Some(further) = whole.shown.caller().filter(|_| whole.is_carried()) {
+        while let Some(further) = whole.parent().filter(|_| whole.is_carried()) {
             whole = further;
         }
         Some(whole)
@@ -162,22 +95,22 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
         std::thread::yield_now();
     }
     for record in pool::all() {
-        record.shown.nested.store(0, Relaxed);
-        record.shown.elsewhere.store(0, Relaxed);
+        record.published.nested.store(0, Relaxed);
+        record.published.elsewhere.store(0, Relaxed);
     }
     for call in running() {
         if let Some(caller) = call.caller {
-            caller.shown.nested.fetch_add(call.shared, Relaxed);
+            caller.published.nested.fetch_add(call.shared, Relaxed);
         }
     }
     for part in running() {
         if let Some(whole) = part.whole() {
-            whole.shown.nested.fetch_sub(part.own(), Relaxed);
-            whole.shown.elsewhere.fetch_add(part.held.wrapping_sub(part.shared), Relaxed);
+            whole.published.nested.fetch_sub(part.own(), Relaxed);
+            whole.published.elsewhere.fetch_add(part.held.wrapping_sub(part.shared), Relaxed);
         }
     }
     for call in running().filter(|call| call.whole().is_none()) {
-        let net = call.held.wrapping_add(call.record.shown.elsewhere.load(Relaxed));
+        let net = call.held.wrapping_add(call.record.published.elsewhere.load(Relaxed));
         look(RunningCall {
             stage: call.stage,
             started: call.started,
