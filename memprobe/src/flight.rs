@@ -92,6 +92,8 @@ pub(crate) struct Seen {
     /// Net of the call, with nested ones.
     pub held: i64,
     pub peak: i64,
+    /// That of its events, if it was admitted.
+    pub call_id: Option<u64>,
     record: &'static Record,
     caller: Option<&'static Record>,
     shared: i64,
@@ -109,6 +111,7 @@ impl Seen {
             started: record.started(),
             held: shown.held.get().wrapping_add(record.carried.net()),
             peak: shown.peak.get(),
+            call_id: record.ticket.ids().map(|ids| ids.call),
             record,
             caller: shown.caller(),
             shared: shown.shared.get(),

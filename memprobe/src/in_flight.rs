@@ -15,7 +15,8 @@ use crate::{clock, flight, jemalloc};
 ///
 /// ```
 /// for call in memprobe::in_flight() {
-///     println!("{} after {:?}: {:?} B", call.function, call.after, call.held);
+///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
+///     println!("{call}");
 /// }
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
@@ -44,6 +45,7 @@ fn list() -> Vec<InFlight> {
         .iter()
         .map(|call| InFlight {
             function: call.stage.node.site.name(),
+            call_id: call.call_id,
             after: call.stage.after,
             age: Duration::from_nanos(now.saturating_sub(call.started)),
             held: is_global.then(|| call.held - shared.get(&call.id()).unwrap_or(&0)),

@@ -123,24 +123,34 @@ impl Watch {
     ///
     /// If the marks are wrong, or one was installed before. Never for what the platform
     /// lacks: that is a [`Mode`].
-    pub fn install(self) -> Result<Mode, WatchError> {
+    pub fn install(mut self) -> Result<Mode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
         let _quiet = Quiet::begin();
-        let limit = self.limit.or_else(system::find_limit).filter(|limit| limit.bytes > 0);
+        let limit = self.limit.take().or_else(system::find_limit).filter(|limit| limit.bytes > 0);
         let marks = Marks::new(&self.marks, limit.as_ref().map_or(0, |limit| limit.bytes))
             .ok_or(WatchError::Marks)?;
         if TAKEN.swap(true, Relaxed) {
             return Err(WatchError::Installed);
         }
+        let mode = self.install_once(limit.as_ref(), marks);
+        Ok(*MODE.get_or_init(|| mode))
+    }
+
+    fn install_once(self, limit: Option<&Limit>, marks: Marks) -> Mode {
         if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
-            return Ok(Mode::Off);
+            return Mode::Off;
         }
         #[cfg(feature = "profiling")]
         if self.profiles.is_some_and(Profiles::install) {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
-        Ok(limit.map_or(Mode::Off, |limit| install(&limit, marks, self.sample_every)))
+        limit.map_or(Mode::Off, |limit| install(limit, marks, self.sample_every))
     }
+}
+
+/// How the watch looks, once it is installed.
+pub(crate) fn mode() -> Option<Mode> {
+    MODE.get().copied()
 }
 
 fn install(limit: &Limit, marks: Marks, sample_every: Option<Duration>) -> Mode {
@@ -192,6 +202,7 @@ struct Installed {
 }
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
+static MODE: OnceLock<Mode> = OnceLock::new();
 
 /// What points have to do.
 static ASKED: AtomicU8 = AtomicU8::new(0);
