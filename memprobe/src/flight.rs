@@ -84,6 +84,8 @@ struct Seen {
     /// Net of the call, with nested ones.
     held: i64,
     peak: i64,
+    /// That of its events, if it was admitted.
+    call_id: Option<u64>,
     record: &'static Record,
     caller: Option<&'static Record>,
     shared: i64,
@@ -102,6 +104,7 @@ impl Seen {
             started: record.started(),
             held: shown.held.get().wrapping_add(record.carried.net()),
             peak: shown.peak.get(),
+            call_id: record.ticket.ids().map(|ids| ids.call),
             record,
             caller: shown.caller(),
             shared: shown.shared.get(),
@@ -144,6 +147,8 @@ pub(crate) struct RunningCall {
     /// Its net, with nested calls, and its highest, bytes.
     pub net: i64,
     pub peak: i64,
+    /// That of its events, if it was admitted.
+    pub call_id: Option<u64>,
 }
 
 /// Gives `look` each call that runs now. Allocates nothing, and takes no lock that anybody holds
@@ -184,6 +189,7 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
             own: call.own(),
             net,
             peak: call.peak.max(net),
+            call_id: call.call_id,
         });
     }
     ADDING_UP.store(false, Release);
