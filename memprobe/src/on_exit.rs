@@ -60,8 +60,9 @@ impl Drop for ReportOnExit {
         let report = report();
         if passed(&report) == self.passed {
             say(&format_args!(
-                "no annotated function has ended while the guard of `report_on_exit` lived; keep \
-                 it to the end of `main`, as in `let _report = memprobe::report_on_exit();`"
+                "no annotated function has ended while the guard of `report_on_exit` lived: \
+                 either none was called, or the guard was dropped at once and must be kept to \
+                 the end of `main`, as in `let _report = memprobe::report_on_exit();`"
             ));
             if report.functions.is_empty() {
                 return;
