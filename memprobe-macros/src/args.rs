@@ -1,10 +1,10 @@
 //! The arguments of the attribute: `name`, `level`, `target`, `rate`, `crate`.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitInt, LitStr, Path, Result, Token, parse_quote};
+use syn::{Error, Ident, Lit, LitStr, Path, Result, Token, parse_quote};
 
 use crate::list;
 
@@ -14,13 +14,15 @@ pub struct Args {
     pub name: Option<LitStr>,
     pub level: Option<Ident>,
     pub target: Option<LitStr>,
-    pub rate: Option<LitInt>,
+    /// Calls written a second; 0 is no limit.
+    pub rate: Option<Literal>,
     krate: Option<Path>,
 }
 
 const ACCEPTED: &str = "`name`, `level`, `target`, `rate`, `crate`";
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
-const RATE: &str = "a whole number of calls a second, as in `rate = 10`; 0 is no limit";
+const RATE: &str = "a number of calls a second from 0.000001 to 1000000000, as in `rate = 10`, or \
+                    `rate = 0.1` for one every ten seconds; 0 is no limit";
 const CRATE: &str = "the path of memprobe, as in `crate = my_facade::memprobe`";
 
 impl Args {
@@ -42,11 +44,6 @@ impl Args {
     /// `tracing`'s constant for the level that was asked for, `INFO` by default.
     pub fn level(&self) -> Ident {
         self.level.clone().unwrap_or_else(|| Ident::new("INFO", Span::call_site()))
-    }
-
-    /// Calls written a second; `10` by default, `0` for no limit.
-    pub fn rate(&self) -> TokenStream {
-        self.rate.as_ref().map_or_else(|| quote!(10), |rate| quote!(#rate))
     }
 }
 
@@ -85,11 +82,9 @@ impl Args {
                 set(&mut self.level, Ident::new(&word.to_ascii_uppercase(), level.span()), &key)
             }
             "rate" => {
-                let rate: LitInt = value(input, &key, RATE)?;
-                if rate.base10_parse::<u32>().is_err() || !rate.suffix().is_empty() {
-                    return Err(Error::new(rate.span(), format!("`rate` needs {RATE}")));
-                }
-                set(&mut self.rate, rate, &key)
+                let number: Lit = value(input, &key, RATE)?;
+                let wrong = || Error::new(number.span(), format!("`rate` needs {RATE}"));
+                set(&mut self.rate, rate(&number).ok_or_else(wrong)?, &key)
             }
             "crate" => {
                 let ModPath(path) = value(input, &key, CRATE)?;
@@ -111,6 +106,18 @@ fn value<T: Parse>(input: ParseStream, key: &Ident, what: &str) -> Result<T> {
     }
     let span = input.span();
     input.parse().map_err(|_| Error::new(span, message))
+}
+
+/// A number of calls a second, as the `f64` that the runtime takes.
+fn rate(number: &Lit) -> Option<Literal> {
+    let (digits, suffix) = match number {
+        Lit::Int(number) => (number.base10_digits(), number.suffix()),
+        Lit::Float(number) => (number.base10_digits(), number.suffix()),
+        _ => return None,
+    };
+    let rate: f64 = digits.parse().ok()?;
+    let is_taken = suffix.is_empty() && (rate == 0.0 || (1e-6..=1e9).contains(&rate));
+    is_taken.then(|| Literal::f64_unsuffixed(rate))
 }
 
 fn text(input: ParseStream, key: &Ident, what: &str) -> Result<LitStr> {

@@ -44,10 +44,10 @@ fn annotate(args: &Args, function: &Function) -> TokenStream {
 fn site(args: &Args) -> TokenStream {
     let krate = args.krate();
     let level = args.level();
-    let rate = args.rate();
+    let rate = args.rate.as_ref().map(|rate| quote!(rate: #rate,));
     let name = args.name.as_ref().map(|name| quote!(name: #name,));
     let target = args.target.as_ref().map(|target| quote!(target: #target,));
-    quote!(#krate::__private::site!(#level, #rate, #name #target))
+    quote!(#krate::__private::site!(#level, #rate #name #target))
 }
 
 /// ```text

@@ -36,12 +36,12 @@ pub fn path<T>() -> &'static str {
     core::any::type_name::<T>()
 }
 
-/// `site!(LEVEL, rate, [name: "…",] [target: "…"])`: the static of a function, with the
+/// `site!(LEVEL, [rate: 0.1,] [name: "…",] [target: "…"])`: the static of a function, with the
 /// callsites of its entry and its exit, in a block in which nothing of the user's stands.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    ($level:ident, $rate:expr, $(name: $name:expr,)? $(target: $target:expr,)?) => {{
+    ($level:ident, $(rate: $rate:expr,)? $(name: $name:expr,)? $(target: $target:expr,)?) => {{
         static SITE: $crate::__private::Site = {
             enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
@@ -50,7 +50,7 @@ macro_rules! __site {
             $crate::__private::Site::new(
                 $crate::__option!($($name)?),
                 $crate::__private::path::<Here>,
-                $rate,
+                $crate::__option!($($rate)?),
                 &ENTRY,
                 &EXIT,
             )

@@ -1,5 +1,5 @@
 //! The allocator that `global_allocator!()` installs: jemalloc, with a `realloc` that the
-//! meter can read exactly.
+//! stack can read exactly.
 
 use std::alloc::{GlobalAlloc, Layout};
 

@@ -10,6 +10,7 @@ use tracing::field::Value;
 use crate::bytes::Bytes;
 use crate::callsite::{self, Callsite};
 use crate::carried::Carried;
+use crate::ceiling;
 use crate::clock;
 use crate::event::{self, Found, Reading, Who, Whole};
 use crate::frame::{Left, Progress};
@@ -44,7 +45,7 @@ impl Record {
         if !site.entry.is_wanted() && !site.exit.is_wanted() {
             return;
         }
-        if let Some(skipped) = site.bucket.take(now, site.rate) {
+        if let Some(skipped) = site.bucket.take_if(now, site.rate, || ceiling::admits(now)) {
             self.write_entry(site, skipped);
         }
     }
@@ -360,13 +361,10 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     })
 }
 
-/// Snapshots of one probe outside any call that are written, a second.
-const SNAPSHOTS: Rate = Rate::a_second(10);
-
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     event::warn_without_jemalloc();
-    pending(point, SNAPSHOTS, None, |skipped| Found {
+    pending(point, Rate::DEFAULT, None, |skipped| Found {
         function: path_of((point.path)()),
         label: point.point.label(),
         ids: None,
@@ -386,7 +384,7 @@ fn pending(
     if !point.callsite.is_wanted() {
         return None;
     }
-    let now = clock::coarse();
+    let (now, rate) = (clock::coarse(), ceiling::lower(rate)?);
     let found = found(point.bucket.take(now, rate)?);
     timeline::pass(now, || (found.function, found.label));
     Some(Pending { callsite: point.callsite, record, found })

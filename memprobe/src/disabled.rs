@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::process::{Limit, Process};
@@ -40,10 +41,26 @@ impl Drop for ReportOnExit {
                 std::io::stderr(),
                 "memprobe: MEMPROBE_REPORT={} asks for a report, and memprobe is compiled out: \
                  build with its feature `enabled`",
-                std::path::Path::new(&asked).display()
+                Path::new(&asked).display()
             );
         }
     }
+}
+
+/// Compiled out: there is nothing to report, and no thread.
+pub fn report_every(_interval: Duration, _path: impl AsRef<Path>) -> ReportEvery {
+    ReportEvery(())
+}
+
+/// Compiled out: reports nothing.
+#[derive(Debug)]
+#[must_use = "it stops when it is dropped; keep it to the end of `main`: \
+              `let _report = memprobe::report_every(…);`"]
+pub struct ReportEvery(());
+
+impl Drop for ReportEvery {
+    // As it is with memprobe: a guard that is only kept must not count as unused.
+    fn drop(&mut self) {}
 }
 
 /// Compiled out: there is nothing to reset.

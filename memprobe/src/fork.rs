@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A process, told from children that are forked from it.
+#[derive(Debug)]
 pub(crate) enum Origin {
     /// By a mark that the kernel takes away in a child: no system call to look.
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -16,7 +16,8 @@ use crate::{clock, jemalloc, snapshot};
 ///
 /// ```
 /// for call in memprobe::in_flight() {
-///     println!("{} after {:?}: {:?} B", call.function, call.after, call.held);
+///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
+///     println!("{call}");
 /// }
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
@@ -56,6 +57,7 @@ fn in_flight_at(call: &RunningCall, now: u64) -> InFlight {
     let is_global = jemalloc::is_global();
     InFlight {
         function: call.stage.node.site.name(),
+        call_id: call.call_id,
         after: call.stage.after,
         age: Duration::from_nanos(now.saturating_sub(call.started)),
         held: is_global.then_some(call.own),

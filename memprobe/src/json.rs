@@ -1,7 +1,9 @@
-//! The report and the process as raw numbers, for programs.
+//! The report, the process and the calls that run as raw numbers, for programs.
 //!
 //! Written by hand: derived, each absent figure would need an attribute to be left out, and
 //! the figures that follow from others would be missing.
+
+use std::time::Duration;
 
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
@@ -11,6 +13,7 @@ use crate::report::{
     Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady,
 };
+use crate::running::InFlight;
 use crate::verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 
 /// Serializes a type as a map of what is always there, and of what may be absent.
@@ -35,9 +38,13 @@ macro_rules! serialize {
     };
 }
 
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 serialize!(report: Report {
     "memprobe": env!("CARGO_PKG_VERSION"),
-    "elapsed_us": u64::try_from(report.elapsed.as_micros()).unwrap_or(u64::MAX),
+    "elapsed_us": micros(report.elapsed),
     "verdicts": report.verdicts(),
     "process": report.process,
     "functions": report.functions,
@@ -168,6 +175,18 @@ serialize!(process: Process {
     }
 });
 
+serialize!(call: InFlight {
+    "function": call.function,
+    "after": call.after,
+    "age_us": micros(call.age),
+    maybe {
+        "call_id": call.call_id,
+        "held": call.held,
+        "net": call.net,
+        "peak": call.peak,
+    }
+});
+
 serialize!(heap: Heap {
     "allocated": heap.allocated,
     "active": heap.active,
@@ -244,10 +263,13 @@ impl Report {
 
 #[cfg(all(test, feature = "enabled", feature = "json"))]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use crate::by_hand::{KIB, MIB, calls, hot_spots, report};
     use crate::report::Report;
+    use crate::running::InFlight;
 
     fn value(report: &Report) -> Value {
         let mut written = Vec::new();
@@ -277,6 +299,31 @@ mod tests {
         assert_eq!(load.get("cold"), None);
         assert_eq!(value["process"].get("rss"), None);
         assert_eq!(value["tree"][0]["figures"], load["figures"]);
+    }
+
+    #[test]
+    fn a_call_that_runs_has_its_age_in_microseconds() {
+        let mut call = InFlight {
+            function: "app::upload",
+            call_id: Some(17),
+            after: "decoded",
+            age: Duration::from_millis(217),
+            held: Some(1 << 20),
+            net: Some(-5),
+            peak: Some(8 << 20),
+        };
+        assert_eq!(
+            serde_json::to_value(call).expect("JSON"),
+            json!({
+                "function": "app::upload", "call_id": 17, "after": "decoded", "age_us": 217_000,
+                "held": MIB, "net": -5, "peak": 8 * MIB,
+            })
+        );
+        (call.call_id, call.held, call.net, call.peak) = (None, None, None, None);
+        assert_eq!(
+            serde_json::to_value(call).expect("JSON"),
+            json!({ "function": "app::upload", "after": "decoded", "age_us": 217_000 })
+        );
     }
 
     #[test]

@@ -83,6 +83,12 @@
 //! call is written from its entry to its exit, each of its probes at the same rate: of a probe
 //! in a loop some. [`report()`] counts all of them.
 //!
+//! The environment variable `MEMPROBE_RATE` holds all functions together: `MEMPROBE_RATE=100`
+//! lets them write 100 calls a second, with a burst of twice that, whatever their own rates would
+//! let pass; below 1 it is one at a time. Each probe then keeps to the slower of this rate and that
+//! of its function. With `off` no call and no snapshot is written; the warning that jemalloc is
+//! missing and the events of a [`Watch`] are. It is read once, when the first event is due.
+//!
 //! # The report
 //!
 //! [`report()`] sums up what all calls did, of each function, each segment and each calling
@@ -103,7 +109,8 @@
 //!
 //! [`Pressure`], [`Growing`] and [`Churn`] say how each verdict is found, [`Figures`] what each
 //! figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
-//! `path.folded` stacks for flame graphs, `off` nothing.
+//! `path.folded` stacks for flame graphs, `off` nothing; several stand between commas.
+//! [`report_every()`] writes it to a file while the program runs, so that it outlives a kill.
 //!
 //! In JSON, and with any other `serde` format, the keys are the names of the public fields,
 //! and of what follows from them: `pressure` of a function, `net`, `self_net` and `per_call` of
@@ -143,11 +150,15 @@
 //!   off; without both it leaves the program's allocator alone.
 //! - `html`: the report as one page, `Report::to_html` and `Report::write_html`.
 //! - `json`: the report as JSON, `Report::write_json`; with it comes `serde`.
-//! - `serde`: [`Report`] and [`Process`] as `serde::Serialize`.
+//! - `serde`: [`Report`], [`Process`] and [`InFlight`] as `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
 //! - `profiling`: `Profiles`, jemalloc's heap profiles at a mark of the watch or where a
 //!   segment passes a bound.
+//! - `dlopen`: for what is loaded while a program runs, as an extension of Python, a plugin or a
+//!   proc-macro crate. Without it the loader says `cannot allocate memory in static TLS block`:
+//!   jemalloc's thread-locals lie where only a program has room for them. With it they are found
+//!   by a call in what is loaded, which makes a malloc with its free 5 ns slower, and nothing in a program.
 //!
 //! # What memprobe itself takes
 //!
@@ -203,6 +214,8 @@ mod carried;
 #[cfg(feature = "enabled")]
 mod carry;
 #[cfg(feature = "enabled")]
+mod ceiling;
+#[cfg(feature = "enabled")]
 mod cgroup;
 #[cfg(feature = "enabled")]
 mod clock;
@@ -214,6 +227,8 @@ mod event;
 mod follow;
 #[cfg(feature = "enabled")]
 mod fork;
+#[cfg(feature = "enabled")]
+mod form;
 #[cfg(feature = "enabled")]
 mod frame;
 #[cfg(feature = "enabled")]
@@ -265,6 +280,10 @@ mod published;
 mod rate;
 #[cfg(feature = "enabled")]
 mod record;
+#[cfg(feature = "enabled")]
+mod report_every;
+#[cfg(feature = "enabled")]
+mod say;
 #[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]
@@ -327,8 +346,8 @@ pub use watch_mode::{Mode, WatchError};
 
 #[cfg(not(feature = "enabled"))]
 pub use disabled::{
-    ReportOnExit, Watch, carry, carry_future, in_flight, measure, measure_future, process, report,
-    report_on_exit, reset, scope, scope_future, status,
+    ReportEvery, ReportOnExit, Watch, carry, carry_future, in_flight, measure, measure_future,
+    process, report, report_every, report_on_exit, reset, scope, scope_future, status,
 };
 #[cfg(feature = "enabled")]
 pub use {
@@ -337,6 +356,7 @@ pub use {
     in_flight::in_flight,
     measure::{measure, measure_future},
     on_exit::{ReportOnExit, report_on_exit},
+    report_every::{ReportEvery, report_every},
     scope::{scope, scope_future},
     status::status,
     system::process,
@@ -358,7 +378,7 @@ pub use {
 /// | `name = "…"` | the name in events and reports; by default the function's path |
 /// | `level = "debug"` | the level of its entry and exit: `trace`, `debug`, `info` (default), `warn`, `error`; probes are written at `info` |
 /// | `target = "…"` | the target of its entry and exit; by default `memprobe::<module path>` |
-/// | `rate = 100` | calls written a second (default 10), with a burst of twice that; 0 is no limit |
+/// | `rate = 100` | calls written a second (default 10), with a burst of twice that; `rate = 0.1` is one every ten seconds, without a burst; 0 is no limit |
 /// | `crate = path` | where memprobe is found, for a crate that re-exports it |
 ///
 /// ```
@@ -380,8 +400,8 @@ pub use {
 /// # Limits
 ///
 /// The attribute changes nothing of what a function does, returns, drops or warns about, but
-/// for what stands here. Two kinds of valid code stop compiling, both in `async fn`, whose
-/// body becomes an `async` block:
+/// for what stands here. Two kinds of valid code stop compiling in any order of attributes, both
+/// in `async fn`, whose body becomes an `async` block:
 ///
 /// - a closure whose signature only the return type gives, as in
 ///   `async fn f() -> impl Fn(&str) -> usize { |s| s.len() }`: write its types
@@ -407,11 +427,29 @@ pub use {
 /// `#[tokio::test]` memprobe reads the `async` body, below it also what starts the runtime;
 /// above `#[tracing::instrument]` its events stand inside the span, below it around the span.
 ///
+/// Two kinds stand above memprobe on an `async fn`, because they rewrite what memprobe would have
+/// put around the body by then:
+///
+/// - those that change the type which the body returns, as `#[culpa::throws]`: below memprobe its
+///   `?` stands in a block that returns no `Result` yet (on a plain function either order works);
+/// - those that take `async` away, as `#[maybe_async]` with its feature `is_sync`.
+///
+/// `#[mockall::automock]` copies the attributes of methods onto modules and expressions of its
+/// own, where memprobe cannot stand. Where the mock is made for tests alone
+/// (`#[cfg_attr(test, automock)]`), the methods have `#[cfg_attr(not(test), memprobe)]`. Elsewhere
+/// `use memprobe::memprobe as instrument;` and `#[instrument]` do: automock leaves out an attribute
+/// of that name, which is that of `tracing`.
+///
 /// Some lints of clippy do not see through the attribute and fall silent:
 /// `missing_const_for_fn`; in plain functions with a result `default_numeric_fallback`; in
 /// `async fn` `unused_async`, `redundant_clone`, and `async_yields_async` where the result may
 /// be a future; `manual_async_fn`.
+#[cfg(feature = "enabled")]
 pub use memprobe_macros::memprobe;
+
+/// Compiled out: the function as it is.
+#[cfg(not(feature = "enabled"))]
+pub use memprobe_macros::untouched as memprobe;
 
 /// Ends the segment of the innermost call of this thread, and starts the next.
 ///

@@ -2,12 +2,13 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::form::{Form, NoForm, form};
 use crate::gather::report;
 use crate::report::Report;
+use crate::say::say;
 
 /// Where the report goes, and in which form.
 const VARIABLE: &str = "MEMPROBE_REPORT";
@@ -28,10 +29,15 @@ const VARIABLE: &str = "MEMPROBE_REPORT";
 /// | *path*`.json` | raw numbers, with the feature `json` |
 /// | *path*`.folded` | folded stacks |
 ///
-/// What goes wrong is said in one line on stderr, followed by the report.
+/// Several paths stand between commas, as in `MEMPROBE_REPORT=report.html,report.json`; so a
+/// path with a comma in it cannot be named here.
+///
+/// What goes wrong is said in one line on stderr, followed by the report; the other paths are
+/// written all the same.
 ///
 /// A program that ends otherwise than by the end of `main`, by `std::process::exit` or by a
-/// signal, does not drop the guard: drop it, or print [`report()`](crate::report()), before.
+/// signal, does not drop the guard: drop it, or print [`report()`](crate::report()), before,
+/// or have [`report_every`](crate::report_every) write it while the program runs.
 pub fn report_on_exit() -> ReportOnExit {
     ReportOnExit { passed: passed(&report()) }
 }
@@ -54,34 +60,21 @@ impl Drop for ReportOnExit {
         let report = report();
         if passed(&report) == self.passed {
             say(&format_args!(
-                "no annotated function has ended while the guard of `report_on_exit` lived; keep \
-                 it to the end of `main`, as in `let _report = memprobe::report_on_exit();`"
+                "no annotated function has ended while the guard of `report_on_exit` lived: \
+                 either none was called, or the guard was dropped at once and must be kept to \
+                 the end of `main`, as in `let _report = memprobe::report_on_exit();`"
             ));
             if report.functions.is_empty() {
                 return;
             }
         }
-        match Destination::of(env::var_os(VARIABLE)) {
-            Ok(Destination::Off) => {}
-            Ok(Destination::Stderr) => print(&report),
-            Ok(Destination::File(path, form)) => match save(&report, &path, form) {
-                Ok(()) => say(&format_args!("the report is in {}", path.display())),
-                Err(error) => {
-                    say(&format_args!("the report is not in {}: {error}", path.display()));
-                    print(&report);
-                }
-            },
-            Err(why) => {
-                say(&why);
-                print(&report);
-            }
+        let destinations = Destination::all(env::var_os(VARIABLE));
+        // All of them, also behind one that fails.
+        let failed = destinations.iter().filter(|destination| !destination.serve(&report)).count();
+        if failed > 0 {
+            print(&report);
         }
     }
-}
-
-/// A line on stderr, which may be closed.
-fn say(text: &dyn Display) {
-    let _ = writeln!(io::stderr(), "memprobe: {text}");
 }
 
 fn print(report: &Report) {
@@ -106,90 +99,90 @@ fn colored(report: &Report) -> String {
     report.to_string()
 }
 
+/// What the variable asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Destination {
+    Stderr,
+    Off,
+    File(PathBuf),
+}
+
+impl Destination {
+    fn all(value: Option<OsString>) -> Vec<Destination> {
+        let value = value.unwrap_or_default();
+        let items: Vec<&OsStr> = match value.to_str() {
+            Some(text) => text.split(',').map(|item| OsStr::new(item.trim())).collect(),
+            // Nothing that can be taken apart.
+            None => vec![&value],
+        };
+        let items = items.into_iter().filter(|item| !item.is_empty());
+        let mut all: Vec<Destination> = items
+            .map(|item| match item {
+                item if item == "off" => Destination::Off,
+                item => Destination::File(item.into()),
+            })
+            .collect();
+        if all.is_empty() {
+            all.push(Destination::Stderr);
+        }
+        all
+    }
+
+    /// Whether the report is where it should be; where not, stderr says why.
+    fn serve(&self, report: &Report) -> bool {
+        let path = match self {
+            Destination::Off => return true,
+            Destination::Stderr => {
+                print(report);
+                return true;
+            }
+            Destination::File(path) => path,
+        };
+        let shown = path.display();
+        match form(path).map(|form| save(report, path, form)) {
+            Ok(Ok(())) => {
+                say(&format_args!("the report is in {shown}"));
+                return true;
+            }
+            Ok(Err(error)) => say(&format_args!("the report is not in {shown}: {error}")),
+            Err(NoForm::Ending) => say(&format_args!(
+                "{VARIABLE}={shown} is neither `off` nor a path that ends in .html, .json or .folded"
+            )),
+            Err(why) => say(&format_args!("{VARIABLE}={shown}: {why}")),
+        }
+        false
+    }
+}
+
 fn save(report: &Report, path: &Path, form: Form) -> io::Result<()> {
     let mut written = Vec::new();
     form(report, &mut written)?;
     std::fs::write(path, written)
 }
 
-type Form = fn(&Report, &mut Vec<u8>) -> io::Result<()>;
-
-/// What the variable asks for.
-enum Destination {
-    Stderr,
-    Off,
-    File(PathBuf, Form),
-}
-
-impl Destination {
-    fn of(value: Option<OsString>) -> Result<Destination, String> {
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return Ok(Destination::Stderr);
-        };
-        if value == "off" {
-            return Ok(Destination::Off);
-        }
-        let path = PathBuf::from(value);
-        let ending = path.extension().and_then(OsStr::to_str).unwrap_or("").to_ascii_lowercase();
-        let (feature, form) = match &*ending {
-            "html" => ("html", HTML),
-            "json" => ("json", JSON),
-            "folded" => ("", Some::<Form>(|report, out| report.write_folded(out))),
-            _ => {
-                return Err(format!(
-                    "{VARIABLE}={} is neither `off` nor a path that ends in .html, .json or \
-                     .folded",
-                    path.display()
-                ));
-            }
-        };
-        match form {
-            Some(form) => Ok(Destination::File(path, form)),
-            None => Err(format!(
-                "{VARIABLE}={} needs memprobe's feature `{feature}`: add it beside `enabled`",
-                path.display()
-            )),
-        }
-    }
-}
-
-#[cfg(feature = "html")]
-const HTML: Option<Form> = Some(|report, out| report.write_html(out));
-#[cfg(not(feature = "html"))]
-const HTML: Option<Form> = None;
-
-#[cfg(feature = "json")]
-const JSON: Option<Form> = Some(|report, out| report.write_json(out));
-#[cfg(not(feature = "json"))]
-const JSON: Option<Form> = None;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(value: &str) -> Result<Destination, String> {
-        Destination::of(Some(value.into()))
+    #[test]
+    fn the_variable_says_where() {
+        let all = |value: &str| Destination::all(Some(value.into()));
+        let file = |path: &str| Destination::File(path.into());
+        assert_eq!(Destination::all(None), [Destination::Stderr]);
+        assert_eq!(all(""), [Destination::Stderr]);
+        assert_eq!(all(" , "), [Destination::Stderr]);
+        assert_eq!(all("off"), [Destination::Off]);
+        assert_eq!(all("a/b.folded"), [file("a/b.folded")]);
+        assert_eq!(all("a.html,b c.json"), [file("a.html"), file("b c.json")]);
+        assert_eq!(all("a.html, b.json,"), [file("a.html"), file("b.json")]);
+        assert_eq!(all("on,off,a.json"), [file("on"), Destination::Off, file("a.json")]);
     }
 
+    #[cfg(unix)]
     #[test]
-    fn the_variable_says_where_and_how() {
-        assert!(matches!(Destination::of(None), Ok(Destination::Stderr)));
-        assert!(matches!(of(""), Ok(Destination::Stderr)));
-        assert!(matches!(of("off"), Ok(Destination::Off)));
-        assert!(matches!(of("a/b.folded"), Ok(Destination::File(..))));
-        assert!(matches!(of("B.FOLDED"), Ok(Destination::File(..))));
-        for (path, is_there) in
-            [("a.html", cfg!(feature = "html")), ("a.json", cfg!(feature = "json"))]
-        {
-            match of(path) {
-                Ok(Destination::File(..)) => assert!(is_there),
-                Err(why) => assert!(!is_there && why.contains("needs memprobe's feature"), "{why}"),
-                Ok(_) => panic!("{path}"),
-            }
-        }
-        for wrong in ["report", "report.txt", ".html", "off.", "on"] {
-            let Err(why) = of(wrong) else { panic!("{wrong}") };
-            assert!(why.contains(".html, .json or .folded"), "{why}");
-        }
+    fn what_is_not_text_is_one_path() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let path = OsString::from_vec(b"a,\xff.json".to_vec());
+        assert_eq!(Destination::all(Some(path.clone())), [Destination::File(path.into())]);
     }
 }

@@ -17,14 +17,22 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// 0 is no limit.
-    pub const fn a_second(rate: u32) -> Rate {
-        Rate { each: if rate == 0 { 0 } else { SECOND / rate as u64 } }
+    /// Of functions that ask for no other, and of probes outside any call.
+    pub const DEFAULT: Rate = Rate::a_second(10.0);
+
+    /// 0 is no limit, and so is what is no rate.
+    pub const fn a_second(rate: f64) -> Rate {
+        Rate { each: if rate > 0.0 { (SECOND as f64 / rate) as u64 } else { 0 } }
+    }
+
+    /// The slower of two.
+    pub fn slower(self, other: Rate) -> Rate {
+        Rate { each: self.each.max(other.each) }
     }
 }
 
-/// Which events are written: so many a second, with a burst of twice that (the generic cell
-/// rate algorithm: one word, the time at which the bucket is full again).
+/// Which events are written: so many a second, with a burst of twice that and of one at least
+/// (the generic cell rate algorithm: one word, the time at which the bucket is full again).
 pub(crate) struct Bucket {
     full_at: AtomicU64,
     skipped: Skipped,
@@ -37,20 +45,29 @@ impl Bucket {
 
     /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
     /// `now` is the time by the coarse clock, in ns.
+    #[inline]
     pub fn take(&self, now: u64, rate: Rate) -> Option<u64> {
-        const BURST: u64 = 2 * SECOND;
-        if rate.each == 0 {
-            return Some(0);
-        }
-        let take = |full_at: u64| {
-            let next = full_at.max(now) + rate.each;
-            (next <= now + BURST).then_some(next)
-        };
-        if self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok() {
+        self.take_if(now, rate, || true)
+    }
+
+    /// The same where another has a say in what this bucket would give.
+    #[inline]
+    pub fn take_if(&self, now: u64, rate: Rate, also: impl FnOnce() -> bool) -> Option<u64> {
+        if self.has_room(now, rate) && also() {
             return Some(self.skipped.take());
         }
         self.skipped.add();
         None
+    }
+
+    /// Takes one event without a count of those that are passed over.
+    pub fn has_room(&self, now: u64, rate: Rate) -> bool {
+        const BURST: u64 = 2 * SECOND;
+        let take = |full_at: u64| {
+            let next = full_at.max(now) + rate.each;
+            (next <= now + BURST.max(rate.each)).then_some(next)
+        };
+        rate.each == 0 || self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok()
     }
 }
 
@@ -143,13 +160,48 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_a_burst_of_twice_its_rate_and_then_its_rate() {
-        let (bucket, rate) = (Bucket::new(), Rate::a_second(10));
+        let (bucket, rate) = (Bucket::new(), Rate::a_second(10.0));
         let taken = (0..100).filter(|_| bucket.take(0, rate).is_some()).count();
         assert_eq!(taken, 20);
         assert_eq!(bucket.take(99_999_999, rate), None);
         assert_eq!(bucket.take(100_000_000, rate), Some(81), "tells what it passed over");
         assert_eq!(bucket.take(100_000_000, rate), None);
-        assert!((0..1000).all(|_| bucket.take(0, Rate::a_second(0)) == Some(0)), "0 is no limit");
+        let (bucket, all) = (Bucket::new(), Rate::a_second(0.0));
+        assert!((0..1000).all(|_| bucket.take(0, all) == Some(0)), "0 is no limit");
+    }
+
+    #[test]
+    fn a_rate_below_one_gives_one_at_a_time() {
+        for (rate, each) in [(0.1, 10 * SECOND), (0.5, 2 * SECOND), (1e-6, 1_000_000 * SECOND)] {
+            let (bucket, rate) = (Bucket::new(), Rate::a_second(rate));
+            let now = 5 * SECOND;
+            assert_eq!(bucket.take(now, rate), Some(0));
+            assert_eq!(bucket.take(now, rate), None);
+            assert_eq!(bucket.take(now + each - 1, rate), None);
+            assert_eq!(bucket.take(now + each, rate), Some(2));
+            assert_eq!(bucket.take(now + each, rate), None);
+        }
+        let (bucket, rate) = (Bucket::new(), Rate::a_second(1.0));
+        let taken = (0..10).filter(|_| bucket.take(0, rate).is_some()).count();
+        assert_eq!(taken, 2, "twice the rate from 1 on");
+    }
+
+    #[test]
+    fn what_another_refuses_is_told_as_skipped() {
+        for rate in [Rate::DEFAULT, Rate::a_second(0.0)] {
+            let bucket = Bucket::new();
+            assert_eq!(bucket.take_if(0, rate, || false), None);
+            assert_eq!(bucket.take_if(0, rate, || true), Some(1));
+            assert_eq!(bucket.take_if(0, rate, || true), Some(0));
+        }
+    }
+
+    #[test]
+    fn the_slower_of_two_rates_is_that_with_a_limit() {
+        let (none, slow, fast) = (Rate::a_second(0.0), Rate::a_second(0.1), Rate::DEFAULT);
+        assert_eq!(slow.slower(fast).each, slow.each);
+        assert_eq!(none.slower(fast).each, fast.each);
+        assert_eq!(none.slower(none).each, 0);
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Scope {
         let site = Site::new(
             Some(name),
             || "",
-            10,
+            None,
             callsite(crate::__fields!(entry)),
             callsite(crate::__fields!(exit)),
         );

@@ -59,7 +59,7 @@ impl Site {
     pub const fn new(
         name: Option<&'static str>,
         path: fn() -> &'static str,
-        rate: u32,
+        rate: Option<f64>,
         entry: &'static Callsite,
         exit: &'static Callsite,
     ) -> Site {
@@ -67,7 +67,10 @@ impl Site {
             name,
             path,
             path_of: OnceLock::new(),
-            rate: Rate::a_second(rate),
+            rate: match rate {
+                Some(rate) => Rate::a_second(rate),
+                None => Rate::DEFAULT,
+            },
             bucket: Bucket::new(),
             entry,
             exit,

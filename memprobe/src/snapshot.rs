@@ -17,6 +17,8 @@ struct Seen {
     /// Net of the call, with nested ones.
     held: i64,
     peak: i64,
+    /// That of its events, if it was admitted.
+    call_id: Option<u64>,
     record: &'static Record,
     caller: Option<&'static Record>,
     shared: i64,
@@ -35,6 +37,7 @@ impl Seen {
             started: record.started(),
             held: published.held().wrapping_add(record.carried.net()),
             peak: published.peak(),
+            call_id: record.ticket.ids().map(|ids| ids.call),
             record,
             caller: record.parent(),
             shared: published.shared(),
@@ -77,6 +80,8 @@ pub(crate) struct RunningCall {
     /// Its net, with nested calls, and its highest, bytes.
     pub net: i64,
     pub peak: i64,
+    /// That of its events, if it was admitted.
+    pub call_id: Option<u64>,
 }
 
 /// Gives `look` each call that runs now. Allocates nothing, and takes no lock that anybody holds
@@ -117,6 +122,7 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
             own: call.own(),
             net,
             peak: call.peak.max(net),
+            call_id: call.call_id,
         });
     }
     ADDING_UP.store(false, Release);

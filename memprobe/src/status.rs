@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::process::Limit;
 use crate::units::Scaled;
+use crate::watch_mode::Mode;
 
 /// What memprobe has to work with, asked by [`status`](crate::status()).
 ///
@@ -12,7 +13,7 @@ use crate::units::Scaled;
 /// ```
 /// eprintln!("{}", memprobe::status());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
     /// Whether memprobe is compiled in (its feature `enabled`).
@@ -27,6 +28,11 @@ pub struct Status {
     pub limit: Option<Limit>,
     /// Whether anybody listens.
     pub events: Events,
+    /// How many calls all functions together may write a second by `MEMPROBE_RATE`: 0 for
+    /// `off`, `None` where it is not set.
+    pub rate: Option<f64>,
+    /// How the installed [`Watch`](crate::Watch) looks; `None` where none is installed.
+    pub watch: Option<Mode>,
 }
 
 /// Where Rust's allocations go.
@@ -117,22 +123,49 @@ impl fmt::Display for Status {
             Events::NoSubscriber => f.write_str(
                 "events: nobody listens; install a subscriber in `main`, as in \
                  `tracing_subscriber::fmt::init();`\n",
-            ),
+            )?,
             Events::Unwanted => f.write_str(
                 "events: the subscriber does not want them; add `memprobe=info` to its filter, \
                  as in `RUST_LOG=warn,memprobe=info`\n",
-            ),
+            )?,
+            Events::Wanted { reached: 0, .. } => f.write_str(
+                "events: a subscriber wants them; no annotated function was called so far\n",
+            )?,
             Events::Wanted { wanted, reached } => {
-                writeln!(f, "events: wanted at {wanted} of the {reached} places reached so far")
+                writeln!(f, "events: wanted at {wanted} of the {reached} places reached so far")?;
             }
         }
+        match self.rate {
+            None => {}
+            Some(0.0) => f.write_str(
+                "rate: by MEMPROBE_RATE=off no call is written; the totals count all of them\n",
+            )?,
+            Some(rate) => writeln!(
+                f,
+                "rate: all functions together write at most {rate} calls a second, by MEMPROBE_RATE"
+            )?,
+        }
+        f.write_str(match self.watch {
+            None => {
+                "watch: none; for a line before the kill add \
+                 `memprobe::Watch::new().install()?;` to `main`\n"
+            }
+            Some(Mode::Hook) => "watch: looks from inside the allocator\n",
+            Some(Mode::Points) => {
+                "watch: looks at entries, probes and exits; jemalloc 5.3.1 or newer as the global \
+                 allocator would call it back\n"
+            }
+            Some(Mode::Off) => {
+                "watch: off, for there is no limit, or nothing to read, or MEMPROBE_WATCH=off\n"
+            }
+        })
     }
 }
 
 /// Says whether memprobe can do its work in this program.
 #[cfg(feature = "enabled")]
 pub fn status() -> Status {
-    use crate::{jemalloc, system, thread};
+    use crate::{ceiling, jemalloc, system, thread, watch};
 
     let global = jemalloc::is_global();
     let allocator = match (global, thread::is_realloc_seen()) {
@@ -157,6 +190,8 @@ pub fn status() -> Status {
         readings: readings.into(),
         limit: process.limit,
         events: events(),
+        rate: ceiling::a_second(),
+        watch: watch::mode(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Figures as people read them.
 
 use std::fmt;
-#[cfg(any(feature = "enabled", feature = "html"))]
 use std::time::Duration;
 
 /// Writes a whole number, in a tenth of the time that `fmt` takes: each event has many.
@@ -97,10 +96,8 @@ impl fmt::Display for Count {
 }
 
 /// A duration in the unit that people read.
-#[cfg(any(feature = "enabled", feature = "html"))]
 pub(crate) struct Took(pub Duration);
 
-#[cfg(any(feature = "enabled", feature = "html"))]
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let us = self.0.as_micros();

@@ -144,8 +144,15 @@ impl Watch {
         if TAKEN.swap(true, Relaxed) {
             return Err(WatchError::Installed);
         }
+        let mode = self.install_once(gauge, whole, marks);
+        Ok(*MODE.get_or_init(|| mode))
+    }
+
+    /// `whole` is what the marks are parts of.
+    fn install_once(self, gauge: Gauge, whole: u64, marks: Marks) -> Mode {
+        let limit = gauge.limit();
         if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
-            return Ok(Mode::Off);
+            return Mode::Off;
         }
         #[cfg(feature = "profiling")]
         if self.profiles.is_some_and(Profiles::install) {
@@ -153,11 +160,16 @@ impl Watch {
         }
         // Where there is no limit yet, one may be set; if there are groups to set it for.
         if limit == 0 || limit == UNLIMITED && !gauge.may_be_limited() {
-            return Ok(Mode::Off);
+            return Mode::Off;
         }
         let mode = install(gauge, whole, marks, self.sample_every);
-        Ok(if limit == UNLIMITED { Mode::Off } else { mode })
+        if limit == UNLIMITED { Mode::Off } else { mode }
     }
+}
+
+/// How the watch looks, once it is installed.
+pub(crate) fn mode() -> Option<Mode> {
+    MODE.get().copied()
 }
 
 fn install(gauge: Gauge, whole: u64, marks: Marks, sample_every: Option<Duration>) -> Mode {
@@ -215,6 +227,7 @@ struct Installed {
 }
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
+static MODE: OnceLock<Mode> = OnceLock::new();
 
 /// What points have to do.
 static ASKED: AtomicU8 = AtomicU8::new(0);

@@ -173,9 +173,9 @@ fn many_are_passed_around() {
                     let mut is_over = false;
                     let mut step = || is_over = coroutine.resume();
                     if random >> 63 == 0 {
-                        around(step)
+                        around(step);
                     } else {
-                        step()
+                        step();
                     }
                     assert_eq!(down(5), 5);
                     let next = (random >> 33) as usize % THREADS;
@@ -184,7 +184,7 @@ fn many_are_passed_around() {
                     } else {
                         senders[next].send(coroutine).expect("it receives");
                     }
-                    if (random >> 50).is_multiple_of(8) {
+                    if (random >> 50) % 8 == 0 {
                         drop(memprobe::in_flight());
                     }
                 }
@@ -202,9 +202,9 @@ fn many_are_passed_around() {
     for _ in 0..COROUTINES {
         ended.recv().expect("all end");
     }
-    // Each worker holds senders to all: they are ended by a coroutine that never comes.
+    // The workers hold senders to each other and wait for more, until the process ends.
     drop((senders, workers));
-    // No call runs for ever: what the workers still have open are chains of lost records.
+    // What they still have open are frames of lost calls.
     assert!(is_over(), "{:?}", memprobe::in_flight());
 }
 
@@ -224,7 +224,7 @@ fn loses_no_records() {
         }
     });
     let round = || {
-        let mut coroutine = Moved::new(|yielder| yields(yielder));
+        let mut coroutine = Moved::new(yields);
         coroutine.resume();
         send.send(coroutine).expect("it receives");
         drop(wait.recv().expect("it ends"));

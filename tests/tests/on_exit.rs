@@ -59,6 +59,34 @@ fn the_ending_says_in_which_form() {
 }
 
 #[test]
+fn several_paths_stand_between_commas() {
+    let (html, json) = (path("several.html"), path("several.json"));
+    let list = format!("{}, {},", html.display(), json.display());
+    let said_of_both = said(DEMO, Some(Path::new(&list)));
+    assert_eq!(
+        said_of_both.lines().collect::<Vec<_>>(),
+        [html.clone(), json.clone()]
+            .map(|path| format!("memprobe: the report is in {}", path.display()))
+    );
+    assert!(std::fs::read_to_string(&html).expect("it is written").starts_with("<!DOCTYPE html>"));
+    assert!(std::fs::read_to_string(&json).expect("it is written").starts_with("{\n"));
+}
+
+#[test]
+fn one_that_goes_wrong_loses_none_of_the_others() {
+    let (nowhere, json) = (path("no such directory").join("a.html"), path("beside_wrong.json"));
+    let list = format!("a.txt,{},{}", nowhere.display(), json.display());
+    let said = said(DEMO, Some(Path::new(&list)));
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].contains("MEMPROBE_REPORT=a.txt is neither `off`"), "{said}");
+    assert!(lines[1].contains(&format!("is not in {}", nowhere.display())), "{said}");
+    assert_eq!(lines[2], format!("memprobe: the report is in {}", json.display()));
+    assert!(lines[3].starts_with("pressure  "), "{said}");
+    assert_eq!(said.matches("pressure  ").count(), 1, "once for all that fail: {said}");
+    assert!(std::fs::read_to_string(&json).expect("it is written").starts_with("{\n"));
+}
+
+#[test]
 fn what_goes_wrong_is_one_line_and_the_report() {
     let said_of_txt = said(DEMO, Some(Path::new("report.txt")));
     let line = line_and_report(&said_of_txt);

@@ -11,9 +11,9 @@ const MIB: usize = 1 << 20;
 
 #[test]
 fn an_outer_call_may_end_first() {
-    let around = enter(site!(INFO, 10, name: "around",));
-    let first = enter(site!(INFO, 10, name: "first",));
-    let second = enter(site!(INFO, 10, name: "second",));
+    let around = enter(site!(INFO, name: "around",));
+    let first = enter(site!(INFO, name: "first",));
+    let second = enter(site!(INFO, name: "second",));
     drop(black_box(Vec::<u8>::with_capacity(10 * MIB)));
     drop(first);
     let block = black_box(Vec::<u8>::with_capacity(MIB));

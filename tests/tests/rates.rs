@@ -25,6 +25,14 @@ fn loops(rounds: usize) {
     }
 }
 
+/// A call in a quarter of an hour.
+#[memprobe(rate = 0.001)]
+fn seldom(rounds: usize) {
+    for _ in 0..rounds {
+        probe!("round");
+    }
+}
+
 fn kind<'a>(records: &'a [Record], kind: &str) -> Vec<&'a Record> {
     records.iter().filter(|record| record.get("memprobe") == Some(kind)).collect()
 }
@@ -80,6 +88,13 @@ fn events_keep_to_their_rates() {
         assert_eq!(record.number("round"), next + skipped);
         next = record.number("round") + 1;
     }
+
+    for _ in 0..100 {
+        seldom(100);
+    }
+    let records = record::take();
+    let count = |of| kind(&records, of).len();
+    assert_eq!((count("entry"), count("probe"), count("exit")), (1, 1, 1), "one at once");
 
     let report = memprobe::report();
     let of = |name: &str| report.functions.iter().find(|function| function.name == name);

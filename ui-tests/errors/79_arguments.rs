@@ -56,14 +56,32 @@ pub fn text_for_rate() {}
 #[memprobe(rate = -1)]
 pub fn negative_rate() {}
 
-#[memprobe(rate = 1.5)]
-pub fn fraction_for_rate() {}
+#[memprobe(rate = -0.5)]
+pub fn negative_fraction_for_rate() {}
+
+#[memprobe(rate = f64::NAN)]
+pub fn path_for_rate() {}
+
+#[memprobe(rate = true)]
+pub fn word_for_rate() {}
 
 #[memprobe(rate = 5_000_000_000)]
 pub fn large_rate() {}
 
+#[memprobe(rate = 1e400)]
+pub fn infinite_rate() {}
+
+#[memprobe(rate = 1e-7)]
+pub fn small_rate() {}
+
 #[memprobe(rate = 10u64)]
 pub fn suffix_of_rate() {}
+
+#[memprobe(rate = 0.1f64)]
+pub fn suffix_of_fraction() {}
+
+#[memprobe(rate = 0.1 0.2)]
+pub fn two_rates() {}
 
 #[memprobe(crate = 1)]
 pub fn number_for_crate() {}

@@ -18,8 +18,17 @@ const NOT_ASKED: [&str; 2] = [
 ];
 
 /// The crates that a case may name.
-const CRATES: [&str; 6] =
-    ["async_stream", "async_trait", "memprobe", "pollster", "tokio", "tracing"];
+const CRATES: [&str; 9] = [
+    "async_stream",
+    "async_trait",
+    "culpa",
+    "maybe_async",
+    "memprobe",
+    "mockall",
+    "pollster",
+    "tokio",
+    "tracing",
+];
 
 /// Ready to compile cases.
 #[derive(Debug)]

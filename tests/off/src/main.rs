@@ -29,7 +29,7 @@ fn load(rows: usize) -> Vec<u64> {
     values
 }
 
-#[memprobe]
+#[memprobe(rate = 0.1)]
 async fn sum(rows: usize) -> Result<u64, std::num::TryFromIntError> {
     let values = load(rows);
     probe!("values",);
@@ -63,6 +63,11 @@ fn main() {
     if let Ok((sum, usage)) = block_on(memprobe::measure_future(sum(10))) {
         println!("{sum:?}: {usage}");
     }
+    let file = std::env::temp_dir().join(format!("memprobe-off-{}.folded", std::process::id()));
+    let every: memprobe::ReportEvery =
+        memprobe::report_every(std::time::Duration::from_secs(60), &file);
+    drop(every);
+    assert_eq!(std::fs::remove_file(file).is_ok(), memprobe::status().compiled_in);
     println!("{} calls run", memprobe::in_flight().len());
     let process: memprobe::Process = memprobe::process();
     println!("used: {:?}", process.used());
