@@ -40,18 +40,16 @@ pub fn no_field(input: ParseStream, sigil: Sigil) -> Error {
         Ok(words) if words.len() > 1 && ahead.peek(Token![=]) => return dotted(&words, "value"),
         _ => {}
     }
-    let ahead = input.fork();
-    let behind_the_word = ahead.call(Ident::parse_any).map(|_| ahead.span());
-    if let (Some(span), true) = (sigil.span(), ahead.peek(Token![=])) {
+    let behind = input.fork();
+    let _word = behind.call(Ident::parse_any);
+    if let (Some(span), true) = (sigil.span(), behind.peek(Token![=])) {
         let message = format!("`{sigil}` stands before the value, as in `path = {sigil}path`");
         return Error::new(span, message);
     }
-    let unexpected = match input.parse() {
-        Ok(value) if list::is_missing(input) => return nameless(value),
-        Ok(_) => input.span(),
-        Err(error) => behind_the_word.unwrap_or(error.span()),
-    };
-    Error::new(unexpected, "expected `=` or `,`")
+    match input.parse() {
+        Ok(value) if list::is_missing(input) => nameless(value),
+        _ => Error::new(behind.span(), "expected `=` or `,`"),
+    }
 }
 
 /// The field has a name that memprobe writes itself; `sigil` is that of a variable.
