@@ -173,15 +173,27 @@ macro_rules! probe {
 macro_rules! __unused {
     () => {};
     ($name:ident = ? $value:expr $(, $($rest:tt)*)?) => {
-        let _: &dyn ::core::fmt::Debug = &($value);
+        let _ = ::core::format_args!("{:?}", $value);
         $($crate::__unused!($($rest)*);)?
     };
     ($name:ident = % $value:expr $(, $($rest:tt)*)?) => {
-        let _: &dyn ::core::fmt::Display = &($value);
+        let _ = ::core::format_args!("{}", $value);
         $($crate::__unused!($($rest)*);)?
     };
     ($name:ident = $value:expr $(, $($rest:tt)*)?) => {
         let _ = &($value);
+        $($crate::__unused!($($rest)*);)?
+    };
+    (? $variable:ident $(, $($rest:tt)*)?) => {
+        let _ = ::core::format_args!("{:?}", $variable);
+        $($crate::__unused!($($rest)*);)?
+    };
+    (% $variable:ident $(, $($rest:tt)*)?) => {
+        let _ = ::core::format_args!("{}", $variable);
+        $($crate::__unused!($($rest)*);)?
+    };
+    ($variable:ident $(, $($rest:tt)*)?) => {
+        let _ = &$variable;
         $($crate::__unused!($($rest)*);)?
     };
 }

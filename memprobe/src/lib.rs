@@ -63,7 +63,7 @@
 //! | `memprobe` | `entry`, `probe`, `exit`, or `snapshot`: a probe outside any call; `warning`; `watch` for the events of a [`Watch`] |
 //! | `function` | path of the function, or the name given to it |
 //! | `from`, `label` | where the segment begins and ends |
-//! | *your own* | those of `probe!("label", rows = n)` |
+//! | *your own* | those of `probe!("label", rows, name = value)` |
 //! | `call_id`, `parent_id` | this call, and the annotated call around it |
 //! | `uptime_us` | age of the process in µs |
 //! | `peak`, `net`, `held`, `allocated`, `freed` | the segment's |
@@ -457,19 +457,26 @@ pub use memprobe_macros::untouched as memprobe;
 /// attribute that an annotated one calls. Outside any call, as on another thread, it is a
 /// snapshot: an event with the figures of the process.
 ///
-/// A label says where the call *was*. After it come fields for the event: as values, by
-/// `Debug` (`?`) or by `Display` (`%`). They are evaluated only if the event is written.
+/// A label says where the call *was*. After it come fields for the event, written as in
+/// `tracing`'s macros: `name = value`, or a variable, which gives the field its name; as
+/// values, by `Debug` (`?`) or by `Display` (`%`). They are evaluated only if the event is
+/// written.
 ///
 /// ```
 /// use memprobe::probe;
 /// # #[memprobe::memprobe]
 /// # fn load() {
 /// # let (rows, path) = (vec![1, 2, 3], std::path::Path::new("page"));
+/// # let (count, name) = (rows.len(), "page");
 /// probe!("loaded");
 /// probe!("parsed", rows = rows.len(), first = ?rows.first(), path = %path.display());
+/// probe!("named", count, ?path, %name);
 /// # }
 /// # load();
 /// ```
+///
+/// Fields are flat, so that their names have no dots and are no strings: `tracing`'s
+/// `user.id` is `user_id = user.id` here. The names of memprobe's own fields are taken.
 ///
 /// In a loop, or in a function called often, only some passes are written, at the rate of
 /// the call's function; the next one tells how many were `skipped`. The totals have all.

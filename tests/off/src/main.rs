@@ -23,9 +23,10 @@ impl std::fmt::Display for Shown {
 #[memprobe(name = "load", level = "debug", rate = 0, target = "app")]
 fn load(rows: usize) -> Vec<u64> {
     // Used by a probe alone.
-    let shown = Shown;
+    let (shown, count, page, name) = (Shown, 1, Some("a"), Shown);
     let values: Vec<u64> = (0..rows as u64).collect();
     probe!("loaded", rows = values.len(), first = ?values.first(), shown = %shown, type = 1);
+    probe!("shown", count, ?page, %name);
     values
 }
 

@@ -8,8 +8,25 @@ memprobe::global_allocator!();
 
 #[memprobe]
 fn works() -> Vec<u8> {
-    probe!("never evaluated", panics = panics());
+    let (shown, rows) = (Shown, 1);
+    probe!("never evaluated", panics = panics(), debug = ?panics(), display = %panics());
+    probe!("never shown", rows, ?shown);
+    probe!("never shown", %shown,);
     vec![1; 1000]
+}
+
+struct Shown;
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a probe's fields are not evaluated")
+    }
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a probe's fields are not evaluated")
+    }
 }
 
 fn panics() -> u8 {
