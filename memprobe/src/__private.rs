@@ -4,6 +4,7 @@ pub use memprobe_macros::__probe;
 pub use tracing;
 
 pub use crate::call::{ProbePoint, enter, probe, probe_with};
+pub use crate::call_tree::Annotated;
 pub use crate::callsite::Callsite;
 pub use crate::follow::follow;
 pub use crate::site::Site;
@@ -42,18 +43,18 @@ pub fn path<T>() -> &'static str {
 #[macro_export]
 macro_rules! __site {
     ($level:ident, $(rate: $rate:expr,)? $(name: $name:expr,)? $(target: $target:expr,)?) => {{
-        static SITE: $crate::__private::Site = {
+        static SITE: $crate::__private::Annotated = {
             enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
             $crate::__callsite!(EXIT, $level, $crate::__target!($($target)?), $crate::__fields!(exit));
             // No `let`: a constant of the user's may have its name.
-            $crate::__private::Site::new(
+            $crate::__private::Annotated::new($crate::__private::Site::new(
                 $crate::__option!($($name)?),
                 $crate::__private::path::<Here>,
                 $crate::__option!($($rate)?),
                 &ENTRY,
                 &EXIT,
-            )
+            ))
         };
         &SITE
     }};

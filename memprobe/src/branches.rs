@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use crate::gather::{Row, at, figures, highest};
+use crate::call_tree::Segment;
+use crate::call_tree::{self, Kind};
 use crate::report::{Node, NodeSegment, Outcomes};
-use crate::segment::Segment;
+use crate::rows::{Row, at, figures, highest};
 use crate::site::{Outcome, Site};
 use crate::totals::Sums;
-use crate::tree::{self, Kind};
 
 /// The nodes of the report, callers before what they call.
 #[derive(Default)]
 pub(crate) struct Branches {
     all: Vec<Branch>,
-    of_node: HashMap<*const tree::Node, usize>,
+    of_node: HashMap<*const call_tree::Node, usize>,
     /// By the caller's and the function, because two functions may have the same name.
     of_call: HashMap<(Option<usize>, *const Site), usize>,
     rows: HashMap<Row, usize>,
@@ -50,7 +50,7 @@ impl Branches {
 
     /// Where the branch of a node is; the turns of a recursion share that of its outermost
     /// call.
-    fn place(&mut self, node: &'static tree::Node) -> usize {
+    fn place(&mut self, node: &'static call_tree::Node) -> usize {
         // From the node outwards to one that is known, and back.
         let mut unknown = Vec::new();
         let (mut caller, mut next) = (None, Some(node));

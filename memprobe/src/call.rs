@@ -8,22 +8,22 @@ use std::time::Duration;
 use tracing::field::Value;
 
 use crate::bytes::Bytes;
+use crate::call_tree::{Annotated, Segment, Stage};
 use crate::callsite::{self, Callsite};
 use crate::carried::Carried;
 use crate::ceiling;
 use crate::clock;
-use crate::event::{self, Found, Reading, Who, Whole};
+use crate::event;
+use crate::figures::{Found, Ids, Reading, Who, Whole};
 use crate::frame::{Left, Progress};
 use crate::jemalloc;
 #[cfg(feature = "profiling")]
 use crate::profiles;
 use crate::rate::{Bucket, Rate};
 use crate::record::Record;
-use crate::segment::{Point, Segment, Stage};
-use crate::site::{Outcome, Site, path_of};
+use crate::site::{Outcome, Point, Site, path_of};
 use crate::slot::slot;
 use crate::thread::{self, Quiet};
-use crate::ticket::Ids;
 use crate::timeline;
 use crate::totals::Hit;
 use crate::watch;
@@ -78,6 +78,7 @@ pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
         is_call: false,
     };
     segment.add(slot(), hit);
+    timeline::end(segment, hit.bytes, hit.peak);
     #[cfg(feature = "profiling")]
     profiles::segment_ended(segment, progress);
 }
@@ -85,10 +86,11 @@ pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
 /// Begins a call of `site`, and writes its entry if it is admitted. `None`, and there is no
 /// call, while memprobe itself is at work.
 #[inline]
-pub(crate) fn begin(site: &'static Site) -> Option<&'static Record> {
+pub(crate) fn begin(function: &'static Annotated) -> Option<&'static Record> {
     let record = stack::enter()?;
     let caller = stack::callers(record).find_map(|caller| Some((caller, caller.stage()?)));
-    let stage = site.start(caller.map(|(_, stage)| stage.node));
+    let site = &function.site;
+    let stage = function.start(caller.map(|(_, stage)| stage.node));
     let now = clock::coarse();
     record.begin(stage, caller.map(|(caller, _)| caller), now);
     if panicking() {
@@ -171,6 +173,7 @@ fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: O
             pool::release_clean(record);
             let peak = level as u64;
             segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
+            timeline::end(segment, bytes, peak);
             #[cfg(feature = "profiling")]
             profiles::segment_ended(segment, &record.frame.progress_of(left));
         }
@@ -205,6 +208,7 @@ fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcom
     if stage.is_entry {
         whole.own = progress.segment.since(progress.nested);
         segment.add(slot(), whole);
+        timeline::end(segment, whole.bytes, whole.peak);
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, &progress);
     } else {
@@ -268,8 +272,8 @@ type NotSend = PhantomData<*const ()>;
 
 /// Begins the call of a sync function.
 #[inline(never)]
-pub fn enter(site: &'static Site) -> Entered {
-    Entered(begin(site), PhantomData)
+pub fn enter(function: &'static Annotated) -> Entered {
+    Entered(begin(function), PhantomData)
 }
 
 impl Drop for Entered {

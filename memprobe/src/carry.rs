@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 
 use crate::bytes::Bytes;
 use crate::call;
+use crate::call_tree::Stage;
+use crate::figures::Ids;
 use crate::frame::Left;
 use crate::record::Record;
-use crate::segment::Stage;
-use crate::ticket::Ids;
 use crate::totals::Hit;
 use crate::{clock, slot};
 use crate::{pool, stack, thread};

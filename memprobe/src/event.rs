@@ -2,23 +2,16 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
 use tracing::Level;
 use tracing::field::Value;
 
 use crate::callsite::Callsite;
-use crate::limit::{self, Standing};
+use crate::figures::{Found, Reading, Surroundings, Who, Whole};
 use crate::line::Line;
-use crate::process::Heap;
-use crate::rate::Budget;
 use crate::thread::Quiet;
-use crate::ticket::Ids;
 use crate::units::{Scaled, Signed, Took};
-use crate::{clock, gauge, jemalloc, proc};
-
-/// Refreshing jemalloc's figures takes nearly every lock of the allocator.
-static EPOCH: Budget = Budget::new();
+use crate::{jemalloc, proc};
 
 /// Names of the fields, in order; the user's own stand right after `label`.
 #[doc(hidden)]
@@ -50,77 +43,6 @@ macro_rules! __fields {
     };
 }
 
-/// Which call an event belongs to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Who {
-    pub function: &'static str,
-    pub ids: Ids,
-}
-
-/// What one segment did, as it is written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
-    pub allocated: u64,
-    pub freed: u64,
-    pub peak: u64,
-    pub held: i64,
-}
-
-impl Reading {
-    pub fn net(&self) -> i64 {
-        self.allocated.wrapping_sub(self.freed) as i64
-    }
-}
-
-/// A whole call, as its exit is written.
-pub(crate) struct Whole {
-    pub outcome: &'static str,
-    pub duration: Duration,
-    pub peak: u64,
-    pub peak_from: &'static str,
-    pub peak_label: &'static str,
-    pub allocated: u64,
-    pub freed: u64,
-    pub cold: bool,
-}
-
-/// The figures of the process that every event carries.
-pub(crate) struct Surroundings {
-    uptime_us: u64,
-    pub rss: Option<u64>,
-    pub standing: Standing,
-    heap: Option<Heap>,
-}
-
-impl Surroundings {
-    fn look() -> Surroundings {
-        let now = clock::fine();
-        Surroundings {
-            uptime_us: proc::uptime_us(now),
-            rss: proc::rss(),
-            standing: limit::standing(now),
-            heap: heap_within_budget(now),
-        }
-    }
-
-    fn heap(&self) -> [Option<u64>; 4] {
-        let figure = |of: fn(&Heap) -> u64| self.heap.as_ref().map(of);
-        [
-            figure(|h| h.allocated),
-            figure(|h| h.active),
-            figure(|h| h.resident),
-            figure(|h| h.metadata),
-        ]
-    }
-}
-
-/// jemalloc's figures, refreshed, if that keeps to the budget at `now`, by the fine clock.
-pub(crate) fn heap_within_budget(now: u64) -> Option<Heap> {
-    let heap = EPOCH.spend(now, clock::fine, jemalloc::heap).flatten()?;
-    gauge::saw(&heap);
-    Some(heap)
-}
-
 /// Writes the entry of a call; gives the RSS it showed.
 pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Option<u64> {
     let around = Surroundings::look();
@@ -147,18 +69,6 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
         Some(&skipped),
     ]);
     around.rss
-}
-
-/// What a probe found, before it is written.
-pub(crate) struct Found {
-    pub function: &'static str,
-    pub label: &'static str,
-    pub ids: Option<Ids>,
-    /// `None` outside any call, and where jemalloc does not count.
-    pub reading: Option<Reading>,
-    pub from: Option<&'static str>,
-    pub last_rss: Option<u64>,
-    pub skipped: u64,
 }
 
 /// Writes a probe; gives the RSS it showed.

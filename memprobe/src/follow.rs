@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::call;
+use crate::call_tree::Annotated;
 use crate::record::Record;
-use crate::site::{Outcome, Site};
+use crate::site::Outcome;
 use crate::stack;
 
 pin_project_lite::pin_project! {
@@ -44,8 +45,8 @@ pin_project_lite::pin_project! {
 }
 
 /// Starts no call yet: a future that is never polled is no call.
-pub fn follow<F: Future>(site: &'static Site, future: F) -> Follow<F> {
-    Follow { call: Some(Call { suspended: Suspended::Unpolled(site), future }) }
+pub fn follow<F: Future>(function: &'static Annotated, future: F) -> Follow<F> {
+    Follow { call: Some(Call { suspended: Suspended::Unpolled(function), future }) }
 }
 
 impl<F: Future> Future for Follow<F> {
@@ -64,7 +65,7 @@ impl<F: Future> Future for Follow<F> {
 
 /// A call between two polls. The rest is in its record.
 enum Suspended {
-    Unpolled(&'static Site),
+    Unpolled(&'static Annotated),
     Running(&'static Record),
     Over,
 }
@@ -98,8 +99,8 @@ impl Suspended {
     #[inline(never)]
     fn enter(&mut self) -> Option<&'static Record> {
         match *self {
-            Suspended::Unpolled(site) => {
-                let record = call::begin(site)?;
+            Suspended::Unpolled(function) => {
+                let record = call::begin(function)?;
                 *self = Suspended::Running(record);
                 Some(record)
             }

@@ -1,20 +1,19 @@
 //! Puts the totals of all segments together into a report.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::branches::Branches;
+use crate::call_tree::Kind;
+use crate::call_tree::{self, Segment};
 use crate::distribution::{Buckets, Distribution};
 use crate::histogram::Distributions;
 use crate::report::{Cold, Figures, Function, Outcomes, Report, SegmentTotals, Steady};
-use crate::segment::{self, Segment};
+use crate::rows::{Row, at, figures, highest};
 use crate::site::{Outcome, Site};
 use crate::totals::{self, Sums};
-use crate::tree::Kind;
 use crate::{clock, jemalloc, proc, system, timeline};
 
 /// Age of the process at the last reset, µs.
@@ -27,7 +26,7 @@ static STARTED: AtomicU64 = AtomicU64::new(0);
 /// ```
 pub fn report() -> Report {
     let mut gathered = Gathered::default();
-    for segment in segment::all() {
+    for segment in call_tree::all() {
         let sums = segment.totals.sums();
         if sums.hits > 0 {
             gathered.add(segment, &sums);
@@ -49,28 +48,10 @@ pub fn reset() {
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
     totals::reset();
-    for segment in segment::all() {
+    for segment in call_tree::all() {
         segment.from.node.site.crowd.reset();
     }
 }
-
-/// What is found by a key, in a list that is in the order in which it was met.
-pub(crate) fn at<'a, K: Eq + Hash, T>(
-    places: &mut HashMap<K, usize>,
-    key: K,
-    list: &'a mut Vec<T>,
-    make: impl FnOnce() -> T,
-) -> &'a mut T {
-    let place = *places.entry(key).or_insert_with(|| {
-        list.push(make());
-        list.len() - 1
-    });
-    &mut list[place]
-}
-
-/// A segment of the function or node with this address, whether it is one of carried work, and
-/// the labels at its ends.
-pub(crate) type Row = (usize, bool, &'static str, &'static str);
 
 #[derive(Default)]
 struct Gathered {
@@ -146,10 +127,6 @@ struct Counts {
     allocations: Buckets,
 }
 
-pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
-    Reverse(figures.map(|figures| figures.level))
-}
-
 /// Which outcome the calls had that ended with this segment, if they did and this stands for
 /// the whole of them.
 fn ended(segment: &'static Segment) -> Option<Outcome> {
@@ -159,10 +136,6 @@ fn ended(segment: &'static Segment) -> Option<Outcome> {
     outcomes.into_iter().filter(|_| starts).find(|&outcome| {
         segment.ends(node.site.end(outcome)) || segment.ends(node.site.whole(outcome))
     })
-}
-
-pub(crate) fn figures() -> Option<Figures> {
-    jemalloc::is_global().then(Figures::default)
 }
 
 impl Outcomes {

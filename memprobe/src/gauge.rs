@@ -5,30 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::cgroup::{Group, UNLIMITED};
 use crate::proc::Resident;
-use crate::process::{Heap, Limit};
-use crate::{clock, jemalloc, limit, proc};
-
-/// Stands for a figure that cannot be had.
-const ABSENT: u64 = u64::MAX;
-
-/// Memory of this process that is not jemalloc's, as last seen: RSS less `resident`, and the
-/// same without files and shared memory.
-static OUTSIDE: AtomicU64 = AtomicU64::new(ABSENT);
-static PRIVATE_OUTSIDE: AtomicU64 = AtomicU64::new(0);
-/// jemalloc's own bookkeeping, as last seen.
-static METADATA: AtomicU64 = AtomicU64::new(0);
-
-/// Keeps what a refresh of jemalloc's figures has told.
-pub(crate) fn saw(heap: &Heap) {
-    let Some(Resident { rss, shared }) = proc::resident() else { return };
-    METADATA.store(heap.metadata, Relaxed);
-    // Blocks that were never touched are in `resident` all the same: then RSS is less, and
-    // nothing can be told.
-    if let Some(outside) = rss.checked_sub(heap.resident) {
-        OUTSIDE.store(outside, Relaxed);
-        PRIVATE_OUTSIDE.store(outside.saturating_sub(shared), Relaxed);
-    }
-}
+use crate::process::Limit;
+use crate::{clock, heap_stats, jemalloc, limit, proc};
 
 /// Reads what an estimate needs.
 pub(crate) struct Gauge {
@@ -175,10 +153,10 @@ impl Gauge {
             self.group_read_at.store(now, Relaxed);
         }
         let beside = self.beside_rss.load(Relaxed);
-        let outside = Some(OUTSIDE.load(Relaxed)).filter(|&outside| outside != ABSENT);
-        let private = || PRIVATE_OUTSIDE.load(Relaxed);
+        let outside = heap_stats::outside();
+        let private = heap_stats::private_outside;
         let rest = if self.against.is_group() { private() } else { outside.unwrap_or(0) };
-        let rest = rest.saturating_add(METADATA.load(Relaxed));
+        let rest = rest.saturating_add(heap_stats::metadata());
         // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
         let needed = active.map_or(own, |active| active.saturating_add(rest));
         if let Some(active) = active {

@@ -6,13 +6,11 @@
 //! all that is live is none to believe.
 
 use std::ptr;
-use std::sync::atomic::{
-    AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use crate::call_tree::{self, Kind, Node};
 use crate::totals::generation;
-use crate::tree::{Kind, Node};
-use crate::{clock, jemalloc, segment};
+use crate::{clock, jemalloc};
 
 /// Functions that are told of what finished calls have kept.
 pub(crate) const KEEPERS: usize = 8;
@@ -172,7 +170,7 @@ fn net_of(node: &Node) -> (i64, i64) {
 
 /// Every node that any call has finished, once.
 fn nodes_with_ended_calls() -> impl Iterator<Item = &'static Node> {
-    segment::all().filter(|segment| segment.is_first_call()).map(|segment| segment.from.node)
+    call_tree::all().filter(|segment| segment.is_first_call()).map(|segment| segment.from.node)
 }
 
 /// The innermost of the nested functions that account for most of the bytes that calls of
@@ -189,44 +187,6 @@ pub(crate) fn most_in(mut node: &'static Node, bytes: i64) -> Option<&'static No
         node = nested;
     }
     innermost
-}
-
-/// How much of what a function's calls have netted was freed elsewhere for sure, because it was
-/// more than all that was live. That stays so when more is live later.
-pub(crate) struct FreedElsewhere {
-    /// Of the totals that it is about.
-    generation: AtomicU32,
-    /// As it was seen last, and for sure.
-    seen: AtomicI64,
-    sure: AtomicI64,
-}
-
-impl FreedElsewhere {
-    pub const fn new() -> FreedElsewhere {
-        FreedElsewhere {
-            generation: AtomicU32::new(0),
-            seen: AtomicI64::new(0),
-            sure: AtomicI64::new(0),
-        }
-    }
-
-    /// The net was so much more than there was, now. For sure is what was seen twice in a row:
-    /// a call may be counted by half while one looks. One thread at a time.
-    fn saw(&self, generation: u32, over: i64) {
-        if self.generation.load(Relaxed) != generation {
-            self.generation.store(0, Relaxed);
-            self.seen.store(0, Relaxed);
-            self.sure.store(0, Relaxed);
-            self.generation.store(generation, Release);
-        }
-        let sure = over.min(self.seen.swap(over, Relaxed));
-        self.sure.fetch_max(sure, Relaxed);
-    }
-
-    fn get(&self, generation: u32) -> i64 {
-        let is_of_these = self.generation.load(Acquire) == generation;
-        if is_of_these { self.sure.load(Relaxed) } else { 0 }
-    }
 }
 
 /// Looks which functions have netted more than there is, for at most 1 % of wall time: the less
@@ -383,22 +343,5 @@ mod tests {
         let kept = Kept::of(nets.into_iter(), 500, NOTHING);
         let stay: Vec<i64> = kept.functions().map(|(_, net)| net).collect();
         assert_eq!(stay, [100, 50, 8, 7, 6, 5, 4, 3]);
-    }
-
-    #[test]
-    fn freed_elsewhere_is_what_was_seen_twice_of_these_totals() {
-        let freed = FreedElsewhere::new();
-        let saw = |generation, over| {
-            freed.saw(generation, over);
-            freed.get(generation)
-        };
-        assert_eq!(saw(1, 50), 0, "once");
-        assert_eq!(saw(1, 20), 20);
-        assert_eq!(saw(1, 0), 20, "what is freed stays freed");
-        assert_eq!(saw(1, 70), 20);
-        assert_eq!(saw(1, 80), 70);
-        assert_eq!(freed.get(2), 0, "after a reset");
-        assert_eq!(saw(2, 9), 0);
-        assert_eq!(saw(2, 9), 9);
     }
 }

@@ -201,12 +201,16 @@ mod watch_mode;
 mod allocator;
 #[cfg(feature = "enabled")]
 mod branches;
+#[cfg(feature = "enabled")]
+mod budget;
 #[cfg(all(test, feature = "enabled"))]
 mod by_hand;
 #[cfg(feature = "enabled")]
 mod bytes;
 #[cfg(feature = "enabled")]
 mod call;
+#[cfg(feature = "enabled")]
+mod call_tree;
 #[cfg(feature = "enabled")]
 mod callsite;
 #[cfg(feature = "enabled")]
@@ -224,6 +228,8 @@ mod crowd;
 #[cfg(feature = "enabled")]
 mod event;
 #[cfg(feature = "enabled")]
+mod figures;
+#[cfg(feature = "enabled")]
 mod follow;
 #[cfg(feature = "enabled")]
 mod fork;
@@ -232,9 +238,13 @@ mod form;
 #[cfg(feature = "enabled")]
 mod frame;
 #[cfg(feature = "enabled")]
+mod freed_elsewhere;
+#[cfg(feature = "enabled")]
 mod gather;
 #[cfg(feature = "enabled")]
 mod gauge;
+#[cfg(feature = "enabled")]
+mod heap_stats;
 #[cfg(feature = "enabled")]
 mod histogram;
 #[cfg(feature = "enabled")]
@@ -283,11 +293,11 @@ mod record;
 #[cfg(feature = "enabled")]
 mod report_every;
 #[cfg(feature = "enabled")]
+mod rows;
+#[cfg(feature = "enabled")]
 mod say;
 #[cfg(feature = "enabled")]
 mod scope;
-#[cfg(feature = "enabled")]
-mod segment;
 #[cfg(feature = "enabled")]
 mod site;
 #[cfg(feature = "enabled")]
@@ -308,8 +318,6 @@ mod ticket;
 mod timeline;
 #[cfg(feature = "enabled")]
 mod totals;
-#[cfg(feature = "enabled")]
-mod tree;
 #[cfg(feature = "enabled")]
 mod utc;
 #[cfg(feature = "enabled")]

@@ -8,9 +8,9 @@ use std::sync::atomic::{
     AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
 };
 
+use crate::budget::Budget;
 use crate::cgroup::{Group, Groups, UNLIMITED};
 use crate::clock;
-use crate::rate::Budget;
 use crate::static_ref::StaticRef;
 use crate::thread::Quiet;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::event::{Reading, Surroundings};
+use crate::figures::{Reading, Surroundings};
 use crate::limit::Standing;
 use crate::name::short;
 use crate::units::{Net, Scaled, Signed, percent};

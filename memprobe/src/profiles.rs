@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use tracing::Level;
 
+use crate::call_tree::{Segment, Stage};
 use crate::callsite::Callsite;
 use crate::frame::Progress;
 use crate::jemalloc;
-use crate::segment::{Segment, Stage};
 use crate::static_ref::StaticRef;
 use crate::thread::Quiet;
 

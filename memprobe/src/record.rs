@@ -6,10 +6,10 @@ use std::sync::atomic::{
 };
 
 use crate::bytes::Bytes;
+use crate::call_tree::Stage;
 use crate::carried::CarriedCell;
 use crate::frame::{Frame, Left, Progress};
 use crate::published::Published;
-use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 use crate::ticket::Ticket;
 

@@ -8,6 +8,7 @@ use std::ptr;
 use tracing::Level;
 
 use crate::call;
+use crate::call_tree::Annotated;
 use crate::callsite::Callsite;
 use crate::follow::follow;
 use crate::map::Map;
@@ -26,7 +27,7 @@ use crate::thread::Quiet;
 #[track_caller]
 #[inline]
 pub fn scope<T, F: FnOnce() -> T>(name: &'static str, f: F) -> T {
-    let _entered = call::enter(site::<F>(name, Location::caller()));
+    let _entered = call::enter(function::<F>(name, Location::caller()));
     f()
 }
 
@@ -44,24 +45,24 @@ pub fn scope_future<F: Future>(
     name: &'static str,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    follow(site::<F>(name, Location::caller()), future)
+    follow(function::<F>(name, Location::caller()), future)
 }
 
 struct Scope {
     hash: u64,
     name: &'static str,
     place: &'static Location<'static>,
-    site: Site,
+    function: Annotated,
 }
 
 static SCOPES: Map<Scope> = Map::new();
 
-/// The site of a name at a place, leaked when it is first seen.
+/// The function of a name at a place, leaked when it is first seen.
 #[inline]
-fn site<F>(name: &'static str, place: &'static Location<'static>) -> &'static Site {
+fn function<F>(name: &'static str, place: &'static Location<'static>) -> &'static Annotated {
     let hash = hash(name, place);
     match SCOPES.get(hash, |scope| scope.is(hash, name, place)) {
-        Some(scope) => &scope.site,
+        Some(scope) => &scope.function,
         None => add(hash, name, place, type_name::<F>()),
     }
 }
@@ -98,7 +99,7 @@ impl Scope {
             callsite(crate::__fields!(entry)),
             callsite(crate::__fields!(exit)),
         );
-        Scope { hash, name, place, site }
+        Scope { hash, name, place, function: Annotated::new(site) }
     }
 
     fn is(&self, hash: u64, name: &str, place: &Location<'_>) -> bool {
@@ -115,10 +116,10 @@ fn add(
     name: &'static str,
     place: &'static Location<'static>,
     type_name: &'static str,
-) -> &'static Site {
+) -> &'static Annotated {
     let _quiet = Quiet::begin();
     let make = || Scope::new(hash, name, place, type_name);
-    &SCOPES.get_or_make(hash, |scope| scope.is(hash, name, place), make).site
+    &SCOPES.get_or_make(hash, |scope| scope.is(hash, name, place), make).function
 }
 
 /// The path of the function in which a closure or an `async` block stands; as a target it

@@ -1,15 +1,12 @@
-//! The static of an annotated function.
+//! An annotated function: its name, its callsites and rate, and the points at which its calls end.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::callsite::Callsite;
 use crate::crowd::Crowd;
-use crate::list::List;
 use crate::rate::{Bucket, Rate};
-use crate::segment::{Point, Stage};
 use crate::totals::{Hit, generation};
-use crate::tree::{self, Link, Node};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +22,27 @@ impl Outcome {
     }
 }
 
-/// The static of an annotated function.
+/// Where segments end: a probe, or an end of a function.
+#[derive(Debug)]
+pub(crate) struct Point {
+    label: &'static str,
+}
+
+impl Point {
+    pub const fn new(label: &'static str) -> Point {
+        Point { label }
+    }
+
+    pub const fn ends() -> [Point; 3] {
+        [Point::new("return"), Point::new("panic"), Point::new("cancel")]
+    }
+
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+}
+
+/// What is known of an annotated function whoever calls it.
 pub struct Site {
     name: Option<&'static str>,
     /// Gives the path of the function, by the type name of an item in its body.
@@ -35,10 +52,6 @@ pub struct Site {
     pub(crate) bucket: Bucket,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
-    /// The nodes of the call tree that stand for this function, by their callers.
-    pub(crate) links: List<Link>,
-    /// Stands for all further callers once there are too many.
-    pub(crate) folded: OnceLock<&'static Stage>,
     ends: [Point; 3],
     /// Whole calls that had a probe; without one the only segment is the whole call.
     wholes: [Point; 3],
@@ -74,8 +87,6 @@ impl Site {
             bucket: Bucket::new(),
             entry,
             exit,
-            links: List::new(),
-            folded: OnceLock::new(),
             ends: Point::ends(),
             wholes: Point::ends(),
             done: Point::new("done"),
@@ -132,15 +143,6 @@ impl Site {
     pub(crate) fn cold(&self) -> Option<(u64, u64)> {
         let (since, peak, allocated) = *self.first.get()?;
         (since == generation()).then_some((peak, allocated))
-    }
-
-    /// Where a call from `caller` starts.
-    #[inline]
-    pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Stage {
-        match self.links.iter().find(|link| link.is_from(caller)) {
-            Some(link) => link.start,
-            None => tree::start(self, caller),
-        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::{
     AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
 };
 
+use crate::call_tree::Stage;
 use crate::pool;
 use crate::record::Record;
-use crate::segment::Stage;
 
 /// What a record tells of its call.
 #[derive(Clone, Copy)]

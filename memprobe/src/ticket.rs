@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use crate::segment::Segment;
+use crate::call_tree::Segment;
+use crate::figures::Ids;
 use crate::static_ref::StaticRef;
 
 /// The ticket in a record; nothing but `call_id` counts in that of a call without one.
@@ -20,13 +21,6 @@ pub(crate) struct Ticket {
     peak_segment: StaticRef<Segment>,
     /// The RSS that the last event showed; 0 where it showed none.
     last_rss: AtomicU64,
-}
-
-/// Which admitted call it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ids {
-    pub call: u64,
-    pub parent: Option<u64>,
 }
 
 impl Ticket {

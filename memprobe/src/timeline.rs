@@ -5,17 +5,18 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use crate::bytes::Bytes;
+use crate::call_tree::Segment;
 use crate::report::{Pass, Sample};
-use crate::segment::Segment;
 use crate::thread::Quiet;
-use crate::{clock, event, limit, proc};
+use crate::{clock, heap_stats, limit, proc};
 
 /// Samples that are kept: as many as a picture has room for.
 const SAMPLES: usize = 512;
 /// ns between two samples, while there is room for all.
 const INTERVAL: u64 = 10_000_000;
 /// A segment with such a peak is one that a picture of the process shows.
-pub(crate) const LARGE: u64 = 1 << 20;
+const LARGE: u64 = 1 << 20;
 
 /// When the next sample is due, by the coarse clock in ns.
 static DUE: AtomicU64 = AtomicU64::new(0);
@@ -62,10 +63,10 @@ impl Timeline {
 
 /// One call's way through a segment, which was large.
 #[derive(Clone, Copy)]
-pub(crate) struct Large {
-    pub segment: &'static Segment,
-    pub net: i64,
-    pub peak: u64,
+struct Large {
+    segment: &'static Segment,
+    net: i64,
+    peak: u64,
 }
 
 impl Large {
@@ -121,8 +122,22 @@ impl Ended {
     }
 }
 
-/// A large segment has ended: a point to take a sample at, where its pages are still there.
-pub(crate) fn end(large: Large) {
+/// A segment has ended. One that was large is a point to take a sample at, where its pages are
+/// still there.
+#[inline]
+pub(crate) fn end(segment: &'static Segment, bytes: Bytes, peak: u64) {
+    if peak >= LARGE {
+        end_large(segment, bytes.net(), peak);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_large(segment: &'static Segment, net: i64, peak: u64) {
+    if segment.whole {
+        return;
+    }
+    let large = Large { segment, net, peak };
     // Nobody waits here: of two that end at the same time one may be left out.
     if let Ok(mut ended) = ENDED.try_lock() {
         ended.add(large);
@@ -155,7 +170,7 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     let sample = Sample {
         uptime_us: proc::uptime_us(fine),
         rss: proc::rss(),
-        allocated: event::heap_within_budget(fine).map(|heap| heap.allocated),
+        allocated: heap_stats::within_budget(fine).map(|heap| heap.allocated),
         function,
         label,
         largest: None,
@@ -195,7 +210,7 @@ mod tests {
         let is = |segment: &&Segment| {
             segment.from.node.site.name() == function && segment.label == label && !segment.whole
         };
-        let segment = crate::segment::all().find(is).expect("it has ended");
+        let segment = crate::call_tree::all().find(is).expect("it has ended");
         Large { segment, net: 0, peak }
     }
 

@@ -13,19 +13,18 @@ use std::thread;
 use std::time::Duration;
 
 use crate::bytes::Bytes;
+use crate::call_tree::Stage;
 use crate::cgroup::UNLIMITED;
 use crate::gauge::{Coming, Gauge};
 use crate::marks::Marks;
 use crate::process::{Heap, Limit};
 #[cfg(feature = "profiling")]
 use crate::profiles::{self, Profiles};
-use crate::rate::Budget;
-use crate::segment::Stage;
 use crate::stack;
 use crate::thread::{self as counters, Quiet};
 use crate::watch_line::{Crossing, Text, Whose};
 use crate::watch_mode::{Mode, WatchError};
-use crate::{clock, gauge, jemalloc, kept, limit, proc, system, watch_event};
+use crate::{clock, heap_stats, jemalloc, kept, limit, proc, system, watch_event};
 
 /// Says who took the memory before the kernel kills the process: one line on stderr, written
 /// at once, when the memory that the process is about to use crosses a mark.
@@ -385,13 +384,9 @@ impl Installed {
 
     /// Looks at all there is.
     fn sample(&self) {
-        static BUDGET: Budget = Budget::new();
         // Finds the cgroups to which the process was moved.
         let _ = limit::standing(clock::fine());
-        let heap = BUDGET.spend(clock::fine(), clock::fine, jemalloc::heap).flatten();
-        if let Some(heap) = &heap {
-            gauge::saw(heap);
-        }
+        let heap = heap_stats::within_budget(clock::fine());
         self.check(&Coming::default(), None, Whose::Nobodys, || heap);
     }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use tracing::Level;
 
+use crate::call_tree::Stage;
 use crate::callsite::Callsite;
 use crate::marks;
-use crate::segment::Stage;
 use crate::static_ref::StaticRef;
 use crate::thread::Quiet;
 use crate::watch_line::{Crossing, LONGEST, Text, value};

@@ -4,14 +4,14 @@
 use std::fmt::{self, Display, Write as _};
 use std::{ptr, str};
 
+use crate::call_tree::Node;
+use crate::call_tree::Stage;
 use crate::cgroup::UNLIMITED;
 use crate::gauge::Estimate;
 use crate::holders::{Group, Running};
 use crate::kept::{Held, Kept, Share, most_in};
 use crate::marks::Mark;
 use crate::record::Record;
-use crate::segment::Stage;
-use crate::tree::Node;
 use crate::units::Scaled;
 use crate::utc::Utc;
 use crate::{clock, jemalloc, stack};
