@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::cgroup_version::Version;
 use crate::mounts::{Place, own_group, places};
-use crate::proc::{field, number, read_at_start};
+use crate::proc::{field, number, read_at_start, under};
 use crate::process::{Limit, LimitSource};
-use crate::system::under;
 
 /// Stands for the limit where there is none.
 pub(crate) const UNLIMITED: u64 = u64::MAX;
@@ -169,52 +169,6 @@ fn limit(text: &[u8]) -> Option<u64> {
 /// Version 1 says "unlimited" by the largest page-aligned `i64`.
 fn limit_v1(bytes: u64) -> u64 {
     if bytes < 1 << 62 { bytes } else { UNLIMITED }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
-    V1,
-    V2,
-}
-
-impl Version {
-    fn limit_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.limit_in_bytes",
-            Version::V2 => "memory.max",
-        }
-    }
-
-    fn usage_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.usage_in_bytes",
-            Version::V2 => "memory.current",
-        }
-    }
-
-    fn highest_file(self) -> &'static str {
-        match self {
-            Version::V1 => "memory.max_usage_in_bytes",
-            Version::V2 => "memory.peak",
-        }
-    }
-
-    /// Fields of `memory.stat` with the page cache: first what was not used lately, then the
-    /// rest. The kernel takes back both before it kills.
-    fn file_caches(self) -> [&'static str; 2] {
-        match self {
-            Version::V1 => ["total_inactive_file ", "total_active_file "],
-            Version::V2 => ["inactive_file ", "active_file "],
-        }
-    }
-
-    /// Where systems mount it.
-    pub fn usual_mounts(self) -> &'static [&'static str] {
-        match self {
-            Version::V1 => &["/sys/fs/cgroup/memory"],
-            Version::V2 => &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cgroup::Version;
+use crate::cgroup_version::Version;
 use crate::proc::lines;
 
 /// The version that has the memory controller, and the process's group in it.

@@ -139,6 +139,11 @@ pub(crate) fn kib_field(text: &[u8], name: &str) -> Option<u64> {
     field(text, name)?.checked_mul(1024)
 }
 
+/// A path as it stands under a root.
+pub(crate) fn under(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

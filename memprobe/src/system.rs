@@ -29,11 +29,6 @@ fn here() -> System<'static> {
     System { root: Path::new("/"), lambda: limit::lambda() }
 }
 
-/// A path as it stands under a root.
-pub(crate) fn under(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
 /// The files of a system, under a root that tests can choose.
 struct System<'a> {
     root: &'a Path,
