@@ -3,12 +3,14 @@
 pub use memprobe_macros::__probe;
 pub use tracing;
 
-pub use crate::call::{ProbePoint, enter, probe, probe_with};
-pub use crate::call_tree::Annotated;
-pub use crate::callsite::Callsite;
-pub use crate::follow::follow;
-pub use crate::site::Site;
-pub use crate::{__fields as fields, __probe_point as probe_point, __site as site};
+pub use crate::__fields as fields;
+pub use crate::__probe_point as probe_point;
+pub use crate::__site as site;
+pub use crate::runtime::events::callsite::Callsite;
+pub use crate::runtime::instrument::call::{ProbePoint, enter, probe, probe_with};
+pub use crate::runtime::instrument::follow::follow;
+pub use crate::runtime::stats::call_tree::Annotated;
+pub use crate::runtime::stats::site::Site;
 
 use tracing::Value;
 

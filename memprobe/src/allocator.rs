@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Allocator {
         #[cfg(feature = "enabled")]
         // SAFETY: as above; no block has a size of 0.
         return resize(block, layout, new_size, realloc, || unsafe {
-            crate::jemalloc::grow_in_place(block, layout.align(), new_size)
+            crate::runtime::readings::jemalloc::grow_in_place(block, layout.align(), new_size)
         });
         #[cfg(not(feature = "enabled"))]
         realloc()
@@ -63,7 +63,9 @@ fn resize(
     realloc: impl FnOnce() -> *mut u8,
     grow_in_place: impl FnOnce() -> bool,
 ) -> *mut u8 {
-    use crate::{jemalloc, stack, watch};
+    use crate::runtime::calls::stack;
+    use crate::runtime::readings::jemalloc;
+    use crate::runtime::watch::monitor as watch;
 
     let old_class = jemalloc::size_class(layout.size(), layout.align());
     let new_class = jemalloc::size_class(new_size, layout.align());

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::process::{Limit, Process};
 use crate::report::Report;
-use crate::running::InFlight;
-use crate::status::Status;
-use crate::usage::{Unavailable, Usage};
-use crate::watch_mode::{Mode, WatchError};
+use crate::values::in_flight::InFlight;
+use crate::values::process::{Limit, Process};
+use crate::values::status::Status;
+use crate::values::usage::{Unavailable, Usage};
+use crate::values::watch_mode::{Mode, WatchError};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {

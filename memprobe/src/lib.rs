@@ -183,152 +183,14 @@
 
 extern crate self as memprobe;
 
-mod distribution;
-mod folded;
-mod name;
-mod process;
-mod report;
-mod running;
-mod status;
-mod style;
-mod text;
-mod units;
-mod usage;
-mod verdict;
-mod watch_mode;
-
 #[cfg(feature = "jemalloc")]
 mod allocator;
-#[cfg(feature = "enabled")]
-mod branches;
-#[cfg(feature = "enabled")]
-mod budget;
-#[cfg(all(test, feature = "enabled"))]
-mod by_hand;
-#[cfg(feature = "enabled")]
-mod bytes;
-#[cfg(feature = "enabled")]
-mod call;
-#[cfg(feature = "enabled")]
-mod call_tree;
-#[cfg(feature = "enabled")]
-mod callsite;
-#[cfg(feature = "enabled")]
-mod carried;
-#[cfg(feature = "enabled")]
-mod carry;
-#[cfg(feature = "enabled")]
-mod ceiling;
-#[cfg(feature = "enabled")]
-mod cgroup;
-#[cfg(feature = "enabled")]
-mod clock;
-#[cfg(feature = "enabled")]
-mod crowd;
-#[cfg(feature = "enabled")]
-mod event;
-#[cfg(feature = "enabled")]
-mod figures;
-#[cfg(feature = "enabled")]
-mod follow;
-#[cfg(feature = "enabled")]
-mod fork;
-#[cfg(feature = "enabled")]
-mod form;
-#[cfg(feature = "enabled")]
-mod frame;
-#[cfg(feature = "enabled")]
-mod freed_elsewhere;
-#[cfg(feature = "enabled")]
-mod gather;
-#[cfg(feature = "enabled")]
-mod gauge;
-#[cfg(feature = "enabled")]
-mod heap_stats;
-#[cfg(feature = "enabled")]
-mod histogram;
-#[cfg(feature = "enabled")]
-mod holders;
-#[cfg(feature = "html")]
-mod html;
-#[cfg(feature = "enabled")]
-mod in_flight;
-#[cfg(feature = "enabled")]
-#[cfg_attr(target_env = "msvc", path = "jemalloc_absent.rs")]
-mod jemalloc;
-#[cfg(feature = "serde")]
-mod json;
-#[cfg(feature = "enabled")]
-mod kept;
-#[cfg(feature = "enabled")]
-mod limit;
-#[cfg(feature = "enabled")]
-mod line;
-#[cfg(feature = "enabled")]
-mod list;
-#[cfg(feature = "enabled")]
-mod map;
-#[cfg(feature = "enabled")]
-mod marks;
-#[cfg(feature = "enabled")]
-mod measure;
-#[cfg(feature = "enabled")]
-mod mounts;
-#[cfg(feature = "enabled")]
-mod on_exit;
-#[cfg(feature = "enabled")]
-mod pages;
-#[cfg(feature = "enabled")]
-mod pool;
-#[cfg(feature = "enabled")]
-mod proc;
-#[cfg(feature = "profiling")]
-mod profiles;
-#[cfg(feature = "enabled")]
-mod published;
-#[cfg(feature = "enabled")]
-mod rate;
-#[cfg(feature = "enabled")]
-mod record;
-#[cfg(feature = "enabled")]
-mod report_every;
-#[cfg(feature = "enabled")]
-mod rows;
-#[cfg(feature = "enabled")]
-mod say;
-#[cfg(feature = "enabled")]
-mod scope;
-#[cfg(feature = "enabled")]
-mod site;
-#[cfg(feature = "enabled")]
-mod slot;
-#[cfg(feature = "enabled")]
-mod snapshot;
-#[cfg(feature = "enabled")]
-mod stack;
-#[cfg(feature = "enabled")]
-mod static_ref;
-#[cfg(feature = "enabled")]
-mod system;
-#[cfg(feature = "enabled")]
-mod thread;
-#[cfg(feature = "enabled")]
-mod ticket;
-#[cfg(feature = "enabled")]
-mod timeline;
-#[cfg(feature = "enabled")]
-mod totals;
-#[cfg(feature = "enabled")]
-mod utc;
-#[cfg(feature = "enabled")]
-mod watch;
-#[cfg(feature = "enabled")]
-mod watch_event;
-#[cfg(feature = "enabled")]
-mod watch_line;
-
-#[cfg(not(feature = "enabled"))]
-mod disabled;
+mod format;
+mod macros;
+mod report;
+#[cfg_attr(not(feature = "enabled"), path = "disabled.rs")]
+mod runtime;
+mod values;
 
 #[cfg(feature = "enabled")]
 #[doc(hidden)]
@@ -336,37 +198,23 @@ pub mod __private;
 
 #[cfg(feature = "jemalloc")]
 pub use allocator::Allocator;
-pub use distribution::Distribution;
-pub use process::{Heap, Limit, LimitSource, Process};
-#[cfg(feature = "profiling")]
-pub use profiles::Profiles;
+#[doc(hidden)]
+pub use macros::__assert_peak;
+pub use macros::memprobe;
+pub use report::distribution::Distribution;
+pub use report::verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
 pub use report::{
     Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady,
 };
-pub use running::InFlight;
-pub use status::{Events, GlobalAllocator, Reading, Status};
-#[doc(hidden)]
-pub use usage::__assert_peak;
-pub use usage::{Unavailable, Usage};
-pub use verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
-pub use watch_mode::{Mode, WatchError};
-
-#[cfg(not(feature = "enabled"))]
-pub use disabled::{
+#[cfg(feature = "profiling")]
+pub use runtime::Profiles;
+pub use runtime::{
     ReportEvery, ReportOnExit, Watch, carry, carry_future, in_flight, measure, measure_future,
     process, report, report_every, report_on_exit, reset, scope, scope_future, status,
 };
-#[cfg(feature = "enabled")]
-pub use {
-    carry::{carry, carry_future},
-    gather::{report, reset},
-    in_flight::in_flight,
-    measure::{measure, measure_future},
-    on_exit::{ReportOnExit, report_on_exit},
-    report_every::{ReportEvery, report_every},
-    scope::{scope, scope_future},
-    status::status,
-    system::process,
-    watch::Watch,
-};
+pub use values::in_flight::InFlight;
+pub use values::process::{Heap, Limit, LimitSource, Process};
+pub use values::status::{Events, GlobalAllocator, Reading, Status};
+pub use values::usage::{Unavailable, Usage};
+pub use values::watch_mode::{Mode, WatchError};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::units::Scaled;
+use crate::format::units::Scaled;
 
 /// Reads what each call of a function allocates, frees, keeps and peaks at.
 ///

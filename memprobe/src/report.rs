@@ -1,9 +1,23 @@
 //! The totals, as a value: what all views are made from.
 
+pub(crate) mod distribution;
+mod folded;
+#[cfg(feature = "enabled")]
+pub(crate) mod form;
+#[cfg(feature = "html")]
+mod html;
+#[cfg(feature = "serde")]
+mod json;
+#[cfg(all(test, feature = "enabled"))]
+mod sample_reports;
+mod style;
+mod text;
+pub(crate) mod verdict;
+
 use std::time::Duration;
 
-use crate::distribution::Distribution;
-use crate::process::Process;
+use crate::report::distribution::Distribution;
+use crate::values::process::Process;
 
 /// What every annotated function has done since the start or the last [`reset`](crate::reset()).
 ///

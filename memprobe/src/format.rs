@@ -1,0 +1,4 @@
+//! How figures and names are written for people.
+
+pub(crate) mod name;
+pub(crate) mod units;

@@ -1,0 +1,229 @@
+//! The answers that stand first: the verdicts, and how near the limit.
+
+use std::time::Duration;
+
+use horrorshow::prelude::*;
+use horrorshow::{box_html, owned_html};
+
+use crate::format::name::short;
+use crate::format::units::{Scaled, Signed, Took};
+use crate::report::Report;
+use crate::report::verdict::{Path, Verdict, Verdicts};
+use crate::values::process::{LimitSource, Process};
+
+use super::{row_of, share};
+
+/// The part of the limit from which on it is near.
+const NEAR: u128 = 80;
+
+/// One question with its answer, the most telling first.
+struct Answer {
+    question: &'static str,
+    big: String,
+    who: String,
+    /// The row of the function that it is about.
+    row: Option<String>,
+    more: Vec<Line>,
+    is_bad: bool,
+    gauge: Option<Gauge>,
+}
+
+/// A line of an answer, and the row of the function that it is about.
+struct Line {
+    text: String,
+    row: Option<String>,
+}
+
+/// The limit as a bar; places on it are CSS percentages.
+struct Gauge {
+    now: String,
+    highest: String,
+    text: String,
+}
+
+impl Answer {
+    fn new(question: &'static str, big: String, who: String) -> Answer {
+        Answer { question, big, who, row: None, more: Vec::new(), is_bad: false, gauge: None }
+    }
+
+    fn add(&mut self, text: String) {
+        self.more.push(Line { text, row: None });
+    }
+
+    fn without<T>(question: &'static str, verdict: &Verdict<T>, nothing: &str) -> Answer {
+        match verdict {
+            Verdict::Unknown(why) => {
+                Answer::new(question, "Not known".to_owned(), (*why).to_owned())
+            }
+            Verdict::Found(_) | Verdict::Nothing => {
+                Answer::new(question, "Nothing".to_owned(), nothing.to_owned())
+            }
+        }
+    }
+}
+
+pub(super) fn answers(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
+    let answers = [
+        pressure(report, verdicts),
+        growing(report, verdicts),
+        limit(&report.process),
+        churn(report, verdicts),
+    ];
+    owned_html! {
+        section(class="answers", aria-label="Answers") {
+            @ for answer in answers {
+                article(class=if answer.is_bad { "bad" } else { "" }) {
+                    h2 : answer.question;
+                    p(class="big") : answer.big;
+                    p(class="who") : link(answer.row, answer.who);
+                    @ if let Some(gauge) = answer.gauge {
+                        div(class="gauge", role="img", aria-label=gauge.text) {
+                            div(class="now", style=format!("width:{}", gauge.now)) {}
+                            div(class="highest", style=format!("left:{}", gauge.highest)) {}
+                        }
+                    }
+                    @ for line in answer.more {
+                        p(class="soft") : link(line.row, line.text);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn link(row: Option<String>, text: String) -> Box<dyn RenderBox> {
+    match row {
+        Some(row) => box_html! { a(href=format!("#{row}")) : text; },
+        None => Box::new(text),
+    }
+}
+
+/// The highest peak that was measured, and what calls at once would come to, which was not.
+fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "Highest peak";
+    let Some((highest, figures)) = report.highest_peak() else {
+        // A lower peak may not have been seen.
+        return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
+    };
+    let who = format!("{}, in one call", short(highest.name));
+    let mut answer = Answer::new(question, Scaled(figures.peak).to_string(), who);
+    answer.row = row_of(report, highest.name);
+    let found = verdicts.pressure.found();
+    let inner = found.filter(|found| found.function == highest.name);
+    let inner = inner.and_then(|found| found.path.last()).filter(|&&inner| inner != highest.name);
+    match (inner, &highest.segments[..]) {
+        (Some(inner), _) => answer.add(format!("most of it in {}", short(inner))),
+        // The one that reached the highest level is the first.
+        (None, [segment, _, ..]) => {
+            answer.add(format!("reached in {} → {}", segment.from, segment.label));
+        }
+        (None, _) => {}
+    }
+    let Some((found, calls @ 2..)) = found.and_then(|found| Some((found, found.most_at_once?)))
+    else {
+        return answer;
+    };
+    let (peak, bytes) = (Scaled(found.peak), Scaled(found.bytes));
+    let least = if found.most_at_once_exact { "" } else { "at least " };
+    let function = short(found.function);
+    let product = format!("{function}: {least}{calls} calls at once × {peak} = {bytes}");
+    answer.more.push(Line { text: product, row: row_of(report, found.function) });
+    let highest = report.process.highest().filter(|&highest| highest < found.bytes);
+    answer.add(match highest {
+        Some(highest) => format!(
+            "if all of them peaked together, which may never have happened: the process had {} \
+             at most",
+            Scaled(highest)
+        ),
+        None => "if all of them peaked together, which may never have happened".to_owned(),
+    });
+    answer
+}
+
+fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "What grows";
+    let Some(found) = verdicts.growing.found() else {
+        let nothing = "What calls allocate is freed again.";
+        return Answer::without(question, &verdicts.growing, nothing);
+    };
+    let big = format!("{} a call", Signed(found.steady.per_call()));
+    let mut answer = Answer::new(question, big, Path(&found.path).to_string());
+    answer.row = found.path.last().and_then(|function| row_of(report, function));
+    answer.is_bad = true;
+    let calls = found.steady.calls;
+    answer.add(format!("on average over the last {calls} calls, when all is warm"));
+    answer.add(match found.slope {
+        Some(slope) => format!(
+            "the process confirms it: allocated grows by {} a second",
+            Scaled(slope.max(0) as u64)
+        ),
+        None => "no timeline confirms it".to_owned(),
+    });
+    let room = report.process.limit.as_ref().zip(report.process.used());
+    let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
+    if let (Some(room), Some(slope @ 1..)) = (room, found.slope) {
+        let left = Took(Duration::from_secs(room / slope as u64));
+        answer.add(format!("at this pace the limit is reached in {left}"));
+    }
+    answer
+}
+
+fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
+    let question = "What churns";
+    let Some(found) = verdicts.churn.found() else {
+        let nothing = "No function allocates far more than it needs.";
+        return Answer::without(question, &verdicts.churn, nothing);
+    };
+    let big = format!("{} × its need", found.times());
+    let mut answer = Answer::new(question, big, Path(&found.path).to_string());
+    answer.row = found.path.last().and_then(|function| row_of(report, function));
+    let (allocated, needed) = (Scaled(found.allocated), Scaled(found.needed));
+    answer.add(format!("allocated {allocated} where its calls needed {needed}"));
+    answer
+}
+
+fn limit(process: &Process) -> Answer {
+    let question = "How near the limit";
+    let Some(highest) = process.highest() else {
+        return Answer::new(
+            question,
+            "Not known".to_owned(),
+            "There is no RSS to be read here.".to_owned(),
+        );
+    };
+    let Some(limit) = &process.limit else {
+        let who = format!("highest RSS {}", Scaled(highest));
+        let mut answer = Answer::new(question, "No limit".to_owned(), who);
+        answer.add("neither AWS Lambda nor a memory cgroup sets one".to_owned());
+        return answer;
+    };
+    let percent = process.percent_of_limit(highest);
+    let is_usage = process.is_limited_by_cgroup() && process.cgroup_usage.is_some();
+    let what = if is_usage { "the cgroup at the highest" } else { "highest RSS" };
+    let who = format!("{what} {} of {}", Scaled(highest), Scaled(limit.bytes));
+    let big = percent.map_or("Not known".to_owned(), |percent| format!("{percent}%"));
+    let mut answer = Answer::new(question, big, who);
+    answer.is_bad = percent.is_some_and(|percent| percent >= NEAR);
+    let place = |bytes: u64| share(bytes.min(limit.bytes) as f64, limit.bytes as f64);
+    let used = process.used().unwrap_or(0);
+    answer.gauge = Some(Gauge {
+        now: place(used),
+        highest: place(highest),
+        text: format!(
+            "now {} of {}, at the highest {}",
+            Scaled(used),
+            Scaled(limit.bytes),
+            Scaled(highest)
+        ),
+    });
+    answer.add(format!("now {}", Scaled(used)));
+    if let Some(rss) = process.rss_max.filter(|_| is_usage) {
+        let rss = Scaled(rss);
+        answer.add(format!("highest RSS {rss}, with files, which the cgroup has as cache"));
+    }
+    answer.add(match &limit.source {
+        LimitSource::Lambda => "the memory size of the Lambda function".to_owned(),
+        source => format!("the limit of {source}"),
+    });
+    answer
+}

@@ -1,0 +1,289 @@
+//! A ranked table: its first rows stand there, the others are folded into a count and shipped
+//! packed, for the script to sort, to find and to show.
+
+use std::cmp::Reverse;
+
+use horrorshow::prelude::*;
+use horrorshow::{box_html, owned_html};
+
+use crate::format::units::{Count, Net, Signed};
+
+use super::packed::{Names, Packed};
+use super::share;
+
+/// Rows that stand there before anybody asks for more.
+const SHOWN: usize = 40;
+
+/// A column: its head, the group that it belongs to, and what its figures are.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    pub name: &'static str,
+    pub group: &'static str,
+    pub kind: Kind,
+    /// Whether it is shown only on demand: how single calls differ.
+    pub is_spread: bool,
+}
+
+/// What the figures of a column are.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Count,
+    /// Twice a count, and one more where it is a lower bound.
+    Bound,
+    Bytes,
+    /// Bytes with a sign.
+    Growth,
+    /// Bytes with a bar.
+    Bar(Scale),
+}
+
+/// The scale of the bars of one column, with room for what is below zero.
+#[derive(Clone, Copy)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+}
+
+impl Scale {
+    pub fn of(values: impl Iterator<Item = i64>) -> Scale {
+        values.fold(Scale { low: 0.0, high: 0.0 }, |scale, value| Scale {
+            low: scale.low.min(value as f64),
+            high: scale.high.max(value as f64),
+        })
+    }
+
+    /// Where a value is on the scale, from 0 to 1.
+    fn place(self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low).max(1.0)
+    }
+}
+
+impl Column {
+    pub const fn new(group: &'static str, name: &'static str, kind: Kind) -> Column {
+        Column { name, group, kind, is_spread: false }
+    }
+
+    pub const fn spread(group: &'static str, name: &'static str) -> Column {
+        Column { name, group, kind: Kind::Bytes, is_spread: true }
+    }
+
+    fn class(self) -> Option<&'static str> {
+        self.is_spread.then_some("spread")
+    }
+
+    fn cell(self, value: Option<i64>) -> Box<dyn RenderBox> {
+        let class = self.class();
+        let Some(value) = value else { return box_html! { td(class ?= class) {} } };
+        let text = match self.kind {
+            Kind::Count => Count(value.unsigned_abs()).to_string(),
+            Kind::Bound => {
+                let sign = if value % 2 == 0 { "" } else { "≥ " };
+                format!("{sign}{}", Count(value.unsigned_abs() / 2))
+            }
+            Kind::Growth if value != 0 => Signed(value).to_string(),
+            Kind::Bytes | Kind::Growth | Kind::Bar(_) => Net(value).to_string(),
+        };
+        let bar = match self.kind {
+            Kind::Bar(scale) => Some(bar(scale, value)),
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
+        };
+        box_html! {
+            td(class ?= class, data-value=value.to_string()) {
+                : text;
+                : bar;
+            }
+        }
+    }
+}
+
+fn bar(scale: Scale, value: i64) -> impl RenderOnce {
+    let (zero, end) = (scale.place(0.0), scale.place(value as f64));
+    let (from, width) = (share(zero.min(end), 1.0), share((end - zero).abs(), 1.0));
+    let class = (value < 0).then_some("below");
+    let zero = (zero > 0.0).then(|| format!("left:{}", share(zero, 1.0)));
+    owned_html! {
+        span(class="bar", aria-hidden="true") {
+            i(class ?= class, style=format!("left:{from};width:{width}")) {}
+            @ if let Some(zero) = zero {
+                b(style=zero) {}
+            }
+        }
+    }
+}
+
+/// What stands at the head of a row: shown, and packed as numbers.
+pub(super) trait Head {
+    /// What the row is sorted by, and found by.
+    fn text(&self) -> String;
+    fn html(&self) -> Box<dyn RenderBox>;
+    fn pack(&self, names: &Names, packed: &mut Packed);
+}
+
+pub(super) struct Row<H> {
+    pub head: H,
+    pub cells: Vec<Option<i64>>,
+    /// Whether it always stands there.
+    pub is_pinned: bool,
+}
+
+pub(super) struct Table<H> {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub caption: String,
+    pub head: &'static str,
+    /// What its rows are, and what they are ranked by, in a sentence.
+    pub noun: &'static str,
+    pub ranked_by: &'static str,
+    /// The column that it is ranked by.
+    pub ranked: usize,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Row<H>>,
+}
+
+impl<H: Head> Table<H> {
+    /// All rows, for the script.
+    pub fn pack(&self, names: &Names) -> Packed {
+        let mut packed = Packed::default();
+        for row in &self.rows {
+            row.head.pack(names, &mut packed);
+            for &cell in &row.cells {
+                packed.push(cell);
+            }
+        }
+        packed
+    }
+
+    /// The rows that stand there, and a sentence about the others.
+    fn shown(&self) -> (Vec<usize>, Option<String>) {
+        let value = |at: usize| self.rows[at].cells[self.ranked];
+        let mut ranked: Vec<usize> = (0..self.rows.len()).collect();
+        ranked.sort_by_key(|&at| Reverse(value(at)));
+        let highest = ranked.first().and_then(|&at| value(at));
+        let (shown, folded) = ranked.split_at(ranked.len().min(SHOWN));
+        let (pinned, folded): (Vec<usize>, Vec<usize>) =
+            folded.iter().partition(|&&at| self.rows[at].is_pinned);
+        let rest = folded.first().map(|&first| {
+            let count = Count(folded.len() as u64);
+            let bound = value(first).zip(highest.filter(|&highest| highest > 0));
+            let bound = bound.map_or(String::new(), |(most, highest)| {
+                let percent = most as f64 / highest as f64 * 100.0;
+                let (by, most) = (self.ranked_by, Net(most));
+                format!(", each with {by} of at most {most} ({percent:.1}% of the highest)")
+            });
+            format!("{count} {} more{bound}.", self.noun)
+        });
+        (shown.iter().copied().chain(pinned).collect(), rest)
+    }
+
+    pub fn section(&self) -> impl RenderOnce + '_ {
+        let (shown, rest) = self.shown();
+        let Table { id, title, caption, .. } = self;
+        let heading = format!("{id}-title");
+        let switch = format!("{id}-spread");
+        let spread = self.columns.iter().any(|column| column.is_spread);
+        owned_html! {
+            section(aria-labelledby=heading.clone()) {
+                h2(id=&heading) : *title;
+                p(class="soft", id=format!("{id}-caption")) : caption;
+                @ if spread {
+                    input(type="checkbox", class="switch", id=&switch);
+                    label(for=&switch) : " show how single calls differ";
+                }
+                p(class="soft wide", hidden="") : "More columns: scroll sideways →";
+                div(class="scroll", role="region", aria-labelledby=format!("{id}-caption"), tabindex="0") {
+                    table(id=*id, aria-labelledby=format!("{id}-caption"), data-noun=self.noun, data-shown=SHOWN.to_string()) {
+                        : self.thead();
+                        tbody {
+                            @ for &at in shown.iter() {
+                                : self.row(at);
+                            }
+                        }
+                    }
+                }
+                p(class="folded soft") {
+                    span : rest.as_deref();
+                    @ if rest.is_some() {
+                        noscript : " With scripts on they can be shown, sorted and found.";
+                    }
+                }
+            }
+        }
+    }
+
+    fn thead(&self) -> impl RenderOnce + '_ {
+        let groups = self.groups();
+        let sort = move |at: usize| (self.ranked == at).then_some("descending");
+        owned_html! {
+            thead {
+                tr {
+                    th(rowspan="2", scope="col", data-column="0", data-kind="text") : self.head;
+                    @ for (column, width) in groups.iter() {
+                        th(colspan=width.to_string(), scope="colgroup", class ?= column.class())
+                            : column.group;
+                    }
+                }
+                tr {
+                    @ for (at, column) in self.columns.iter().enumerate() {
+                        th(
+                            scope="col",
+                            data-column=(at + 1).to_string(),
+                            data-kind=column.kind.name(),
+                            data-scale ?= column.kind.scale(),
+                            class ?= column.class(),
+                            aria-sort ?= sort(at)
+                        ) : column.name;
+                    }
+                }
+            }
+        }
+    }
+
+    fn row(&self, at: usize) -> impl RenderOnce + '_ {
+        let row = &self.rows[at];
+        let cells = self.columns.iter().zip(&row.cells);
+        let cells: Vec<_> = cells.map(|(column, &value)| column.cell(value)).collect();
+        owned_html! {
+            // Ids begin with the first letter of their table.
+            tr(id=format!("{}{at}", &self.id[..1])) {
+                th(scope="row", data-value=row.head.text()) : row.head.html();
+                @ for cell in cells {
+                    : cell;
+                }
+            }
+        }
+    }
+
+    /// Neighbours of one group, by the first of them, and how many they are.
+    fn groups(&self) -> Vec<(Column, usize)> {
+        let mut groups: Vec<(Column, usize)> = Vec::new();
+        for &column in &self.columns {
+            match groups.last_mut() {
+                Some((last, width))
+                    if (last.group, last.is_spread) == (column.group, column.is_spread) =>
+                {
+                    *width += 1;
+                }
+                _ => groups.push((column, 1)),
+            }
+        }
+        groups
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Count => "count",
+            Kind::Bound => "bound",
+            Kind::Bytes | Kind::Bar(_) => "bytes",
+            Kind::Growth => "growth",
+        }
+    }
+
+    fn scale(self) -> Option<String> {
+        match self {
+            Kind::Bar(Scale { low, high }) => Some(format!("{low} {high}")),
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Reports made by hand, for the tests of verdicts and views.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use crate::report::distribution::Distribution;
+use crate::report::{
+    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady, walk,
+};
+use crate::values::process::{Heap, Limit, LimitSource, Process};
+
+pub const KIB: u64 = 1 << 10;
+pub const MIB: u64 = 1 << 20;
+
+/// A node of calls that each allocate `own` and keep `kept`, and what they call.
+pub struct Calls {
+    pub name: &'static str,
+    pub count: u64,
+    /// Bytes that a call itself allocates.
+    pub own: u64,
+    pub peak: u64,
+    /// Bytes that a call keeps, nested calls with it.
+    pub kept: i64,
+    pub children: Vec<Calls>,
+}
+
+pub fn calls(name: &'static str, count: u64, own: u64, peak: u64, kept: i64) -> Calls {
+    Calls { name, count, own, peak, kept, children: Vec::new() }
+}
+
+impl Calls {
+    pub fn with(mut self, children: Vec<Calls>) -> Calls {
+        self.children = children;
+        self
+    }
+
+    fn node(&self) -> Node {
+        let children: Vec<Node> = self.children.iter().map(Calls::node).collect();
+        let sum = |of: fn(&Figures) -> u64| {
+            children.iter().filter_map(|child| child.figures.as_ref()).map(of).sum::<u64>()
+        };
+        let net = self.kept * self.count as i64;
+        let allocated = self.own * self.count + sum(|figures| figures.allocated);
+        let freed = (allocated as i64 - net) as u64;
+        let half = self.count / 2;
+        Node {
+            function: self.name,
+            outcomes: Outcomes { returned: self.count, ..Outcomes::default() },
+            figures: Some(Figures {
+                allocated,
+                freed,
+                self_allocated: self.own * self.count,
+                self_freed: freed.wrapping_sub(sum(|figures| figures.freed)),
+                peak: self.peak,
+                level: self.peak,
+                self_peak: Some(self.peak),
+                steady: (half > 0).then_some(Steady { calls: half, net: self.kept * half as i64 }),
+            }),
+            segments: Vec::new(),
+            carried: Vec::new(),
+            children,
+        }
+    }
+}
+
+/// The report of a tree in which each function stands once.
+pub fn report(tree: &[Calls]) -> Report {
+    of(tree.iter().map(Calls::node).collect())
+}
+
+fn of(tree: Vec<Node>) -> Report {
+    let mut report = Report { tree, ..Report::default() };
+    walk(&report.tree, |path| report.functions.extend(path.last().copied().map(function)));
+    report.functions.sort_by_key(|function| Reverse(function.figures.map(|all| all.peak)));
+    report.process.heap = Some(Heap { allocated: 64 * MIB, ..Heap::default() });
+    report
+}
+
+fn function(node: &Node) -> Function {
+    let calls = node.outcomes.calls();
+    let figures = node.figures.unwrap_or_default();
+    Function {
+        name: node.function,
+        outcomes: node.outcomes,
+        most_at_once: Some(1),
+        most_at_once_exact: true,
+        figures: node.figures,
+        cold: Some(Cold { peak: figures.peak, allocated: figures.allocated / calls }),
+        peaks: Distribution::of(figures.peak, calls),
+        allocations: Distribution::of(figures.allocated / calls, calls),
+        segments: node.segments.iter().map(segment).collect(),
+        carried: Vec::new(),
+    }
+}
+
+fn segment(segment: &NodeSegment) -> SegmentTotals {
+    let figures = segment.figures.unwrap_or_default();
+    SegmentTotals {
+        from: segment.from,
+        label: segment.label,
+        count: segment.count,
+        figures: segment.figures,
+        peaks: Distribution::of(figures.peak, segment.count),
+        allocations: Distribution::of(figures.allocated / segment.count, segment.count),
+    }
+}
+
+impl Report {
+    pub(crate) fn at_once(mut self, function: &str, calls: u64) -> Report {
+        for other in &mut self.functions {
+            if other.name == function {
+                other.most_at_once = Some(calls);
+            }
+        }
+        self
+    }
+
+    /// `allocated` over ten seconds at the points of the first root, whose calls hold much at
+    /// two of three.
+    pub(crate) fn allocated_from_to(mut self, first: u64, last: u64) -> Report {
+        let function = self.tree[0].function;
+        let pass = |from, label, net: u64| {
+            Some(Pass { function, from, label, net: net as i64, peak: net })
+        };
+        let points = [
+            ("return", 0, None),
+            ("decoded", 30 * MIB, pass("entry", "decoded", 30 * MIB)),
+            ("resized", 88 * MIB, pass("decoded", "resized", 58 * MIB)),
+        ];
+        let sample = |(at, (label, held, largest))| {
+            let allocated = first + (last - first) * at / 99 + held;
+            Sample {
+                uptime_us: 500_000 + at * 101_010,
+                rss: Some(allocated + 6 * MIB),
+                allocated: Some(allocated),
+                function,
+                label,
+                largest,
+            }
+        };
+        self.timeline = (0..100).zip(points.into_iter().cycle()).map(sample).collect();
+        self
+    }
+}
+
+/// A leak in `remember`, churn in `parse`, a holder `resize`, a returner `fetch` whose
+/// caller frees what it hands out, and a crowd of small calls.
+pub fn hot_spots() -> Report {
+    let handler = calls("app::handler", 100, 2 * MIB, 88 * MIB, 64 * KIB as i64).with(vec![
+        calls("app::image::resize", 100, 60 * MIB, 60 * MIB, 0),
+        calls("app::fetch", 100, 2 * MIB, 2 * MIB, MIB as i64),
+        calls("app::parse", 100, 100 * MIB, MIB, 0),
+        calls("app::Cache::remember", 100, 64 * KIB, 64 * KIB, 64 * KIB as i64),
+        calls("app::log", 1000, 300, 300, 0),
+        calls("app::trace", 1000, 200, 200, 0),
+    ]);
+    let mut handler = handler.node();
+    handler.outcomes = Outcomes { returned: 97, panicked: 1, cancelled: 2 };
+    handler.segments = [
+        ("decoded", "resized", 60 * MIB, 88 * MIB, 0),
+        ("entry", "decoded", 2 * MIB, 30 * MIB, 0),
+        ("resized", "return", 102 * MIB, 4 * MIB, 64 * KIB as i64),
+    ]
+    .into_iter()
+    .map(|(from, label, allocated, level, kept)| {
+        let allocated = allocated * 100;
+        let freed = (allocated as i64 - kept * 100) as u64;
+        let figures = Figures { allocated, freed, level, peak: level / 2, ..Figures::default() };
+        NodeSegment { from, label, count: 100, figures: Some(figures) }
+    })
+    .collect();
+    let mut report = of(vec![handler, calls("app::crowd", 100, MIB, MIB, 0).node()])
+        .at_once("app::crowd", 100)
+        .allocated_from_to(5 * MIB, 5 * MIB + 6400 * KIB);
+    report.elapsed = Duration::from_secs(10);
+    report.folded_calls = 3;
+    report.process = Process {
+        heap: Some(Heap {
+            allocated: 12 * MIB,
+            active: 13 * MIB,
+            metadata: MIB,
+            resident: 20 * MIB,
+            mapped: 30 * MIB,
+            retained: 0,
+        }),
+        rss: Some(77 * MIB),
+        rss_max: Some(121 * MIB),
+        limit: Some(Limit { bytes: 512 * MIB, source: LimitSource::Lambda }),
+        ..Process::default()
+    };
+    report
+}

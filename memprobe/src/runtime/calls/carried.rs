@@ -1,0 +1,117 @@
+//! What work elsewhere has done for a call that runs.
+
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::thread;
+
+use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
+
+/// What work elsewhere has done for a call, and the call does not count yet.
+///
+/// It has a lock of its own because a record may hold nothing that needs more than zeroes.
+pub(crate) struct CarriedCell {
+    /// Work was carried out of the call.
+    carries: AtomicBool,
+    /// Somebody is at what follows.
+    is_busy: AtomicBool,
+    /// There is something to count.
+    is_some: AtomicBool,
+    bytes: BytesCell,
+    level: NetCell,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Carried {
+    pub bytes: Bytes,
+    /// The highest net of the call that it led to, as far as that can be told.
+    pub level: i64,
+}
+
+/// The sum, while nobody else is at it.
+pub(crate) struct Sum<'a>(&'a CarriedCell);
+
+impl CarriedCell {
+    /// From now on work elsewhere may count for the call.
+    pub fn open(&self) {
+        self.carries.store(true, Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.carries.load(Acquire)
+    }
+
+    /// Waits for who is at it, who takes some ns; not for ever, because in a forked child he
+    /// may not be there any more.
+    pub fn sum(&self) -> Sum<'_> {
+        for _ in 0..1000 {
+            if let Some(sum) = self.try_sum() {
+                return sum;
+            }
+            thread::yield_now();
+        }
+        Sum(self)
+    }
+
+    fn try_sum(&self) -> Option<Sum<'_>> {
+        (!self.is_busy.swap(true, Acquire)).then_some(Sum(self))
+    }
+
+    /// What work elsewhere did since this was last asked.
+    #[inline]
+    pub fn take(&self) -> Option<Carried> {
+        if self.carries.load(Relaxed) { self.take_sum() } else { None }
+    }
+
+    #[cold]
+    fn take_sum(&self) -> Option<Carried> {
+        self.sum().take()
+    }
+
+    /// What it did until the end of the call: what comes later finds nobody.
+    #[inline]
+    pub fn close(&self) -> Option<Carried> {
+        if self.carries.load(Relaxed) { self.close_sum() } else { None }
+    }
+
+    #[cold]
+    fn close_sum(&self) -> Option<Carried> {
+        let sum = self.sum();
+        self.carries.store(false, Relaxed);
+        sum.take()
+    }
+
+    /// Net of what is pending, if nobody is at it right now.
+    pub fn net(&self) -> i64 {
+        if !self.carries.load(Relaxed) {
+            return 0;
+        }
+        self.try_sum().map_or(0, |sum| sum.bytes().net())
+    }
+}
+
+impl Sum<'_> {
+    pub fn bytes(&self) -> Bytes {
+        if self.0.is_some.load(Relaxed) { self.0.bytes.get() } else { Bytes::ZERO }
+    }
+
+    fn take(&self) -> Option<Carried> {
+        let carried = Carried { bytes: self.0.bytes.get(), level: self.0.level.get() };
+        self.0.is_some.swap(false, Relaxed).then_some(carried)
+    }
+
+    pub fn add(&self, bytes: Bytes, level: i64) {
+        let cell = self.0;
+        if cell.is_some.swap(true, Relaxed) {
+            cell.bytes.add(bytes);
+            cell.level.raise(level);
+        } else {
+            cell.bytes.set(bytes);
+            cell.level.set(level);
+        }
+    }
+}
+
+impl Drop for Sum<'_> {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Release);
+    }
+}

@@ -1,0 +1,284 @@
+//! The figures of one call in its frame: what it did since the frame was entered, and before. Pure
+//! arithmetic, over logical counters that others read.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
+
+/// One open call, or one poll of one.
+///
+/// All but `entered` is 0 in a clean frame. Levels are nets of the thread, above that at
+/// `entered`.
+pub(crate) struct Frame {
+    /// The logical counters when the frame was entered.
+    entered: BytesCell,
+    /// Something of the rest may not be 0.
+    dirty: AtomicBool,
+    /// What is done in it does not count for the caller on this thread.
+    detached: AtomicBool,
+    /// What the call had done when the frame was entered, and what work elsewhere has done
+    /// since.
+    call: BytesCell,
+    /// An offset: with what was done in the frame it is what was done in the segment. Negative
+    /// if the segment began after the frame was entered.
+    segment: BytesCell,
+    /// What nested calls did in this segment.
+    nested: BytesCell,
+    /// Net of what nested calls did in this call.
+    children_kept: NetCell,
+    /// What work elsewhere did for the call since the frame was entered.
+    credited: BytesCell,
+    /// Highest level since the frame was entered: in this segment of it, in all, and in all
+    /// while this was the innermost frame, less what nested calls had kept.
+    segment_max: NetCell,
+    call_max: NetCell,
+    self_max: NetCell,
+    /// The peaks of earlier polls. They are kept separately: the caller of the current poll must
+    /// not be credited with them.
+    earlier_segment_peak: NetCell,
+    earlier_call_peak: NetCell,
+    earlier_self_peak: NetCell,
+}
+
+/// What a call has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub call: Bytes,
+    /// Highest net of the call above its start.
+    pub call_peak: i64,
+    pub segment: Bytes,
+    pub nested: Bytes,
+    /// Highest net of the segment above its start.
+    pub segment_peak: i64,
+    /// Highest net of the call while it was the innermost, less what nested calls had kept.
+    pub self_peak: i64,
+}
+
+impl Progress {
+    /// Highest net in the segment above the start of the call.
+    pub fn level(&self) -> u64 {
+        let before = self.call.net().wrapping_sub(self.segment.net());
+        before.wrapping_add(self.segment_peak).max(0) as u64
+    }
+}
+
+/// What a frame that has just been closed has done since it was entered.
+#[derive(Clone, Copy)]
+pub(crate) enum Left {
+    /// Nothing with memory, and nor has its call.
+    Idle,
+    /// All that its call has done, without a nested call or a probe: its bytes, and its highest
+    /// level, from 0. The record knows nothing of it.
+    Simple(Bytes, i64),
+    /// What its record says, now that the logical counters stand here.
+    Any(Bytes),
+}
+
+impl Frame {
+    /// Starts at these logical counters.
+    #[inline]
+    pub fn enter(&self, now: Bytes) {
+        self.entered.set(now);
+    }
+
+    /// The logical counters when the frame was entered.
+    #[inline]
+    pub fn entered(&self) -> Bytes {
+        self.entered.get()
+    }
+
+    /// Back to where nothing was done yet.
+    #[inline]
+    pub fn clear(&self) {
+        self.call.set(Bytes::ZERO);
+        self.segment.set(Bytes::ZERO);
+        self.nested.set(Bytes::ZERO);
+        self.credited.set(Bytes::ZERO);
+        self.segment_max.set(0);
+        self.call_max.set(0);
+        self.self_max.set(0);
+        self.earlier_segment_peak.set(0);
+        self.earlier_call_peak.set(0);
+        self.earlier_self_peak.set(0);
+        self.children_kept.set(0);
+        self.detached.store(false, Relaxed);
+        self.dirty.store(false, Relaxed);
+    }
+
+    /// Whether the call has done anything that its end must look at.
+    #[inline]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn mark_dirty(&self) {
+        self.dirty.store(true, Relaxed);
+    }
+
+    /// Says whether what is done in the frame does not count for the frames around it.
+    pub fn set_detached(&self, detached: bool) {
+        self.detached.store(detached, Relaxed);
+        self.mark_dirty();
+    }
+
+    #[inline]
+    pub fn is_detached(&self) -> bool {
+        self.detached.load(Relaxed)
+    }
+
+    /// Closes the frame, in which `highest` was the highest net since the last look. Gives what
+    /// was done in it, and the level that counts for its caller.
+    #[inline]
+    pub fn close(&self, now: Bytes, highest: i64) -> (Left, Bytes, i64) {
+        let entered = self.entered.get();
+        let (done, level) = (now.since(entered), highest.wrapping_sub(entered.net()).max(0));
+        if self.is_dirty() {
+            self.raise_own(highest);
+            (Left::Any(now), done, self.call_max.get())
+        } else {
+            (Left::Simple(done, level), done, level)
+        }
+    }
+
+    /// What was done since the frame was entered.
+    #[inline]
+    pub fn done(&self, now: Bytes) -> Bytes {
+        now.since(self.entered.get())
+    }
+
+    /// Net of the call.
+    #[inline]
+    pub fn net(&self, now: Bytes) -> i64 {
+        self.call.get().plus(self.done(now)).net()
+    }
+
+    /// What the call has done when the counters stand at `now`.
+    #[inline]
+    pub fn progress(&self, now: Bytes) -> Progress {
+        let (call, segment, done) = (self.call.get(), self.segment.get(), self.done(now));
+        let peak = |max: &NetCell, before: Bytes, earlier: &NetCell| {
+            max.get().wrapping_add(before.net()).max(earlier.get())
+        };
+        Progress {
+            call: call.plus(done),
+            call_peak: peak(&self.call_max, call, &self.earlier_call_peak),
+            segment: segment.plus(done),
+            nested: self.nested.get(),
+            segment_peak: peak(&self.segment_max, segment, &self.earlier_segment_peak),
+            self_peak: peak(&self.self_max, call, &self.earlier_self_peak),
+        }
+    }
+
+    /// Counts for the frame around this one what was done here.
+    #[inline]
+    pub fn credit_to(&self, around: &Frame, done: Bytes, level: i64, now: Bytes) {
+        around.raise(self.entered.get().net().wrapping_add(level));
+        around.nested.add(done);
+        around.children_kept.add(done.net());
+        if self.credited.get() != Bytes::ZERO {
+            self.pass_on(around, now);
+        }
+    }
+
+    /// Counts what work elsewhere did for the call, and which `level` above its start the
+    /// call reached with it.
+    pub fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
+        let net = bytes.net();
+        // As if the call had done it before, and was as high as it was.
+        self.call.add(bytes);
+        self.segment.add(bytes);
+        for max in [&self.segment_max, &self.call_max, &self.self_max] {
+            max.add(net.wrapping_neg());
+        }
+        self.nested.add(bytes);
+        self.children_kept.add(net);
+        self.credited.add(bytes);
+        self.raise(now.net());
+        let start = self.entered.get().since(self.call.get());
+        self.raise(start.net().wrapping_add(level));
+    }
+
+    /// What was credited here counts for the callers too.
+    #[cold]
+    fn pass_on(&self, around: &Frame, now: Bytes) {
+        let before = around.net(self.entered.get());
+        let peak = self.call_max.get().wrapping_add(self.credited.get().net());
+        around.credit_at(now, self.credited.get(), before.saturating_add(peak));
+    }
+
+    /// A net that this call, or a nested one, has reached.
+    #[inline]
+    pub fn raise(&self, net: i64) {
+        self.mark_dirty();
+        let level = net.wrapping_sub(self.entered.get().net());
+        self.segment_max.raise(level);
+        self.call_max.raise(level);
+    }
+
+    /// A net that this call has reached while it was the innermost.
+    #[inline]
+    pub fn raise_own(&self, net: i64) {
+        self.raise(net);
+        let level = net.wrapping_sub(self.entered.get().net());
+        self.self_max.raise(level.wrapping_sub(self.children_kept.get()));
+    }
+
+    /// Ends the segment of the call at these counters: reads it and starts the next.
+    #[inline]
+    pub fn cut(&self, now: Bytes) -> Progress {
+        let progress = self.progress(now);
+        let done = self.done(now);
+        self.segment.set(Bytes::ZERO.since(done));
+        self.nested.set(Bytes::ZERO);
+        self.segment_max.set(done.net());
+        self.earlier_segment_peak.set(0);
+        self.mark_dirty();
+        progress
+    }
+
+    /// What the call has done, whose frame was just closed.
+    #[inline]
+    pub fn progress_of(&self, left: Left) -> Progress {
+        match left {
+            Left::Idle => Progress::default(),
+            Left::Simple(done, level) => Progress {
+                call: done,
+                call_peak: level,
+                segment: done,
+                nested: Bytes::ZERO,
+                segment_peak: level,
+                self_peak: level,
+            },
+            Left::Any(now) => self.progress(now),
+        }
+    }
+
+    /// What was done since the frame was entered, also elsewhere, and the highest net above
+    /// that.
+    pub fn since_entered(&self, left: Left) -> (Bytes, i64) {
+        match left {
+            Left::Idle => (Bytes::ZERO, 0),
+            Left::Simple(done, level) => (done, level),
+            Left::Any(now) => {
+                let credited = self.credited.get();
+                let level = self.call_max.get().wrapping_add(credited.net());
+                (self.done(now).plus(credited), level)
+            }
+        }
+    }
+
+    /// Keeps what the call has done until its next frame is opened.
+    pub fn keep(&self, progress: &Progress) {
+        self.mark_dirty();
+        self.call.set(progress.call);
+        self.segment.set(progress.segment);
+        self.earlier_call_peak.set(progress.call_peak);
+        self.earlier_segment_peak.set(progress.segment_peak);
+        self.earlier_self_peak.set(progress.self_peak);
+        self.segment_max.set(0);
+        self.call_max.set(0);
+        self.self_max.set(self.children_kept.get().wrapping_neg());
+        self.credited.set(Bytes::ZERO);
+    }
+}

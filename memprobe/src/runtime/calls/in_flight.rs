@@ -1,0 +1,68 @@
+//! The calls that run now, as a list.
+
+use std::time::Duration;
+
+use crate::runtime::calls::snapshot;
+use crate::runtime::calls::snapshot::RunningCall;
+use crate::runtime::calls::stack;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::{clock, jemalloc};
+use crate::values::in_flight::InFlight;
+
+/// The calls that run now, those that hold the most first. May be asked from any thread at
+/// any time: waits for no lock that a call takes.
+///
+/// What a call of another thread holds is as of its last point, or of its last nested call,
+/// or of its last `await`.
+///
+/// ```
+/// for call in memprobe::in_flight() {
+///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
+///     println!("{call}");
+/// }
+/// ```
+pub fn in_flight() -> Vec<InFlight> {
+    stack::publish_held();
+    let quiet = Quiet::begin();
+    let list = list();
+    drop(quiet);
+    // What the asking function gets is its own; what was needed to make it is not.
+    let theirs = list.clone();
+    let _quiet = Quiet::begin();
+    drop(list);
+    theirs
+}
+
+fn list() -> Vec<InFlight> {
+    let mut room = 64;
+    loop {
+        let mut list = Vec::with_capacity(room);
+        let mut count = 0;
+        let now = clock::coarse();
+        snapshot::each_running(|call| {
+            count += 1;
+            // It must not grow here, where nothing may allocate.
+            if list.len() < list.capacity() {
+                list.push(in_flight_at(&call, now));
+            }
+        });
+        if count <= list.capacity() {
+            list.sort_by_key(|call| std::cmp::Reverse((call.held, call.age)));
+            return list;
+        }
+        room = count + count / 4;
+    }
+}
+
+fn in_flight_at(call: &RunningCall, now: u64) -> InFlight {
+    let is_global = jemalloc::is_global();
+    InFlight {
+        function: call.stage.node.site.name(),
+        call_id: call.call_id,
+        after: call.stage.after,
+        age: Duration::from_nanos(now.saturating_sub(call.started)),
+        held: is_global.then_some(call.own),
+        net: is_global.then_some(call.net),
+        peak: is_global.then_some(call.peak.max(0) as u64),
+    }
+}

@@ -1,0 +1,388 @@
+//! The records that exist, and which of them are free.
+//!
+//! 1. A call takes a record from the free ones of its thread, and gives it back to those of the
+//!    thread on which it ends: no lock, no other thread.
+//! 2. A thread that has none left takes a few from the pool, and one that has too many gives
+//!    half of them back. The pool has a lock, which is taken once for many calls.
+//! 3. A page whose records are all free goes back to the kernel, but for a few. After a burst of
+//!    calls the memory is what it was before it.
+//!
+//! A record is never unmapped, so any thread may read any record at any time: that of a page
+//! which was given back reads as free.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+
+use crate::runtime::calls::record::Record;
+use crate::runtime::readings::fork::Origin;
+use crate::runtime::readings::pages::{self, PAGE, Zeroed};
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::sync::list::List;
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// Free records that a thread keeps.
+const KEPT: u32 = 64;
+/// Records that a thread takes from the pool at once: most have only a few calls at a time.
+const TAKEN: usize = 8;
+/// Pages that stay although all their records are free, 256 KiB; twice as many before those
+/// beyond are given back.
+const IDLE_PAGES: usize = 64;
+/// Pages that are made at once, at most: an eighth of those that are in use.
+const MADE: usize = 64;
+/// Pages of the first slab; each further one is twice as large.
+const FIRST_SLAB: usize = 16;
+
+const PER_PAGE: usize = PAGE / size_of::<Record>();
+
+#[repr(align(4096))]
+struct Records([Record; PER_PAGE]);
+
+// SAFETY: a page, by its alignment, of records, which hold nothing but atomics: numbers, flags,
+// and pointers that may be null.
+unsafe impl Zeroed for Records {}
+
+/// Pages in one piece, which the pool never lets go of.
+struct Slab {
+    records: &'static [Records],
+    pages: Box<[Page]>,
+}
+
+/// What the pool knows of a page.
+struct Page {
+    /// Whether any of its records was taken since the page was last given back.
+    in_use: AtomicBool,
+    /// The free records that are in the pool, and how many they are.
+    free: StaticRef<Record>,
+    free_count: AtomicU32,
+    /// Where the serials of its records begin when it is used again.
+    serial: AtomicU32,
+}
+
+static SLABS: List<Slab> = List::new();
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+
+struct Pool {
+    /// Pages in all slabs.
+    pages: usize,
+    /// The pages from here on were never used.
+    fresh: usize,
+    /// Used pages that have free records. The first is taken from, so that the last ones fall
+    /// idle.
+    available: BTreeSet<u32>,
+    /// Pages in use, and those of them whose records are all free.
+    in_use: usize,
+    idle: usize,
+}
+
+thread_local! {
+    /// The free records of this thread, a chain.
+    static FREE: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    /// How many more may be added to it; 0 where the keeper does not know of it.
+    static ROOM: Cell<u32> = const { Cell::new(0) };
+    static KEEPER: Keeper = const { Keeper };
+}
+
+/// Leaves the free records of its thread to the others when the thread ends.
+struct Keeper;
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _quiet = Quiet::begin();
+        ROOM.set(0);
+        if let Some(mut pool) = lock() {
+            pool.release(std::iter::from_fn(pop));
+        }
+    }
+}
+
+/// Takes a free record of this thread, if there is one.
+#[inline]
+pub(crate) fn acquire() -> Option<&'static Record> {
+    let record = FREE.get()?;
+    FREE.set(record.next());
+    ROOM.set(ROOM.get().wrapping_add(1));
+    Some(record)
+}
+
+/// Releases the record of a call that ends, and that no chain of frames holds any more.
+#[inline]
+pub(crate) fn release(record: &'static Record) {
+    record.end();
+    release_ended(record);
+}
+
+/// Releases the record of a call that has ended before.
+#[inline]
+pub(crate) fn release_ended(record: &'static Record) {
+    record.clear();
+    give(record);
+}
+
+/// Releases a clean record: only the entry of its call wrote to it, so nothing needs clearing.
+#[inline]
+pub(crate) fn release_clean(record: &'static Record) {
+    record.end();
+    give(record);
+}
+
+#[inline]
+fn give(record: &'static Record) {
+    let room = ROOM.get();
+    if room == 0 {
+        return give_where_full(record);
+    }
+    ROOM.set(room - 1);
+    push(record);
+}
+
+#[inline]
+fn push(record: &'static Record) {
+    record.set_next(FREE.get());
+    FREE.set(Some(record));
+}
+
+fn pop() -> Option<&'static Record> {
+    let record = FREE.get()?;
+    FREE.set(record.next());
+    Some(record)
+}
+
+/// All records of the pages that are in use, with those that are free.
+pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
+    SLABS.iter().flat_map(|slab| {
+        let pages = slab.pages.iter().zip(slab.records);
+        pages.filter(|(page, _)| page.in_use.load(Relaxed)).flat_map(|(_, records)| &records.0)
+    })
+}
+
+/// Takes a record where this thread has no free one. `None` where there is no memory for another
+/// one, and in a forked child that cannot have the pool.
+#[cold]
+#[inline(never)]
+pub(crate) fn refill() -> Option<&'static Record> {
+    let _quiet = Quiet::begin();
+    // A thread that is past its destructors has nobody to leave its free records.
+    let is_kept = KEEPER.try_with(|_| ()).is_ok();
+    let mut pool = lock()?;
+    let record = pool.take()?;
+    let mut room = 0;
+    if is_kept {
+        let more: Vec<_> = std::iter::from_fn(|| pool.take()).take(TAKEN - 1).collect();
+        room = KEPT - more.len() as u32;
+        more.into_iter().rev().for_each(push);
+    }
+    ROOM.set(room);
+    Some(record)
+}
+
+/// Takes a record back where the thread has as many free ones as it keeps.
+#[cold]
+#[inline(never)]
+fn give_where_full(record: &'static Record) {
+    let _quiet = Quiet::begin();
+    if FREE.get().is_none() && KEEPER.try_with(|_| ()).is_ok() {
+        // The thread ends calls that began elsewhere.
+        ROOM.set(KEPT - 1);
+        return push(record);
+    }
+    let Some(mut pool) = lock() else { return push(record) };
+    pool.release([record]);
+    for _ in 0..KEPT / 2 {
+        let Some(record) = pop() else { return };
+        pool.release([record]);
+        ROOM.set(ROOM.get() + 1);
+    }
+}
+
+/// The pool. Nobody who has it waits for anything, and a signal handler cannot want it while its
+/// thread has it, because that one is quiet. In a forked child nobody may be left to unlock it.
+fn lock() -> Option<MutexGuard<'static, Pool>> {
+    static ORIGIN: OnceLock<Origin> = OnceLock::new();
+    if ORIGIN.get_or_init(Origin::here).is_here() {
+        return Some(POOL.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    match POOL.try_lock() {
+        Ok(pool) => Some(pool),
+        Err(TryLockError::Poisoned(pool)) => Some(pool.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+impl Slab {
+    fn map(pages: usize) -> Option<Slab> {
+        let records = pages::map(pages)?;
+        Some(Slab { records, pages: (0..pages).map(|_| Page::new()).collect() })
+    }
+}
+
+/// The slab of a page, and where the page is in it. Each slab has as many pages as all before.
+fn slab_of(page: u32) -> Option<(&'static Slab, usize)> {
+    let mut at = page as usize;
+    for slab in SLABS.iter() {
+        if at < slab.pages.len() {
+            return Some((slab, at));
+        }
+        at -= slab.pages.len();
+    }
+    None
+}
+
+impl Pool {
+    const fn new() -> Pool {
+        Pool { pages: 0, fresh: 0, available: BTreeSet::new(), in_use: 0, idle: 0 }
+    }
+
+    fn take(&mut self) -> Option<&'static Record> {
+        let index = match self.available.first() {
+            Some(&index) => index,
+            None => self.fresh_page()?,
+        };
+        let (slab, at) = slab_of(index)?;
+        let page = &slab.pages[at];
+        if !page.in_use.load(Relaxed) {
+            self.make(slab, at, index);
+        }
+        if page.is_idle() {
+            self.idle -= 1;
+        }
+        let record = page.pop()?;
+        if page.free_count.load(Relaxed) == 0 {
+            self.available.remove(&index);
+        }
+        Some(record)
+    }
+
+    /// A page that was never used.
+    fn fresh_page(&mut self) -> Option<u32> {
+        if self.fresh == self.pages {
+            let slab = SLABS.add(Slab::map(FIRST_SLAB.max(self.pages))?, |_| false);
+            self.pages += slab.pages.len();
+        }
+        let index = u32::try_from(self.fresh).ok()?;
+        self.fresh += 1;
+        self.available.insert(index);
+        Some(index)
+    }
+
+    /// Makes the records of a page free ones, and those of some pages after it.
+    fn make(&mut self, slab: &'static Slab, at: usize, index: u32) {
+        let most = (self.in_use / 8).clamp(1, MADE);
+        let unused = slab.pages[at..].iter().take_while(|page| !page.in_use.load(Relaxed));
+        let count = unused.take(most).count();
+        pages::will_need(&slab.records[at..at + count]);
+        for (index, at) in (index..).zip(at..at + count) {
+            slab.pages[at].renew(&slab.records[at], index);
+            self.available.insert(index);
+        }
+        self.fresh = self.fresh.max(index as usize + count);
+        self.in_use += count;
+        self.idle += count;
+    }
+
+    fn release(&mut self, records: impl IntoIterator<Item = &'static Record>) {
+        for record in records {
+            let Some((slab, at)) = slab_of(record.page()) else { continue };
+            let page = &slab.pages[at];
+            page.push(record);
+            if page.free_count.load(Relaxed) == 1 {
+                self.available.insert(record.page());
+            }
+            if page.is_idle() {
+                self.idle += 1;
+                if self.idle >= 2 * IDLE_PAGES {
+                    self.give_back();
+                }
+            }
+        }
+    }
+
+    /// Gives the last idle pages back, those that lie side by side at once.
+    #[cold]
+    fn give_back(&mut self) {
+        let mut beyond = self.idle - IDLE_PAGES;
+        let mut indices = self.available.iter().rev().copied().peekable();
+        while let Some(last) = indices.next().filter(|_| beyond > 0) {
+            let Some((slab, last_at)) = slab_of(last) else { continue };
+            if !slab.pages[last_at].is_idle() {
+                continue;
+            }
+            let mut at = last_at;
+            while at > 0
+                && last_at + 1 - at < beyond
+                && slab.pages[at - 1].is_idle()
+                && indices.next_if_eq(&(last - (last_at - at) as u32 - 1)).is_some()
+            {
+                at -= 1;
+            }
+            let count = last_at + 1 - at;
+            beyond -= count;
+            if give_back(&slab.pages[at..=last_at], &slab.records[at..=last_at]) {
+                self.idle -= count;
+                self.in_use -= count;
+            }
+        }
+    }
+}
+
+/// Gives pages back to the kernel that lie side by side.
+fn give_back(pages: &[Page], records: &'static [Records]) -> bool {
+    // Before the kernel takes them: nobody must read what is half gone.
+    for (page, records) in pages.iter().zip(records) {
+        page.in_use.store(false, Relaxed);
+        let serials = records.0.iter().map(Record::serial);
+        page.serial.store(serials.max().unwrap_or(0).wrapping_add(1), Relaxed);
+    }
+    let is_gone = pages::give_back(records);
+    for page in pages {
+        if is_gone {
+            page.free.store(None, Relaxed);
+            page.free_count.store(0, Relaxed);
+        } else {
+            page.in_use.store(true, Release);
+        }
+    }
+    is_gone
+}
+
+impl Page {
+    fn new() -> Page {
+        Page {
+            in_use: AtomicBool::new(false),
+            free: StaticRef::none(),
+            free_count: AtomicU32::new(0),
+            serial: AtomicU32::new(1),
+        }
+    }
+
+    /// Whether it is in use, and all its records are free.
+    fn is_idle(&self) -> bool {
+        self.free_count.load(Relaxed) as usize == PER_PAGE
+    }
+
+    /// Makes all records of the page free ones. No serial comes again that a call had before
+    /// the page was given back.
+    fn renew(&self, records: &'static Records, index: u32) {
+        let serial = self.serial.load(Relaxed);
+        // The first is to be taken first.
+        for record in records.0.iter().rev() {
+            record.renew(index, serial);
+            self.push(record);
+        }
+        self.in_use.store(true, Release);
+    }
+
+    fn push(&self, record: &'static Record) {
+        record.set_next(self.free.load(Relaxed));
+        self.free.store(Some(record), Relaxed);
+        self.free_count.store(self.free_count.load(Relaxed) + 1, Relaxed);
+    }
+
+    fn pop(&self) -> Option<&'static Record> {
+        let record = self.free.load(Relaxed)?;
+        self.free.store(record.next(), Relaxed);
+        self.free_count.store(self.free_count.load(Relaxed) - 1, Relaxed);
+        Some(record)
+    }
+}

@@ -1,0 +1,217 @@
+//! The record of a call that runs: where it is, and what it has done.
+
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence,
+};
+
+use crate::runtime::calls::carried::CarriedCell;
+use crate::runtime::calls::frame::{Frame, Left, Progress};
+use crate::runtime::calls::published::Published;
+use crate::runtime::calls::ticket::Ticket;
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
+/// and the two figures that a snapshot adds up; any other may read what it publishes.
+///
+/// All of it is atomics, and a record whose bytes are all 0 is free and clean: nothing but an entry has written to it since it was released, or it was
+/// cleared.
+#[repr(align(64))]
+pub(crate) struct Record {
+    /// Where the call is; none in a free record, and in that of a measurement.
+    stage: StaticRef<Stage>,
+    /// Changes when the call ends.
+    serial: AtomicU32,
+    /// The call began while its thread was unwinding.
+    began_unwinding: AtomicBool,
+    /// The call has ended on another thread than the one that has its frame open.
+    is_lost: AtomicBool,
+    /// It is work that was carried out of the call that it has for a caller.
+    is_carried: AtomicBool,
+    /// Which page of the pool the record is in.
+    page: AtomicU32,
+    /// When the call began, by the coarse clock, in ns.
+    started: AtomicU64,
+    /// The next free record.
+    next: StaticRef<Record>,
+    /// The frame around this one on its thread.
+    outer: StaticRef<Record>,
+    /// The call around this one, and its serial then.
+    parent: StaticRef<Record>,
+    parent_serial: AtomicU32,
+    pub frame: Frame,
+    pub published: Published,
+    pub ticket: Ticket,
+    pub carried: CarriedCell,
+}
+
+impl Record {
+    /// Makes a record whose bytes are all 0 a free one of the pool's page `page`.
+    pub fn renew(&self, page: u32, serial: u32) {
+        self.page.store(page, Relaxed);
+        self.serial.store(serial, Relaxed);
+    }
+
+    pub fn page(&self) -> u32 {
+        self.page.load(Relaxed)
+    }
+
+    /// The next in a chain of free records.
+    #[inline]
+    pub fn next(&self) -> Option<&'static Record> {
+        self.next.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set_next(&self, next: Option<&'static Record>) {
+        self.next.store(next, Relaxed);
+    }
+
+    /// From now on others see a call here, which began at `started` by the coarse clock.
+    #[inline]
+    pub fn begin(&self, stage: &'static Stage, parent: Option<&'static Record>, started: u64) {
+        self.parent.store(parent, Relaxed);
+        if let Some(parent) = parent {
+            self.parent_serial.store(parent.serial(), Relaxed);
+        }
+        self.started.store(started, Relaxed);
+        self.stage.store(Some(stage), Release);
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub fn end(&self) {
+        self.stage.store(None, Relaxed);
+        self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
+        // Before what is written here from now on.
+        fence(Release);
+    }
+
+    /// Makes a record clean whose call has ended.
+    #[inline]
+    pub fn clear(&self) {
+        if self.frame.is_dirty() {
+            self.frame.clear();
+            self.published.clear();
+            self.ticket.clear();
+            self.began_unwinding.store(false, Relaxed);
+            self.is_carried.store(false, Relaxed);
+            self.is_lost.store(false, Relaxed);
+        }
+    }
+
+    /// Ends the call on a thread that is not the one that has its frame open.
+    pub fn lose(&self) {
+        self.carried.close();
+        self.end();
+        self.ticket.clear();
+        self.frame.mark_dirty();
+    }
+
+    /// Says that one of two threads has done with a lost call. Gives whether the other one has
+    /// too.
+    pub fn swap_lost(&self) -> bool {
+        self.is_lost.swap(true, AcqRel)
+    }
+
+    /// Whether the call has ended on another thread than the one that has its frame open.
+    #[inline]
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Acquire)
+    }
+
+    /// The frame around this one on its thread.
+    #[inline]
+    pub fn outer(&self) -> Option<&'static Record> {
+        self.outer.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set_outer(&self, outer: Option<&'static Record>) {
+        self.outer.store(outer, Relaxed);
+    }
+
+    /// The call around this one, if it runs still: one that has ended holds nothing.
+    pub fn parent(&self) -> Option<&'static Record> {
+        let serial = self.parent_serial.load(Relaxed);
+        self.parent.load(Relaxed).filter(|parent| parent.serial() == serial)
+    }
+
+    /// Publishes what the call holds.
+    #[inline]
+    pub fn publish(&self, now: Bytes) {
+        self.published.set_held(self.frame.net(now));
+        self.frame.mark_dirty();
+    }
+
+    /// Keeps what the call has done, whose frame was just closed, until its next frame is opened.
+    #[inline]
+    pub fn suspend(&self, left: Left) -> Progress {
+        let progress = self.frame.progress_of(left);
+        if !matches!(left, Left::Idle) {
+            self.frame.keep(&progress);
+            // The caller's own figures have it from now on.
+            self.published.set_shared(progress.call.net());
+            self.published.set_peak(progress.call_peak);
+        }
+        progress
+    }
+
+    /// Where the call is.
+    #[inline]
+    pub fn stage(&self) -> Option<&'static Stage> {
+        self.stage.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn set_stage(&self, stage: &'static Stage) {
+        // It may have been made just now.
+        self.stage.store(Some(stage), Release);
+    }
+
+    /// Tells this call from others that the record is for.
+    #[inline]
+    pub fn serial(&self) -> u32 {
+        self.serial.load(Relaxed)
+    }
+
+    /// ns by the coarse clock.
+    pub fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    #[inline]
+    pub fn began_unwinding(&self) -> bool {
+        self.began_unwinding.load(Relaxed)
+    }
+
+    #[cold]
+    pub fn set_began_unwinding(&self) {
+        self.began_unwinding.store(true, Relaxed);
+        self.frame.mark_dirty();
+    }
+
+    pub fn is_carried(&self) -> bool {
+        self.is_carried.load(Relaxed)
+    }
+
+    pub fn set_is_carried(&self) {
+        self.is_carried.store(true, Relaxed);
+        self.frame.mark_dirty();
+    }
+
+    /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
+    /// itself; `false` if the call has ended.
+    pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
+        let sum = self.carried.sum();
+        // In this order: the flag may be of the next call, whose serial is then seen as well.
+        if !self.carried.is_open() || self.serial() != serial {
+            return false;
+        }
+        let before = self.published.held().wrapping_add(sum.bytes().net());
+        sum.add(bytes, before.saturating_add(peak));
+        true
+    }
+}

@@ -1,0 +1,338 @@
+//! The frames that each thread has open, the innermost first: exact bytes of nested calls.
+//!
+//! 1. A frame remembers where the logical counters of its thread stood when it was entered.
+//! 2. At every point the one peak slot that jemalloc has for a thread is flushed: what it holds
+//!    belongs to the innermost frame, and a new interval starts.
+//! 3. A frame that is left raises the maxima of the frame around it to its own.
+//!
+//! Only the thread on which a frame was entered changes the chain that it is in. So a chain is
+//! always a finite list, whatever coroutines do: a frame is added when its record is in no
+//! chain, and a record is given back, or its call resumed, when its frame is in none.
+
+use std::cell::Cell;
+use std::ptr;
+
+use crate::runtime::calls::frame::{Left, Progress};
+use crate::runtime::calls::pool;
+use crate::runtime::calls::record::Record;
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::thread::{Quiet, Thread, thread};
+
+thread_local! {
+    static INNERMOST: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    static LEAVER: Leaver = const { Leaver };
+}
+
+/// Leaves the frames that its thread has open to those who end their calls.
+struct Leaver;
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        let _quiet = Quiet::begin();
+        let mut next = INNERMOST.take();
+        while let Some(record) = next {
+            next = record.outer();
+            leave_to_others(record);
+        }
+    }
+}
+
+/// The innermost open frame of this thread.
+#[inline]
+pub(crate) fn innermost() -> Option<&'static Record> {
+    INNERMOST.get()
+}
+
+/// The open frames of this thread, the innermost first.
+#[inline]
+pub(crate) fn chain() -> impl Iterator<Item = &'static Record> + use<> {
+    outwards(innermost())
+}
+
+/// The frames around an open one, the nearest first.
+#[inline]
+pub(crate) fn callers(record: &Record) -> impl Iterator<Item = &'static Record> + use<> {
+    outwards(record.outer())
+}
+
+#[inline]
+fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Record> {
+    std::iter::successors(from, |record| record.outer())
+}
+
+/// Opens a frame on this thread; `None`, and nothing is opened, while memprobe itself is at
+/// work.
+#[inline]
+pub(crate) fn enter() -> Option<&'static Record> {
+    let thread = thread();
+    if thread.is_quiet() {
+        return None;
+    }
+    let record = pool::acquire().or_else(refill)?;
+    link(thread, record);
+    Some(record)
+}
+
+#[cold]
+fn refill() -> Option<&'static Record> {
+    let _quiet = Quiet::begin();
+    // A thread that is past its destructors leaves what it has open.
+    let _ = LEAVER.try_with(|_| ());
+    pool::refill()
+}
+
+/// Opens the frame of a call that goes on; `false`, and nothing is opened, while memprobe
+/// itself is at work.
+#[inline]
+pub(crate) fn resume(record: &'static Record) -> bool {
+    let thread = thread();
+    let may = !thread.is_quiet();
+    if may {
+        link(thread, record);
+    }
+    may
+}
+
+/// Hangs a frame on the inner end of the chain.
+#[inline]
+fn link(thread: &Thread, record: &'static Record) {
+    if innermost().is_some_and(Record::is_lost) {
+        close_lost_frames(thread);
+    }
+    record.frame.enter(flush_peak(thread));
+    record.set_outer(innermost());
+    INNERMOST.set(Some(record));
+}
+
+/// Closes the frame of a record, and credits its caller. `None` where the call began on another
+/// thread, as a sync call in a coroutine may: there are no figures of it, and the record is gone.
+#[allow(clippy::inline_always, reason = "most calls are idle, which takes a few instructions")]
+#[inline(always)]
+pub(crate) fn leave(record: &'static Record) -> Option<Left> {
+    let thread = thread();
+    if innermost().is_none_or(|innermost| !ptr::eq(innermost, record)) {
+        return leave_within(thread, record);
+    }
+    let raw = thread.raw();
+    let left = if !thread.has_moved(raw) && !record.frame.is_dirty() {
+        Left::Idle
+    } else {
+        close(thread, record, raw)
+    };
+    INNERMOST.set(record.outer());
+    Some(left)
+}
+
+/// Closes a frame that is not the innermost: frames need not be left in order, nor on the thread
+/// that has them open.
+#[cold]
+#[inline(never)]
+fn leave_within(thread: &Thread, record: &'static Record) -> Option<Left> {
+    let is_next =
+        |inner: &&'static Record| inner.outer().is_some_and(|outer| ptr::eq(outer, record));
+    let Some(inner) = chain().find(is_next) else {
+        lose(record);
+        return None;
+    };
+    flush_peak_within(thread, record);
+    let left = close(thread, record, thread.raw());
+    inner.set_outer(record.outer());
+    Some(left)
+}
+
+/// Flushes the peak slot for the last time, and credits the caller. Where there is none, the next
+/// frame to be entered starts the new interval.
+#[inline(never)]
+fn close(thread: &Thread, record: &Record, raw: Bytes) -> Left {
+    let (highest, now) = (thread.highest(raw), thread.logical(raw));
+    let caller = record.outer();
+    if caller.is_some() && thread.has_moved(raw) {
+        thread.rebase(raw);
+    }
+    let (left, done, level) = record.frame.close(now, highest);
+    if record.frame.is_detached() {
+        // As if it had not been on this thread, for the frames around it.
+        thread.spend(done);
+    } else if let Some(caller) = caller {
+        record.frame.credit_to(&caller.frame, done, level, now);
+        caller.publish(now);
+    }
+    left
+}
+
+/// Ends the segment of a call, whose frame is the innermost: reads it and starts the next.
+#[inline]
+pub(crate) fn cut(record: &Record) -> Progress {
+    let progress = record.frame.cut(flush_peak(thread()));
+    record.published.set_held(progress.call.net());
+    record.published.set_peak(progress.call_peak);
+    progress
+}
+
+/// Counts what work elsewhere did for a call with an open frame, and which `level` above its
+/// start the call reached with it.
+#[cold]
+pub(crate) fn credit(record: &Record, bytes: Bytes, level: i64) {
+    let now = flush_peak(thread());
+    record.frame.credit_at(now, bytes, level);
+    record.publish(now);
+}
+
+// --- the peak slot ------------------------------------------------------------------------
+
+/// Hands what the peak slot holds to the innermost frame, and starts a new interval. Gives the
+/// logical counters.
+#[inline]
+fn flush_peak(thread: &Thread) -> Bytes {
+    let raw = thread.raw();
+    if thread.has_moved(raw) {
+        flush_moved(thread, raw);
+    }
+    thread.logical(raw)
+}
+
+#[inline(never)]
+fn flush_moved(thread: &Thread, raw: Bytes) {
+    if let Some(innermost) = innermost() {
+        innermost.frame.raise_own(thread.highest(raw));
+        innermost.publish(thread.logical(raw));
+    }
+    thread.rebase(raw);
+}
+
+/// Flushes the slot for a frame that is left before those in it: the highest net is one of all
+/// of them.
+fn flush_peak_within(thread: &Thread, record: &'static Record) {
+    let raw = thread.raw();
+    let highest = thread.highest(raw);
+    for inner in chain() {
+        inner.frame.raise(highest);
+        if ptr::eq(inner, record) {
+            break;
+        }
+    }
+    thread.rebase(raw);
+}
+
+// --- calls that end on another thread -----------------------------------------------------
+
+/// Ends a call on a thread that is not the one that has its frame open. That one takes the frame
+/// out of its chain, and gives the record back.
+fn lose(record: &'static Record) {
+    record.lose();
+    leave_to_others(record);
+}
+
+/// Both threads do this, the one that has the frame open and the one that has ended the call; the
+/// second gives the record back.
+fn leave_to_others(record: &'static Record) {
+    if record.swap_lost() {
+        pool::release_ended(record);
+    }
+}
+
+/// Closes the innermost frames whose calls have ended on another thread.
+#[cold]
+#[inline(never)]
+fn close_lost_frames(thread: &Thread) {
+    while let Some(record) = innermost().filter(|record| record.is_lost()) {
+        close(thread, record, thread.raw());
+        INNERMOST.set(record.outer());
+        pool::release_ended(record);
+    }
+}
+
+/// Closes the innermost frames of this thread whose calls have ended on another one; `false` if
+/// there are none.
+pub(crate) fn close_lost() -> bool {
+    let is_lost = innermost().is_some_and(Record::is_lost);
+    if is_lost {
+        close_lost_frames(thread());
+    }
+    is_lost
+}
+
+// --- for other threads --------------------------------------------------------------------
+
+/// Publishes what the open calls hold at these logical counters: those of the innermost ones, so
+/// that a deep recursion costs no more than a shallow one. The others stay as they were.
+fn publish_all(mut now: Bytes) {
+    const MOST: usize = 1000;
+    for (at, record) in chain().enumerate() {
+        let held = record.frame.net(now);
+        if record.frame.is_detached() {
+            record.published.set_held(held);
+            // The frames around it have nothing of what it does.
+            now = record.frame.entered();
+        } else if at < MOST {
+            record.published.set_shared(held);
+        } else {
+            // Its caller is not published anew.
+            record.published.set_held(held);
+        }
+        record.frame.mark_dirty();
+        if at == MOST {
+            return;
+        }
+    }
+}
+
+/// Publishes what all open calls of this thread hold; not while memprobe is at work, whose bytes
+/// are none of theirs.
+pub(crate) fn publish_held() {
+    let thread = thread();
+    if !thread.is_quiet() {
+        publish_all(flush_peak(thread));
+    }
+}
+
+/// Publishes them before a `realloc`, and flushes nothing: the peak slot is in use by it.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn publish_held_unflushed() {
+    let thread = thread();
+    // What memprobe spends is taken off when it is done.
+    if let Some(raw) = thread.raw_if_started().filter(|_| !thread.is_quiet()) {
+        publish_all(thread.logical(raw));
+    }
+}
+
+/// Publishes them in a callback of the allocator, which gives the raw counters. Gives those that
+/// it had given to this thread the last time.
+pub(crate) fn publish_held_at(raw: Bytes) -> Bytes {
+    let thread = thread();
+    if !thread.is_quiet() {
+        publish_all(thread.logical_called_back(raw));
+    }
+    thread.call_back(raw)
+}
+
+/// Counts a `realloc` that jemalloc may do in place exactly: jemalloc adds the new size before it
+/// takes off the old one, also where the block does not move and both never live at once.
+#[cfg(feature = "jemalloc")]
+#[inline]
+pub(crate) fn around_realloc(
+    old: *mut u8,
+    old_size: usize,
+    realloc: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let thread = thread();
+    if thread.is_quiet() {
+        thread.set_realloc_seen();
+        return realloc();
+    }
+    let Some(innermost) = innermost() else { return realloc() };
+    let before = flush_peak(thread);
+    thread.set_replaced(old_size as u64);
+    let new = realloc();
+    thread.set_replaced(0);
+    if new.is_null() {
+        return new;
+    }
+    let raw = thread.raw();
+    let after = thread.logical(raw);
+    let both = if new == old { 0 } else { after.since(before).freed as i64 };
+    innermost.frame.raise_own(after.net().wrapping_add(both));
+    innermost.publish(after);
+    thread.rebase(raw);
+    new
+}

@@ -1,0 +1,78 @@
+//! What a call has that was admitted: its events are written.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::runtime::events::figures::Ids;
+use crate::runtime::stats::call_tree::Segment;
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// The ticket in a record; nothing but `call_id` counts in that of a call without one.
+pub(crate) struct Ticket {
+    /// From 1; 0 of a call that was not admitted.
+    call_id: AtomicU64,
+    /// 0 where no call around this one was.
+    parent_id: AtomicU64,
+    /// When the entry had been written, by the fine clock, in ns.
+    started: AtomicU64,
+    /// It was the first call of its function.
+    cold: AtomicBool,
+    /// The highest level so far and the segment that reached it.
+    peak: AtomicU64,
+    peak_segment: StaticRef<Segment>,
+    /// The RSS that the last event showed; 0 where it showed none.
+    last_rss: AtomicU64,
+}
+
+impl Ticket {
+    pub fn set(&self, ids: Ids, started: u64, cold: bool) {
+        self.parent_id.store(ids.parent.unwrap_or(0), Relaxed);
+        self.started.store(started, Relaxed);
+        self.cold.store(cold, Relaxed);
+        self.peak.store(0, Relaxed);
+        self.peak_segment.store(None, Relaxed);
+        self.last_rss.store(0, Relaxed);
+        self.call_id.store(ids.call, Relaxed);
+    }
+
+    pub fn clear(&self) {
+        self.call_id.store(0, Relaxed);
+    }
+
+    #[inline]
+    pub fn ids(&self) -> Option<Ids> {
+        let some = |id: u64| (id > 0).then_some(id);
+        let call = some(self.call_id.load(Relaxed))?;
+        Some(Ids { call, parent: some(self.parent_id.load(Relaxed)) })
+    }
+
+    /// ns by the fine clock.
+    pub fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    pub fn is_cold(&self) -> bool {
+        self.cold.load(Relaxed)
+    }
+
+    /// The call has passed a segment in which it was so high.
+    #[inline]
+    pub fn pass(&self, segment: &'static Segment, level: u64) {
+        if self.call_id.load(Relaxed) > 0 && level > self.peak.load(Relaxed) {
+            self.peak.store(level, Relaxed);
+            self.peak_segment.store(Some(segment), Relaxed);
+        }
+    }
+
+    /// Where the call was highest, if it ever was above its start.
+    pub fn peak_segment(&self) -> Option<&'static Segment> {
+        self.peak_segment.load(Relaxed)
+    }
+
+    pub fn set_last_rss(&self, rss: Option<u64>) {
+        self.last_rss.store(rss.unwrap_or(0), Relaxed);
+    }
+
+    pub fn last_rss(&self) -> Option<u64> {
+        Some(self.last_rss.load(Relaxed)).filter(|&rss| rss > 0)
+    }
+}

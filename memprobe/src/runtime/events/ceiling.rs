@@ -1,0 +1,136 @@
+//! `MEMPROBE_RATE`: a ceiling over what all functions write together.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::runtime::events::rate::{Bucket, Rate};
+use crate::runtime::events::say::say;
+use crate::runtime::readings::thread::Quiet;
+
+const VARIABLE: &str = "MEMPROBE_RATE";
+
+enum Ceiling {
+    /// Each function has its own rate alone.
+    None,
+    /// Nothing is written.
+    Off,
+    Together {
+        a_second: f64,
+        rate: Rate,
+        bucket: Bucket,
+    },
+}
+
+/// Read once, when an event is wanted that its function's own rate lets pass.
+static CEILING: OnceLock<Ceiling> = OnceLock::new();
+
+/// Whether the functions together may write one call more at `now`, by the coarse clock.
+#[inline(never)]
+pub(crate) fn admits(now: u64) -> bool {
+    match get() {
+        Ceiling::None => true,
+        Ceiling::Off => false,
+        Ceiling::Together { rate, bucket, .. } => bucket.has_room(now, *rate),
+    }
+}
+
+/// The rate of a probe under the ceiling; `None` where nothing is written.
+#[inline]
+pub(crate) fn lower(rate: Rate) -> Option<Rate> {
+    match get() {
+        Ceiling::None => Some(rate),
+        Ceiling::Off => None,
+        Ceiling::Together { rate: ceiling, .. } => Some(rate.slower(*ceiling)),
+    }
+}
+
+/// Calls that are written a second at most; 0 where none is, and `None` where there is no
+/// ceiling.
+pub(crate) fn a_second() -> Option<f64> {
+    match get() {
+        Ceiling::None => None,
+        Ceiling::Off => Some(0.0),
+        Ceiling::Together { a_second, .. } => Some(*a_second),
+    }
+}
+
+#[inline]
+fn get() -> &'static Ceiling {
+    CEILING.get().unwrap_or_else(read)
+}
+
+#[cold]
+fn read() -> &'static Ceiling {
+    let _quiet = Quiet::begin();
+    let mut wrong = None;
+    let ceiling = CEILING.get_or_init(|| {
+        Ceiling::of(env::var_os(VARIABLE).as_deref()).unwrap_or_else(|why| {
+            wrong = Some(why);
+            Ceiling::None
+        })
+    });
+    // Not while others wait for the first: one of them may hold stderr.
+    if let Some(why) = wrong {
+        say(&why);
+    }
+    ceiling
+}
+
+impl Ceiling {
+    fn of(value: Option<&OsStr>) -> Result<Ceiling, String> {
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return Ok(Ceiling::None);
+        };
+        if value == "off" {
+            return Ok(Ceiling::Off);
+        }
+        // 0 is none for one and no limit for another: it is refused.
+        let rate = value.to_str().and_then(|text| text.trim().parse::<f64>().ok());
+        match rate.filter(|rate| (1e-6..=1e9).contains(rate)) {
+            Some(a_second) => Ok(Ceiling::Together {
+                a_second,
+                rate: Rate::a_second(a_second),
+                bucket: Bucket::new(),
+            }),
+            None => Err(format!(
+                "{VARIABLE}={} is neither `off` nor a number of calls a second from 0.000001 to \
+                 1000000000, and is ignored",
+                Path::new(value).display()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(value: &str) -> Result<Option<f64>, String> {
+        Ceiling::of(Some(OsStr::new(value))).map(|ceiling| match ceiling {
+            Ceiling::None => None,
+            Ceiling::Off => Some(0.0),
+            Ceiling::Together { a_second, .. } => Some(a_second),
+        })
+    }
+
+    #[test]
+    fn the_variable_is_off_or_a_rate() {
+        assert!(matches!(Ceiling::of(None), Ok(Ceiling::None)));
+        let right = [
+            ("", None),
+            ("off", Some(0.0)),
+            ("100", Some(100.0)),
+            ("0.1", Some(0.1)),
+            (" 1e3 ", Some(1e3)),
+        ];
+        for (value, expected) in right {
+            assert_eq!(of(value), Ok(expected), "{value}");
+        }
+        for wrong in ["0", "-1", "NaN", "inf", "1e10", "1e-7", "Off", "10/s", "1,5"] {
+            let Err(why) = of(wrong) else { panic!("{wrong}") };
+            assert!(why.starts_with(&format!("MEMPROBE_RATE={wrong} is neither `off`")), "{why}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! One `tracing` event at each point: what is written.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tracing::Level;
+use tracing::field::Value;
+
+use crate::format::units::{Scaled, Signed, Took};
+use crate::runtime::events::callsite::Callsite;
+use crate::runtime::events::figures::{Found, Reading, Surroundings, Who, Whole};
+use crate::runtime::events::line::Line;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::{jemalloc, proc};
+
+/// Names of the fields, in order; the user's own stand right after `label`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fields {
+    (probe $($user:expr),*) => {
+        &[
+            "message", "memprobe", "function", "from", "label", $($user,)*
+            "call_id", "parent_id", "uptime_us", "peak", "net", "held", "allocated", "freed",
+            "rss", "cgroup", "limit", "jemalloc_allocated", "jemalloc_active",
+            "jemalloc_resident", "jemalloc_metadata", "skipped",
+        ]
+    };
+    (entry) => {
+        &[
+            "message", "memprobe", "function", "call_id", "parent_id", "uptime_us", "rss",
+            "cgroup", "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident",
+            "jemalloc_metadata", "skipped",
+        ]
+    };
+    (exit) => {
+        &[
+            "message", "memprobe", "function", "from", "label", "call_id", "parent_id",
+            "uptime_us", "peak", "net", "held", "allocated", "freed", "rss", "cgroup",
+            "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata",
+            "outcome", "duration_us", "call_peak", "call_peak_from", "call_peak_label",
+            "call_net", "call_allocated", "call_freed", "rss_max", "cold",
+        ]
+    };
+}
+
+/// Writes the entry of a call; gives the RSS it showed.
+pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Option<u64> {
+    let around = Surroundings::look();
+    let mut line = Line::new();
+    line.name(who.function);
+    let _ = line.write_str(": entered");
+    line.rss(&around, None);
+    let heap = around.heap();
+    let skipped = (skipped > 0).then_some(skipped);
+    callsite.dispatch(&[
+        Some(&line.text()),
+        Some(&"entry"),
+        Some(&who.function),
+        Some(&who.ids.call),
+        Some(&who.ids.parent),
+        Some(&around.uptime_us),
+        Some(&around.rss),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&skipped),
+    ]);
+    around.rss
+}
+
+/// Writes a probe; gives the RSS it showed.
+pub(crate) fn probe(
+    callsite: &'static Callsite,
+    found: &Found,
+    user: &[Option<&dyn Value>],
+) -> Option<u64> {
+    let around = Surroundings::look();
+    let mut line = Line::new();
+    line.name(found.function);
+    let _ = line.write_str(": ");
+    match found.from {
+        Some(from) => line.segment(from, found.label),
+        None => line.label(found.label),
+    }
+    if let Some(reading) = &found.reading {
+        line.reading(reading);
+    }
+    line.rss(&around, found.last_rss);
+    let heap = around.heap();
+    let reading = found.reading.as_ref();
+    let (peak, net, held) =
+        (reading.map(|r| r.peak), reading.map(Reading::net), reading.map(|r| r.held));
+    let (allocated, freed) = (reading.map(|r| r.allocated), reading.map(|r| r.freed));
+    let (call_id, parent_id) =
+        (found.ids.map(|ids| ids.call), found.ids.and_then(|ids| ids.parent));
+    let skipped = (found.skipped > 0).then_some(found.skipped);
+    let kind = if found.ids.is_some() { "probe" } else { "snapshot" };
+    let text = line.text();
+    let values: [Option<&dyn Value>; 21] = [
+        Some(&text),
+        Some(&kind),
+        Some(&found.function),
+        Some(&found.from),
+        Some(&found.label),
+        Some(&call_id),
+        Some(&parent_id),
+        Some(&around.uptime_us),
+        Some(&peak),
+        Some(&net),
+        Some(&held),
+        Some(&allocated),
+        Some(&freed),
+        Some(&around.rss),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&skipped),
+    ];
+    if user.is_empty() {
+        callsite.dispatch(&values);
+    } else {
+        let (before, after) = values.split_at(5);
+        callsite.dispatch(&[before, user, after].concat());
+    }
+    around.rss
+}
+
+/// Writes the exit of a call.
+pub(crate) fn exit(
+    callsite: &'static Callsite,
+    who: Who,
+    (from, label): (&'static str, &'static str),
+    reading: Option<&Reading>,
+    whole: &Whole,
+) {
+    let around = Surroundings::look();
+    // The kernel adds up its counters now and then, so its highest may lag behind.
+    let rss_max = proc::rss_max().max(around.rss);
+    let mut line = Line::new();
+    let duration_us = whole.duration.as_micros() as u64;
+    line.name(who.function);
+    let _ = write!(line, ": {} after {}", whole.outcome, Took(whole.duration));
+    if reading.is_some() {
+        let _ = write!(line, ": peak {}", Scaled(whole.peak));
+        if whole.peak > 0 {
+            let _ = line.write_str(" in ");
+            line.segment(whole.peak_from, whole.peak_label);
+        }
+        let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));
+    }
+    line.rss_and_highest(&around, rss_max);
+    let heap = around.heap();
+    let figure = |of: fn(&Reading) -> u64| reading.map(of);
+    let (peak, allocated, freed) =
+        (figure(|r| r.peak), figure(|r| r.allocated), figure(|r| r.freed));
+    let (net, held) = (reading.map(Reading::net), reading.map(|r| r.held));
+    let of_call = |bytes: u64| reading.map(|_| bytes);
+    let (call_peak, call_allocated, call_freed) =
+        (of_call(whole.peak), of_call(whole.allocated), of_call(whole.freed));
+    let call_net = reading.map(|_| whole.allocated.wrapping_sub(whole.freed) as i64);
+    let reached = reading.filter(|_| whole.peak > 0);
+    let (peak_from, peak_label) =
+        (reached.map(|_| whole.peak_from), reached.map(|_| whole.peak_label));
+    let cold = whole.cold.then_some(true);
+    callsite.dispatch(&[
+        Some(&line.text()),
+        Some(&"exit"),
+        Some(&who.function),
+        Some(&from),
+        Some(&label),
+        Some(&who.ids.call),
+        Some(&who.ids.parent),
+        Some(&around.uptime_us),
+        Some(&peak),
+        Some(&net),
+        Some(&held),
+        Some(&allocated),
+        Some(&freed),
+        Some(&around.rss),
+        Some(&around.standing.usage),
+        Some(&around.standing.limit),
+        Some(&heap[0]),
+        Some(&heap[1]),
+        Some(&heap[2]),
+        Some(&heap[3]),
+        Some(&whole.outcome),
+        Some(&duration_us),
+        Some(&call_peak),
+        Some(&peak_from),
+        Some(&peak_label),
+        Some(&call_net),
+        Some(&call_allocated),
+        Some(&call_freed),
+        Some(&rss_max),
+        Some(&cold),
+    ]);
+}
+
+/// Says once, to the first subscriber that wants it, that there are no heap figures.
+pub(crate) fn warn_without_jemalloc() {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    static CALLSITE: Callsite = Callsite::new(
+        "memprobe",
+        Level::WARN,
+        (file!(), line!(), module_path!()),
+        &["message", "memprobe"],
+    );
+    if TOLD.load(Relaxed) || jemalloc::is_global() || !CALLSITE.is_wanted() {
+        return;
+    }
+    if !TOLD.swap(true, Relaxed) {
+        let _quiet = Quiet::begin();
+        let message = "jemalloc is not the global allocator, so memprobe has no heap figures: \
+                       add `memprobe::global_allocator!();` to the crate with `main`";
+        CALLSITE.dispatch(&[Some(&message), Some(&"warning")]);
+    }
+}

@@ -1,0 +1,90 @@
+//! What events are made from.
+
+use std::time::Duration;
+
+use crate::runtime::readings::limit::{self, Standing};
+use crate::runtime::readings::{clock, heap_stats, proc};
+use crate::values::process::Heap;
+
+/// Which admitted call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub call: u64,
+    pub parent: Option<u64>,
+}
+
+/// Which call an event belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who {
+    pub function: &'static str,
+    pub ids: Ids,
+}
+
+/// What one segment did, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub allocated: u64,
+    pub freed: u64,
+    pub peak: u64,
+    pub held: i64,
+}
+
+impl Reading {
+    pub fn net(&self) -> i64 {
+        self.allocated.wrapping_sub(self.freed) as i64
+    }
+}
+
+/// A whole call, as its exit is written.
+pub(crate) struct Whole {
+    pub outcome: &'static str,
+    pub duration: Duration,
+    pub peak: u64,
+    pub peak_from: &'static str,
+    pub peak_label: &'static str,
+    pub allocated: u64,
+    pub freed: u64,
+    pub cold: bool,
+}
+
+/// The figures of the process that every event carries.
+pub(crate) struct Surroundings {
+    pub uptime_us: u64,
+    pub rss: Option<u64>,
+    pub standing: Standing,
+    heap: Option<Heap>,
+}
+
+impl Surroundings {
+    pub fn look() -> Surroundings {
+        let now = clock::fine();
+        Surroundings {
+            uptime_us: proc::uptime_us(now),
+            rss: proc::rss(),
+            standing: limit::standing(now),
+            heap: heap_stats::within_budget(now),
+        }
+    }
+
+    pub fn heap(&self) -> [Option<u64>; 4] {
+        let figure = |of: fn(&Heap) -> u64| self.heap.as_ref().map(of);
+        [
+            figure(|h| h.allocated),
+            figure(|h| h.active),
+            figure(|h| h.resident),
+            figure(|h| h.metadata),
+        ]
+    }
+}
+
+/// What a probe found, before it is written.
+pub(crate) struct Found {
+    pub function: &'static str,
+    pub label: &'static str,
+    pub ids: Option<Ids>,
+    /// `None` outside any call, and where jemalloc does not count.
+    pub reading: Option<Reading>,
+    pub from: Option<&'static str>,
+    pub last_rss: Option<u64>,
+    pub skipped: u64,
+}

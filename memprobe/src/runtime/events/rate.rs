@@ -1,0 +1,164 @@
+//! How often the events of one place are written.
+
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+
+use crate::runtime::readings::slot::{SLOTS, slot};
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// How many events are written a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Nanoseconds from one to the next; 0 for no limit.
+    each: u64,
+}
+
+impl Rate {
+    /// Of functions that ask for no other, and of probes outside any call.
+    pub const DEFAULT: Rate = Rate::a_second(10.0);
+
+    /// 0 is no limit, and so is what is no rate.
+    pub const fn a_second(rate: f64) -> Rate {
+        Rate { each: if rate > 0.0 { (SECOND as f64 / rate) as u64 } else { 0 } }
+    }
+
+    /// The slower of two.
+    pub fn slower(self, other: Rate) -> Rate {
+        Rate { each: self.each.max(other.each) }
+    }
+}
+
+/// Which events are written: so many a second, with a burst of twice that and of one at least
+/// (the generic cell rate algorithm: one word, the time at which the bucket is full again).
+pub(crate) struct Bucket {
+    full_at: AtomicU64,
+    skipped: Skipped,
+}
+
+impl Bucket {
+    pub const fn new() -> Bucket {
+        Bucket { full_at: AtomicU64::new(0), skipped: Skipped::new() }
+    }
+
+    /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
+    /// `now` is the time by the coarse clock, in ns.
+    #[inline]
+    pub fn take(&self, now: u64, rate: Rate) -> Option<u64> {
+        self.take_if(now, rate, || true)
+    }
+
+    /// The same where another has a say in what this bucket would give.
+    #[inline]
+    pub fn take_if(&self, now: u64, rate: Rate, also: impl FnOnce() -> bool) -> Option<u64> {
+        if self.has_room(now, rate) && also() {
+            return Some(self.skipped.take());
+        }
+        self.skipped.add();
+        None
+    }
+
+    /// Takes one event without a count of those that are passed over.
+    pub fn has_room(&self, now: u64, rate: Rate) -> bool {
+        const BURST: u64 = 2 * SECOND;
+        let take = |full_at: u64| {
+            let next = full_at.max(now) + rate.each;
+            (next <= now + BURST.max(rate.each)).then_some(next)
+        };
+        rate.each == 0 || self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok()
+    }
+}
+
+/// How many were passed over, by slots: in a hot function it is nearly all, on every thread.
+struct Skipped {
+    counts: StaticRef<[Count; SLOTS]>,
+    /// How many of them were told.
+    told: AtomicU64,
+}
+
+/// A cache line, so that threads do not disturb each other.
+#[repr(align(64))]
+struct Count(AtomicU64);
+
+impl Skipped {
+    const fn new() -> Skipped {
+        Skipped { counts: StaticRef::none(), told: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    fn add(&self) {
+        let (slot, counts) = (slot(), self.counts.load(Acquire).unwrap_or_else(|| self.make()));
+        let count = &slot.of(counts).0;
+        if slot.is_shared() {
+            count.fetch_add(1, Relaxed);
+        } else {
+            count.store(count.load(Relaxed) + 1, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn make(&self) -> &'static [Count; SLOTS] {
+        let _quiet = Quiet::begin();
+        self.counts.get_or_make(|| [const { Count(AtomicU64::new(0)) }; SLOTS])
+    }
+
+    /// How many there were since this was last asked.
+    fn take(&self) -> u64 {
+        let counts = self.counts.load(Acquire).into_iter().flatten();
+        let all = counts.map(|count| count.0.load(Relaxed)).sum();
+        all - self.told.fetch_max(all, Relaxed).min(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_a_burst_of_twice_its_rate_and_then_its_rate() {
+        let (bucket, rate) = (Bucket::new(), Rate::a_second(10.0));
+        let taken = (0..100).filter(|_| bucket.take(0, rate).is_some()).count();
+        assert_eq!(taken, 20);
+        assert_eq!(bucket.take(99_999_999, rate), None);
+        assert_eq!(bucket.take(100_000_000, rate), Some(81), "tells what it passed over");
+        assert_eq!(bucket.take(100_000_000, rate), None);
+        let (bucket, all) = (Bucket::new(), Rate::a_second(0.0));
+        assert!((0..1000).all(|_| bucket.take(0, all) == Some(0)), "0 is no limit");
+    }
+
+    #[test]
+    fn a_rate_below_one_gives_one_at_a_time() {
+        for (rate, each) in [(0.1, 10 * SECOND), (0.5, 2 * SECOND), (1e-6, 1_000_000 * SECOND)] {
+            let (bucket, rate) = (Bucket::new(), Rate::a_second(rate));
+            let now = 5 * SECOND;
+            assert_eq!(bucket.take(now, rate), Some(0));
+            assert_eq!(bucket.take(now, rate), None);
+            assert_eq!(bucket.take(now + each - 1, rate), None);
+            assert_eq!(bucket.take(now + each, rate), Some(2));
+            assert_eq!(bucket.take(now + each, rate), None);
+        }
+        let (bucket, rate) = (Bucket::new(), Rate::a_second(1.0));
+        let taken = (0..10).filter(|_| bucket.take(0, rate).is_some()).count();
+        assert_eq!(taken, 2, "twice the rate from 1 on");
+    }
+
+    #[test]
+    fn what_another_refuses_is_told_as_skipped() {
+        for rate in [Rate::DEFAULT, Rate::a_second(0.0)] {
+            let bucket = Bucket::new();
+            assert_eq!(bucket.take_if(0, rate, || false), None);
+            assert_eq!(bucket.take_if(0, rate, || true), Some(1));
+            assert_eq!(bucket.take_if(0, rate, || true), Some(0));
+        }
+    }
+
+    #[test]
+    fn the_slower_of_two_rates_is_that_with_a_limit() {
+        let (none, slow, fast) = (Rate::a_second(0.0), Rate::a_second(0.1), Rate::DEFAULT);
+        assert_eq!(slow.slower(fast).each, slow.each);
+        assert_eq!(none.slower(fast).each, fast.each);
+        assert_eq!(none.slower(none).each, 0);
+    }
+}

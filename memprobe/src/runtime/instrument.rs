@@ -1,0 +1,13 @@
+//! What the attribute and the functions for code without one expand to: here a call goes through all
+//! layers.
+//!
+//! - [`call`]: entry, probe and exit of one call.
+//! - [`follow`]: the future that reads around each poll of another.
+//! - [`scope`]: calls of what cannot carry an attribute. [`carry`]: work elsewhere that counts for
+//!   a call. [`measure`]: exact figures of a piece of work.
+
+pub(crate) mod call;
+pub(crate) mod carry;
+pub(crate) mod follow;
+pub(crate) mod measure;
+pub(crate) mod scope;

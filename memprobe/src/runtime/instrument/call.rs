@@ -1,0 +1,410 @@
+//! One call of one function: enter, point, exit.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::panicking;
+use std::time::Duration;
+
+use tracing::field::Value;
+
+use crate::runtime::calls::carried::Carried;
+use crate::runtime::calls::frame::{Left, Progress};
+use crate::runtime::calls::record::Record;
+use crate::runtime::calls::{pool, stack};
+use crate::runtime::events::callsite::{self, Callsite};
+use crate::runtime::events::ceiling;
+use crate::runtime::events::event;
+use crate::runtime::events::figures::{Found, Ids, Reading, Who, Whole};
+use crate::runtime::events::rate::{Bucket, Rate};
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::clock;
+use crate::runtime::readings::jemalloc;
+use crate::runtime::readings::slot::slot;
+use crate::runtime::readings::thread::{self, Quiet};
+use crate::runtime::stats::call_tree::{Annotated, Segment, Stage};
+use crate::runtime::stats::site::{Outcome, Point, Site, path_of};
+use crate::runtime::stats::timeline;
+use crate::runtime::stats::totals::Hit;
+use crate::runtime::watch::monitor as watch;
+#[cfg(feature = "profiling")]
+use crate::runtime::watch::profiles;
+
+impl Record {
+    /// Says that the call was admitted; its time counts from here.
+    pub fn set_ticket(&self, ids: Ids, cold: bool) {
+        self.ticket.set(ids, clock::fine(), cold);
+        self.frame.mark_dirty();
+    }
+
+    /// Writes the entry of a call, if it is wanted and admitted.
+    #[inline(never)]
+    fn admit(&self, site: &'static Site, now: u64) {
+        if !jemalloc::is_global() {
+            event::warn_without_jemalloc();
+        }
+        if !site.entry.is_wanted() && !site.exit.is_wanted() {
+            return;
+        }
+        if let Some(skipped) = site.bucket.take_if(now, site.rate, || ceiling::admits(now)) {
+            self.write_entry(site, skipped);
+        }
+    }
+
+    #[cold]
+    fn write_entry(&self, site: &'static Site, skipped: u64) {
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        /// Open calls among which the parent is looked for: a recursion may be deep.
+        const PARENTS: usize = 1000;
+        let _quiet = Quiet::begin();
+        let ids = Ids {
+            call: CALLS.fetch_add(1, Relaxed),
+            parent: stack::chain().take(PARENTS).find_map(|record| Some(record.ticket.ids()?.call)),
+        };
+        let last_rss = event::entry(site.entry, Who { function: site.name(), ids }, skipped);
+        self.set_ticket(ids, site.is_cold());
+        self.ticket.set_last_rss(last_rss);
+    }
+}
+
+/// Counts a segment that has ended.
+#[allow(clippy::inline_always, reason = "what it is given is in registers")]
+#[inline(always)]
+pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
+    let hit = Hit {
+        bytes: progress.segment,
+        own: progress.segment.since(progress.nested),
+        peak: progress.segment_peak.max(0) as u64,
+        mark: progress.level(),
+        is_call: false,
+    };
+    segment.add(slot(), hit);
+    timeline::end(segment, hit.bytes, hit.peak);
+    #[cfg(feature = "profiling")]
+    profiles::segment_ended(segment, progress);
+}
+
+/// Begins a call of `site`, and writes its entry if it is admitted. `None`, and there is no
+/// call, while memprobe itself is at work.
+#[inline]
+pub(crate) fn begin(function: &'static Annotated) -> Option<&'static Record> {
+    let record = stack::enter()?;
+    let caller = stack::callers(record).find_map(|caller| Some((caller, caller.stage()?)));
+    let site = &function.site;
+    let stage = function.start(caller.map(|(_, stage)| stage.node));
+    let now = clock::coarse();
+    record.begin(stage, caller.map(|(caller, _)| caller), now);
+    if panicking() {
+        record.set_began_unwinding();
+    }
+    site.crowd.enter(slot(), now);
+    timeline::pass(now, || (site.name(), stage.after));
+    if callsite::anybody_listens() {
+        record.admit(site, now);
+    }
+    watch::at_point(stage);
+    Some(record)
+}
+
+/// Forgets a call that may have moved, and whose end cannot be read.
+pub(crate) fn abandon(record: &'static Record) {
+    if let Some(stage) = record.stage() {
+        stage.node.site.crowd.leave(slot());
+    }
+    record.carried.close();
+    pool::release(record);
+}
+
+/// Counts what work elsewhere did for a call whose frame is about to be left.
+#[inline]
+pub(crate) fn close(record: &Record) {
+    credit(record, record.carried.close());
+}
+
+#[inline]
+fn credit(record: &Record, carried: Option<Carried>) {
+    if let Some(Carried { bytes, level }) = carried {
+        stack::credit(record, bytes, level);
+    }
+}
+
+/// Ends a call whose frame is open.
+#[inline]
+pub(crate) fn end(record: &'static Record, outcome: Outcome) {
+    close(record);
+    let stage = record.stage();
+    match (stack::leave(record), stage) {
+        (Some(left), Some(stage)) => finish(record, left, stage, outcome),
+        (Some(_), None) => pool::release(record),
+        (None, stage) => lose(stage),
+    }
+}
+
+/// Interrupts a call whose frame is open; `false` if it is lost.
+pub(crate) fn suspend(record: &'static Record) -> bool {
+    let stage = record.stage();
+    let left = stack::leave(record);
+    match left {
+        Some(left) => drop(record.suspend(left)),
+        None => lose(stage),
+    }
+    left.is_some()
+}
+
+/// A call whose frame was left on another thread than it was entered on is in no total.
+#[cold]
+fn lose(stage: Option<&'static Stage>) {
+    if let Some(stage) = stage {
+        stage.node.site.crowd.leave(slot());
+    }
+}
+
+/// Counts a call that has ended, and writes its exit if it was admitted.
+#[inline]
+fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
+    let (site, slot) = (stage.node.site, slot());
+    site.crowd.leave(slot);
+    match (left, stage.find(site.end(outcome))) {
+        // What most calls of a hot function are.
+        (Left::Idle, Some(segment)) => {
+            pool::release_clean(record);
+            segment.totals.add_idle(slot);
+        }
+        (Left::Simple(bytes, level), Some(segment)) => {
+            pool::release_clean(record);
+            let peak = level as u64;
+            segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
+            timeline::end(segment, bytes, peak);
+            #[cfg(feature = "profiling")]
+            profiles::segment_ended(segment, &record.frame.progress_of(left));
+        }
+        _ => finish_any(record, left, stage, outcome),
+    }
+    watch::at_point(stage);
+}
+
+#[inline(never)]
+fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
+    let (progress, site) = (record.frame.progress_of(left), stage.node.site);
+    let segment = stage.segment(site.end(outcome));
+    record.ticket.pass(segment, progress.level());
+    let exit = record.ticket.ids().map(|ids| Exit {
+        who: Who { function: site.name(), ids },
+        segment,
+        peak_segment: record.ticket.peak_segment().unwrap_or(segment),
+        started: record.ticket.started(),
+        cold: record.ticket.is_cold(),
+        outcome,
+    });
+    // Before it is counted: nobody must find it among both.
+    pool::release(record);
+    let mut whole = Hit {
+        bytes: progress.call,
+        own: Bytes::ZERO,
+        peak: progress.call_peak.max(0) as u64,
+        mark: progress.self_peak.max(0) as u64,
+        is_call: true,
+    };
+    site.set_first(&whole);
+    if stage.is_entry {
+        whole.own = progress.segment.since(progress.nested);
+        segment.add(slot(), whole);
+        timeline::end(segment, whole.bytes, whole.peak);
+        #[cfg(feature = "profiling")]
+        profiles::segment_ended(segment, &progress);
+    } else {
+        end_segment(segment, &progress);
+        stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
+    }
+    if let Some(exit) = exit {
+        exit.write(site, &progress);
+    }
+}
+
+fn reading(progress: &Progress) -> Option<Reading> {
+    jemalloc::is_global().then(|| Reading {
+        allocated: progress.segment.allocated,
+        freed: progress.segment.freed,
+        peak: progress.segment_peak.max(0) as u64,
+        held: progress.call.net(),
+    })
+}
+
+/// The exit of an admitted call, whose record may be another's by now.
+struct Exit {
+    who: Who,
+    segment: &'static Segment,
+    peak_segment: &'static Segment,
+    /// ns by the fine clock.
+    started: u64,
+    cold: bool,
+    outcome: Outcome,
+}
+
+impl Exit {
+    #[cold]
+    fn write(&self, site: &'static Site, progress: &Progress) {
+        let _quiet = Quiet::begin();
+        let took = clock::fine().saturating_sub(self.started);
+        let whole = Whole {
+            outcome: self.outcome.name(),
+            duration: Duration::from_nanos(took),
+            peak: progress.call_peak.max(0) as u64,
+            peak_from: self.peak_segment.from.after,
+            peak_label: self.peak_segment.label,
+            allocated: progress.call.allocated,
+            freed: progress.call.freed,
+            cold: self.cold,
+        };
+        let (from, label) = (self.segment.from.after, self.segment.label);
+        timeline::pass(clock::coarse(), || (self.who.function, label));
+        event::exit(site.exit, self.who, (from, label), reading(progress).as_ref(), &whole);
+    }
+}
+
+// --- a sync call --------------------------------------------------------------------------
+
+/// The call of a sync function; its end is the drop. Empty where there is no call.
+#[must_use = "the call ends when it is dropped"]
+pub struct Entered(Option<&'static Record>, NotSend);
+
+/// A call ends on the thread on which it began.
+type NotSend = PhantomData<*const ()>;
+
+/// Begins the call of a sync function.
+#[inline(never)]
+pub fn enter(function: &'static Annotated) -> Entered {
+    Entered(begin(function), PhantomData)
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        exit(self.0);
+    }
+}
+
+/// Ends the call of a sync function. Not inlined: it stands at each end of each of them.
+#[inline(never)]
+fn exit(record: Option<&'static Record>) {
+    let Some(record) = record else { return };
+    // Also true in an ordinary call that a destructor makes during unwinding.
+    let panicked = panicking() && !record.began_unwinding();
+    end(record, if panicked { Outcome::Panicked } else { Outcome::Returned });
+}
+
+// --- a probe ------------------------------------------------------------------------------
+
+/// The static of a `probe!`.
+pub struct ProbePoint {
+    point: Point,
+    callsite: &'static Callsite,
+    /// The path of the function that the probe stands in, by an item in it.
+    path: fn() -> &'static str,
+    bucket: Bucket,
+}
+
+impl ProbePoint {
+    #[doc(hidden)]
+    pub const fn new(
+        label: &'static str,
+        path: fn() -> &'static str,
+        callsite: &'static Callsite,
+    ) -> ProbePoint {
+        ProbePoint { point: Point::new(label), callsite, path, bucket: Bucket::new() }
+    }
+}
+
+/// A probe whose event is going to be written.
+pub struct Pending {
+    callsite: &'static Callsite,
+    /// Of the call, if there is one.
+    record: Option<&'static Record>,
+    found: Found,
+}
+
+/// Ends a segment, or takes a snapshot outside any call.
+#[inline(never)]
+pub fn probe(point: &'static ProbePoint) {
+    if let Some(event) = reach(point) {
+        event.write(&[]);
+    }
+}
+
+/// The same for a probe with fields, whose values are asked for only if there is an event.
+#[inline(never)]
+pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
+    reach(point)
+}
+
+#[inline]
+fn reach(point: &'static ProbePoint) -> Option<Pending> {
+    if thread::is_quiet() {
+        return None;
+    }
+    let call = stack::innermost().and_then(|record| Some((record, record.stage()?)));
+    let Some((record, stage)) = call else {
+        return if stack::close_lost() { reach(point) } else { snapshot(point) };
+    };
+    credit(record, record.carried.take());
+    let progress = stack::cut(record);
+    let segment = stage.segment(&point.point);
+    end_segment(segment, &progress);
+    record.set_stage(segment.to);
+    record.ticket.pass(segment, progress.level());
+    watch::at_point(segment.to);
+    let (ids, site) = (record.ticket.ids()?, stage.node.site);
+    // A probe in a loop is passed over by the measure of its function's own rate.
+    pending(point, site.rate, Some(record), |skipped| Found {
+        function: site.name(),
+        label: segment.label,
+        ids: Some(ids),
+        reading: reading(&progress),
+        from: Some(stage.after),
+        last_rss: record.ticket.last_rss(),
+        skipped,
+    })
+}
+
+#[cold]
+fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
+    event::warn_without_jemalloc();
+    pending(point, Rate::DEFAULT, None, |skipped| Found {
+        function: path_of((point.path)()),
+        label: point.point.label(),
+        ids: None,
+        reading: None,
+        from: None,
+        last_rss: None,
+        skipped,
+    })
+}
+
+fn pending(
+    point: &'static ProbePoint,
+    rate: Rate,
+    record: Option<&'static Record>,
+    found: impl FnOnce(u64) -> Found,
+) -> Option<Pending> {
+    if !point.callsite.is_wanted() {
+        return None;
+    }
+    let (now, rate) = (clock::coarse(), ceiling::lower(rate)?);
+    let found = found(point.bucket.take(now, rate)?);
+    timeline::pass(now, || (found.function, found.label));
+    Some(Pending { callsite: point.callsite, record, found })
+}
+
+impl Pending {
+    /// Writes the event with the values of the user's fields.
+    #[cold]
+    pub fn write(&self, values: &[Option<&dyn Value>]) {
+        let _quiet = Quiet::begin();
+        let rss = event::probe(self.callsite, &self.found, values);
+        if let Some(record) = self.record {
+            // While the fields were made the call may have ended, and another have its record.
+            if record.ticket.ids() == self.found.ids {
+                record.ticket.set_last_rss(rss);
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Work on other threads, and in tasks of their own, that counts for the call that asks for it.
+
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::runtime::calls::frame::Left;
+use crate::runtime::calls::record::Record;
+use crate::runtime::calls::{pool, stack};
+use crate::runtime::events::figures::Ids;
+use crate::runtime::instrument::call;
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::thread;
+use crate::runtime::readings::{clock, slot};
+use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::stats::totals::Hit;
+
+/// Takes the current call along to where `work` runs: another thread, a thread pool.
+///
+/// What `work` does then counts for that call, exactly as that of a nested call does, and
+/// annotated functions in it have the call for a parent. In the report it is the segment
+/// `carried -> done`. Work that is still running when the call ends counts for its function
+/// all the same, but not for that one call, whose figures are out by then.
+///
+/// The peak of a call with work elsewhere is the highest of its own and, for each piece of
+/// work, the peak of the piece above what the call held: at its last point or when it carried
+/// work, and with what other pieces had kept by then. That is exact where the call waits for
+/// one piece at a time. What several pieces have at once and free again is not added up.
+///
+/// Outside any call it changes nothing, and work that runs nested in the call after all counts as
+/// a nested call does.
+///
+/// ```
+/// # async fn run() {
+/// let sum = tokio::task::spawn_blocking(memprobe::carry(|| (0..1000_u64).sum::<u64>())).await;
+/// # }
+/// ```
+pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
+    let piece = Piece::of_this_call();
+    move || match piece {
+        None => work(),
+        Some(mut piece) => piece.run(|| (work(), true)),
+    }
+}
+
+/// The same for a future, as for `tokio::spawn`.
+///
+/// ```
+/// # async fn fetch() -> Vec<u8> { vec![0; 100] }
+/// # async fn run() {
+/// let page = tokio::spawn(memprobe::carry_future(fetch())).await;
+/// # }
+/// ```
+pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    Carry { piece: Piece::of_this_call(), future: Some(future) }
+}
+
+pin_project_lite::pin_project! {
+    struct Carry<F> {
+        piece: Option<Piece>,
+        // Empty once it has been dropped inside a reading.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Carry<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(piece) = this.piece.as_mut().filter(|piece| piece.record.is_some()) {
+                piece.run(|| (this.future.set(None), true));
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for Carry<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        // Emptied only by `drop`, after which nobody can poll.
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        let Some(piece) = this.piece else { return future.poll(context) };
+        piece.run(|| {
+            let result = future.poll(context);
+            let done = result.is_ready();
+            (result, done)
+        })
+    }
+}
+
+/// Work that was carried out of a call.
+struct Piece {
+    /// The call, and its serial; it may have ended.
+    call: &'static Record,
+    serial: u32,
+    stage: &'static Stage,
+    /// Of the call, if it was admitted: the events of the work are its own.
+    ids: Option<Ids>,
+    /// From the first run to the last.
+    record: Option<&'static Record>,
+    done: bool,
+}
+
+// What it refers to are counters.
+impl UnwindSafe for Piece {}
+impl RefUnwindSafe for Piece {}
+
+impl Piece {
+    fn of_this_call() -> Option<Piece> {
+        if thread::is_quiet() {
+            return None;
+        }
+        let in_call = |record: &'static Record| Some((record, record.stage()?.node));
+        let (call, node) = stack::chain().find_map(in_call)?;
+        call.carried.open();
+        // What the call holds now is what the work's own peak stands upon.
+        stack::publish_held();
+        let ids = call.ticket.ids();
+        let (serial, stage) = (call.serial(), node.carried());
+        Some(Piece { call, serial, stage, ids, record: None, done: false })
+    }
+
+    /// Runs a part of the work on this thread; `part` also says whether that was its end.
+    fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
+        let is_nested = self
+            .running_call()
+            .is_some_and(|call| stack::chain().any(|record| std::ptr::eq(record, call)));
+        let Some(record) = self.enter() else {
+            let (result, done) = part();
+            if done {
+                self.abandon();
+            }
+            return result;
+        };
+        record.frame.set_detached(!is_nested);
+        let mut running = Running { piece: self, record, apart: !is_nested, done: true };
+        let (result, done) = part();
+        running.done = done;
+        result
+    }
+
+    /// The call, if it has not ended.
+    fn running_call(&self) -> Option<&'static Record> {
+        Some(self.call).filter(|call| call.serial() == self.serial)
+    }
+
+    /// Opens a frame; there is none for work that is done, and none while memprobe itself is
+    /// at work.
+    fn enter(&mut self) -> Option<&'static Record> {
+        if self.done {
+            return None;
+        }
+        if let Some(record) = self.record {
+            return stack::resume(record).then_some(record);
+        }
+        let record = stack::enter()?;
+        record.set_is_carried();
+        record.begin(self.stage, self.running_call(), clock::coarse());
+        self.record = Some(record);
+        if let Some(ids) = self.ids {
+            record.set_ticket(ids, false);
+        }
+        Some(record)
+    }
+
+    /// Counts the work that has ended for its function.
+    fn finish(&mut self, record: &'static Record, left: Left) {
+        if let Some(stage) = record.stage() {
+            let segment = stage.segment(&stage.node.site.done);
+            call::end_segment(segment, &record.frame.progress_of(left));
+        }
+        self.give(record);
+    }
+
+    /// The end of the work came while memprobe itself was at work: the work is in no total. What
+    /// earlier parts did stays with its call.
+    #[cold]
+    fn abandon(&mut self) {
+        if let Some(record) = self.record {
+            record.carried.close();
+            self.give(record);
+        }
+    }
+
+    fn give(&mut self, record: &'static Record) {
+        pool::release(record);
+        self.record = None;
+        self.done = true;
+    }
+
+    /// Counts for the function what came too late for its call.
+    fn count_late(&self, bytes: Bytes, peak: i64) {
+        let node = self.stage.node;
+        let peak = peak.max(0) as u64;
+        let hit = Hit { bytes, own: Bytes::ZERO, peak, mark: 0, is_call: false };
+        node.start().segment(&node.site.late).add(slot::slot(), hit);
+    }
+}
+
+/// A part of the work in progress; dropped by its end or by a panic.
+struct Running<'a> {
+    piece: &'a mut Piece,
+    record: &'static Record,
+    apart: bool,
+    done: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            // Work that this work has carried elsewhere in turn.
+            call::close(self.record);
+        }
+        let Some(left) = stack::leave(self.record) else {
+            (self.piece.record, self.piece.done) = (None, true);
+            return;
+        };
+        if self.apart {
+            let (bytes, peak) = self.record.frame.since_entered(left);
+            if !self.piece.call.carry(self.piece.serial, bytes, peak) {
+                self.piece.count_late(bytes, peak);
+            }
+        }
+        if self.done {
+            self.piece.finish(self.record, left);
+        } else {
+            self.record.suspend(left);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Figures where they come from: jemalloc, the kernel, the clocks.
+//!
+//! - Of a thread: [`jemalloc`] has its two counters and its one peak slot, [`thread`] makes the
+//!   *logical* counters of them, without what memprobe itself spends. These are nearly free.
+//! - Of the process: [`proc`] has RSS, and [`heap_stats`] jemalloc's figures, which are dear and
+//!   kept to a [`budget`].
+//! - Of the limit: [`mounts`] finds the cgroups, [`cgroup`] reads them, [`limit`] follows what
+//!   changes, and [`system`] makes a value of all.
+//!
+//! A reading that cannot be had is `None`.
+
+pub(crate) mod budget;
+pub(crate) mod bytes;
+pub(crate) mod cgroup;
+pub(crate) mod cgroup_version;
+pub(crate) mod clock;
+pub(crate) mod fork;
+pub(crate) mod heap_stats;
+#[cfg_attr(target_env = "msvc", path = "readings/jemalloc_absent.rs")]
+pub(crate) mod jemalloc;
+pub(crate) mod limit;
+pub(crate) mod mounts;
+pub(crate) mod pages;
+pub(crate) mod proc;
+pub(crate) mod slot;
+pub(crate) mod system;
+pub(crate) mod thread;
+pub(crate) mod utc;

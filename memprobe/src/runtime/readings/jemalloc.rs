@@ -1,0 +1,294 @@
+//! Every call into jemalloc. A reading that this jemalloc does not have is `None`.
+
+use std::ffi::CStr;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use tikv_jemalloc_ctl::{epoch, stats};
+use tikv_jemalloc_sys::{mallctl, mallctlbymib, mallctlnametomib};
+
+use crate::runtime::readings::bytes::Bytes;
+use crate::values::process::Heap;
+
+/// The two counters of one thread, where jemalloc itself keeps them.
+#[derive(Clone, Copy)]
+pub(crate) struct Counters {
+    allocated: NonNull<u64>,
+    freed: NonNull<u64>,
+}
+
+/// What the counters of a thread point to where jemalloc does not count.
+static STANDING_STILL: u64 = 0;
+
+impl Counters {
+    /// The counters of the calling thread; they stand still where jemalloc is not the
+    /// global allocator.
+    pub fn of_this_thread() -> Counters {
+        Self::try_of_this_thread().filter(|_| is_global()).unwrap_or(Counters {
+            allocated: NonNull::from(&STANDING_STILL),
+            freed: NonNull::from(&STANDING_STILL),
+        })
+    }
+
+    fn try_of_this_thread() -> Option<Counters> {
+        let pointer = |name: &CStr| NonNull::new(read_by_name::<*mut u64>(name)?);
+        Some(Counters {
+            allocated: pointer(c"thread.allocatedp")?,
+            freed: pointer(c"thread.deallocatedp")?,
+        })
+    }
+
+    /// Under 1 ns.
+    #[inline]
+    pub fn read(self) -> Bytes {
+        // Volatile: the compiler takes an allocation for something that writes nowhere else.
+        // SAFETY: both point into the thread's own jemalloc state (or to the static above),
+        // which lives as long as the thread; this type is neither `Send` nor stored
+        // anywhere but in that thread's own state, and only that thread writes there.
+        unsafe {
+            Bytes {
+                allocated: self.allocated.as_ptr().read_volatile(),
+                freed: self.freed.as_ptr().read_volatile(),
+            }
+        }
+    }
+}
+
+/// Whether what Rust allocates comes from this jemalloc.
+pub(crate) fn is_global() -> bool {
+    static GLOBAL: OnceLock<bool> = OnceLock::new();
+    *GLOBAL.get_or_init(|| {
+        let Some(counters) = Counters::try_of_this_thread() else { return false };
+        let before = counters.read();
+        drop(black_box(Box::new(black_box([0_u8; 64]))));
+        counters.read() != before
+    })
+}
+
+/// `thread.peak.read` and `thread.peak.reset`, looked up once. `None` where this jemalloc
+/// was built without `stats`.
+#[derive(Clone, Copy)]
+pub(crate) struct Peak {
+    read: [usize; 3],
+    reset: [usize; 3],
+}
+
+impl Peak {
+    pub fn get() -> Option<&'static Peak> {
+        static PEAK: OnceLock<Option<Peak>> = OnceLock::new();
+        PEAK.get_or_init(|| {
+            let peak = Peak { read: mib(c"thread.peak.read")?, reset: mib(c"thread.peak.reset")? };
+            read_by_mib::<u64>(&peak.read)?;
+            Some(peak)
+        })
+        .as_ref()
+    }
+
+    /// The highest net of the calling thread since its last `reset`; 5 ns.
+    pub fn read(&self) -> u64 {
+        read_by_mib(&self.read).unwrap_or(0)
+    }
+
+    /// 5 ns.
+    pub fn reset(&self) {
+        // SAFETY: the MIB was made from "thread.peak.reset", which takes and gives nothing.
+        unsafe {
+            mallctlbymib(
+                self.reset.as_ptr(),
+                self.reset.len(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                0,
+            );
+        }
+    }
+}
+
+/// What jemalloc calls on a thread that has allocated so many bytes since the last time: right
+/// after an allocation, before the program touches it. Gives whether it was one, and the
+/// thread's two counters.
+pub(crate) type Callback = extern "C" fn(bool, u64, u64);
+
+/// Has `callback` called for every `interval` bytes that a thread allocates, for good; `false`
+/// where this jemalloc cannot, or has no place left.
+pub(crate) fn call_back(callback: Callback, interval: u64) -> bool {
+    /// `user_hook_object_t` of `thread_event_registry.h`.
+    #[repr(C)]
+    struct Hook {
+        callback: Callback,
+        interval: u64,
+        is_alloc_only: bool,
+    }
+    let mut hook = Hook { callback, interval, is_alloc_only: true };
+    // SAFETY: the name ends with NUL; jemalloc copies a value of exactly this size and refuses
+    // any other. The callback keeps the rules of an allocator: it neither allocates nor unwinds.
+    let code = unsafe {
+        mallctl(
+            c"experimental.hooks.thread_event".as_ptr(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            (&raw mut hook).cast(),
+            size_of::<Hook>(),
+        )
+    };
+    code == 0
+}
+
+/// Active bytes of the process, without an epoch; 19 ns, and no lock. Page-granular, and not
+/// to be compared with `stats.*`. The first call looks the name up.
+pub(crate) fn active() -> Option<u64> {
+    static ACTIVE: OnceLock<Option<[usize; 2]>> = OnceLock::new();
+    let mib = ACTIVE.get_or_init(|| mib(c"approximate_stats.active").filter(|_| is_global()));
+    read_by_mib::<usize>(mib.as_ref()?).map(|bytes| bytes as u64)
+}
+
+/// Grows a block if that can be done where it is.
+///
+/// # Safety
+///
+/// `block` is alive, was given out by this jemalloc with this alignment, and `new_size` is not
+/// 0.
+#[cfg(feature = "jemalloc")]
+pub(crate) unsafe fn grow_in_place(block: *mut u8, align: usize, new_size: usize) -> bool {
+    let flags = tikv_jemalloc_sys::MALLOCX_ALIGN(align);
+    // SAFETY: the caller's promises are those that `xallocx` asks for.
+    unsafe { tikv_jemalloc_sys::xallocx(block.cast(), new_size, 0, flags) >= new_size }
+}
+
+/// Whether jemalloc samples allocations for heap profiles (`prof.active`).
+#[cfg(feature = "profiling")]
+pub(crate) fn is_profiling() -> bool {
+    is_global() && read_by_name::<u8>(c"prof.active").is_some_and(|active| active != 0)
+}
+
+/// Writes a heap profile; `false` if it is not there, or not whole.
+#[cfg(feature = "profiling")]
+pub(crate) fn write_profile(file: &CStr) -> bool {
+    let mut file = file.as_ptr();
+    // SAFETY: the name ends with NUL; jemalloc reads a pointer to a text that ends with NUL.
+    let code = unsafe {
+        mallctl(
+            c"prof.dump".as_ptr(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            (&raw mut file).cast(),
+            size_of_val(&file),
+        )
+    };
+    code == 0
+}
+
+#[cfg(all(feature = "profiling", not(unix)))]
+pub(crate) fn free_space(_directory: &CStr) -> Option<u64> {
+    None
+}
+
+/// Bytes that a program may still write to the disk of a directory.
+#[cfg(all(feature = "profiling", unix))]
+pub(crate) fn free_space(directory: &CStr) -> Option<u64> {
+    let mut space = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with NUL; the system fills `space` in whole if it gives 0.
+    let space = unsafe {
+        let code = libc::statvfs(directory.as_ptr(), space.as_mut_ptr());
+        (code == 0).then(|| space.assume_init())?
+    };
+    // `u32`s on some systems.
+    (u128::from(space.f_bavail) * u128::from(space.f_frsize)).try_into().ok()
+}
+
+/// Runs `work`, which may call the system, and leaves `errno` as the program had it: who
+/// allocates does not expect it to change.
+pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        #[cfg(target_os = "android")]
+        use libc::__errno as errno;
+        #[cfg(target_os = "linux")]
+        use libc::__errno_location as errno;
+        // SAFETY: points to this thread's own `errno`, which lives as long as the thread.
+        let before = unsafe { *errno() };
+        let result = work();
+        // SAFETY: as above.
+        unsafe { *errno() = before };
+        result
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    work()
+}
+
+/// Refreshes jemalloc's `epoch` and reads the process's figures: 8 to 130 µs, and it takes
+/// nearly every lock of the allocator.
+pub(crate) fn heap() -> Option<Heap> {
+    if !is_global() {
+        return None;
+    }
+    epoch::advance().ok()?;
+    Some(Heap {
+        allocated: stats::allocated::read().ok()? as u64,
+        active: stats::active::read().ok()? as u64,
+        metadata: stats::metadata::read().ok()? as u64,
+        resident: stats::resident::read().ok()? as u64,
+        mapped: stats::mapped::read().ok()? as u64,
+        retained: stats::retained::read().ok()? as u64,
+    })
+}
+
+/// jemalloc's version, as "5.3.1-…".
+pub(crate) fn version() -> Option<&'static str> {
+    tikv_jemalloc_ctl::version::read().ok().map(|version| version.trim_end_matches('\0'))
+}
+
+/// A value that jemalloc fills in whole; any bits are valid for it.
+trait Plain: Copy {}
+#[cfg(feature = "profiling")]
+impl Plain for u8 {}
+impl Plain for u64 {}
+impl Plain for usize {}
+impl Plain for *mut u64 {}
+
+fn read_by_name<T: Plain>(name: &CStr) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    let mut size = size_of::<T>();
+    // SAFETY: the name ends with NUL; jemalloc writes at most `size` bytes and refuses
+    // another size than its own; the value is taken only if it was written whole.
+    unsafe {
+        let code =
+            mallctl(name.as_ptr(), value.as_mut_ptr().cast(), &raw mut size, ptr::null_mut(), 0);
+        (code == 0 && size == size_of::<T>()).then(|| value.assume_init())
+    }
+}
+
+fn read_by_mib<T: Plain>(mib: &[usize]) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    let mut size = size_of::<T>();
+    // SAFETY: as in `read_by_name`; the MIB came from jemalloc.
+    unsafe {
+        let code = mallctlbymib(
+            mib.as_ptr(),
+            mib.len(),
+            value.as_mut_ptr().cast(),
+            &raw mut size,
+            ptr::null_mut(),
+            0,
+        );
+        (code == 0 && size == size_of::<T>()).then(|| value.assume_init())
+    }
+}
+
+fn mib<const N: usize>(name: &CStr) -> Option<[usize; N]> {
+    let mut mib = [0; N];
+    let mut len = N;
+    // SAFETY: the name ends with NUL; jemalloc writes at most `len` numbers.
+    let code = unsafe { mallctlnametomib(name.as_ptr(), mib.as_mut_ptr(), &raw mut len) };
+    (code == 0 && len == N).then_some(mib)
+}
+
+/// The usable size of a block of this size and alignment.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn size_class(size: usize, align: usize) -> usize {
+    // SAFETY: `size` is not 0 (no block is), and `align` is a power of two.
+    unsafe { tikv_jemalloc_sys::nallocx(size, tikv_jemalloc_sys::MALLOCX_ALIGN(align)) }
+}

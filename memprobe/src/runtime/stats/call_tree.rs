@@ -1,0 +1,335 @@
+//! The call tree, and the positions of calls in it, with their totals.
+//!
+//! 1. A *node* is a function in one calling context: what led to it. Recursion folds, and so does
+//!    what comes after the tree is full.
+//! 2. A *stage* is where a call of a node is: after which label.
+//! 3. A *segment* goes from a stage to the next point, and has the totals of all passes.
+//!
+//! All of it is made when it is first reached, and stays.
+
+use std::fmt;
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::slot::Slot;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::stats::freed_elsewhere::FreedElsewhere;
+use crate::runtime::stats::histogram::Distributions;
+use crate::runtime::stats::site::{Point, Site};
+use crate::runtime::stats::totals::{Hit, Totals};
+use crate::runtime::sync::list::List;
+use crate::runtime::sync::map::{self, Map};
+
+/// A function, as it is called from one place of the tree.
+pub(crate) struct Node {
+    pub site: &'static Site,
+    /// `None` for a root.
+    pub caller: Option<&'static Node>,
+    pub kind: Kind,
+    /// Of what its calls have kept.
+    pub freed_elsewhere: FreedElsewhere,
+    start: OnceLock<&'static Stage>,
+    carried: OnceLock<&'static Stage>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Ordinary,
+    /// The function is in its own calling context: the calls count for that node, where
+    /// their bytes are already.
+    Recursive(&'static Node),
+    /// Stands for all contexts that came after the tree was full.
+    Folded,
+}
+
+/// The static of an annotated function: the function, and the nodes that stand for it.
+pub struct Annotated {
+    pub(crate) site: Site,
+    /// By their callers.
+    links: List<Link>,
+    /// Stands for all further callers once there are too many.
+    folded: OnceLock<&'static Stage>,
+}
+
+/// The node of a function for calls from one caller.
+struct Link {
+    caller: Option<&'static Node>,
+    start: &'static Stage,
+}
+
+impl Link {
+    #[inline]
+    fn is_from(&self, caller: Option<&'static Node>) -> bool {
+        self.caller.map(ptr::from_ref) == caller.map(ptr::from_ref)
+    }
+}
+
+/// Nodes at most: each takes a few KiB for its totals.
+const NODES: usize = 1024;
+/// Callers of one function at most: they are looked through at each call.
+const CALLERS: usize = 32;
+/// Nodes on a path at most: the views of a report go down the tree, and so does whoever drops
+/// it, on threads with small stacks too.
+const DEPTH: usize = 64;
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+impl fmt::Debug for Annotated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.site.fmt(f)
+    }
+}
+
+impl Annotated {
+    #[doc(hidden)]
+    pub const fn new(site: Site) -> Annotated {
+        Annotated { site, links: List::new(), folded: OnceLock::new() }
+    }
+
+    /// Where a call from `caller` starts.
+    #[inline]
+    pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+        match self.links.iter().find(|link| link.is_from(caller)) {
+            Some(link) => link.start,
+            None => self.start_anew(caller),
+        }
+    }
+
+    /// Where calls start from a caller that was not seen yet.
+    #[cold]
+    fn start_anew(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+        match (caller, self.folded.get()) {
+            (Some(_), Some(folded)) => folded,
+            _ => self.add(caller),
+        }
+    }
+
+    fn add(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+        let _quiet = Quiet::begin();
+        let site = &self.site;
+        let outwards = || std::iter::successors(caller, |node| node.caller);
+        let same = outwards().find(|node| ptr::eq(node.site, site));
+        // Its own context is folded: one turn of a recursion stands for all.
+        let known = same.filter(|same| matches!(same.kind, Kind::Recursive(_)));
+        // A root always has a place: there are no more of them than functions.
+        let is_full = || {
+            caller.is_some()
+                && (self.links.iter().count() >= CALLERS
+                    || outwards().nth(DEPTH - 1).is_some()
+                    || COUNT.fetch_add(1, Relaxed) >= NODES)
+        };
+        let start = match (known, same) {
+            (Some(known), _) if self.links.iter().count() < CALLERS => known.start(),
+            _ if is_full() => {
+                return self.folded.get_or_init(|| Node::leak(site, None, Kind::Folded).start());
+            }
+            (_, Some(same)) => Node::leak(site, caller, Kind::Recursive(same)).start(),
+            (_, None) => Node::leak(site, caller, Kind::Ordinary).start(),
+        };
+        self.links.add(Link { caller, start }, |link| link.is_from(caller)).start
+    }
+}
+
+impl Node {
+    fn leak(site: &'static Site, caller: Option<&'static Node>, kind: Kind) -> &'static Node {
+        let node: &'static Node = Box::leak(Box::new(Node {
+            site,
+            caller,
+            kind,
+            freed_elsewhere: FreedElsewhere::new(),
+            start: OnceLock::new(),
+            carried: OnceLock::new(),
+        }));
+        node.start();
+        node
+    }
+
+    /// Where work starts that is carried out of a call.
+    pub fn carried(&'static self) -> &'static Stage {
+        self.carried.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Box::leak(Box::new(Stage::carried(self)))
+        })
+    }
+
+    /// What the calls of this node that have ended have kept, bytes. Waits for nobody.
+    pub fn kept(&self) -> i64 {
+        self.start.get().map_or(0, |start| start.kept())
+    }
+
+    /// Where every call of this node starts.
+    pub fn start(&'static self) -> &'static Stage {
+        self.start.get_or_init(|| Box::leak(Box::new(Stage::entry(self))))
+    }
+}
+
+/// Somewhere in a call: in a function of some calling context, after a label.
+pub(crate) struct Stage {
+    pub node: &'static Node,
+    pub after: &'static str,
+    /// Where every call of the node starts.
+    pub is_entry: bool,
+    /// In work that was carried out of a call.
+    pub is_carried: bool,
+    /// The segments that start here.
+    segments: List<Segment>,
+}
+
+/// From one point of a function to the next, in one calling context, with its totals.
+pub(crate) struct Segment {
+    pub from: &'static Stage,
+    pub label: &'static str,
+    at: &'static Point,
+    /// Where the call is once the segment has ended.
+    pub to: &'static Stage,
+    /// Stands for whole calls that had a probe, and not for a segment of one.
+    pub whole: bool,
+    pub totals: Totals,
+    /// Shared by all calling contexts.
+    pub distributions: &'static Distributions,
+    /// It is among all others.
+    is_listed: AtomicBool,
+}
+
+static ALL: List<&'static Segment> = List::new();
+static AFTER: Map<After> = Map::new();
+static SHARED: Map<Shared> = Map::new();
+
+/// Where the calls of a node are after a point, however they came to it.
+struct After {
+    at: &'static Point,
+    stage: &'static Stage,
+}
+
+/// What the segments of a function with the same labels share in all calling contexts.
+struct Shared {
+    /// The ends of the first of them.
+    from: &'static Stage,
+    at: &'static Point,
+    distributions: Distributions,
+}
+
+impl Stage {
+    /// Where every call of a node starts.
+    pub fn entry(node: &'static Node) -> Stage {
+        let segments = List::new();
+        Stage { node, after: "entry", is_entry: true, is_carried: false, segments }
+    }
+
+    /// Where work starts that was carried out of a call of the node.
+    pub fn carried(node: &'static Node) -> Stage {
+        let segments = List::new();
+        Stage { node, after: "carried", is_entry: false, is_carried: true, segments }
+    }
+
+    /// After a label that lies further on.
+    fn further(&self, after: &'static str) -> Stage {
+        let segments = List::new();
+        Stage { after, is_entry: false, segments, ..*self }
+    }
+
+    /// What the calls have kept that started here and have ended, bytes.
+    pub fn kept(&self) -> i64 {
+        let calls = self.segments.iter().filter(|segment| segment.is_call());
+        calls.map(|segment| segment.totals.sums().bytes.net()).sum()
+    }
+
+    /// The segment from here to `point`, if any call has passed it.
+    #[inline]
+    pub fn find(&self, point: &Point) -> Option<&'static Segment> {
+        self.segments.iter().find(|segment| segment.ends(point))
+    }
+
+    /// The segment from here to `point`.
+    #[inline]
+    pub fn segment(&'static self, point: &'static Point) -> &'static Segment {
+        match self.find(point) {
+            Some(segment) => segment,
+            None => self.add(point),
+        }
+    }
+
+    #[cold]
+    fn add(&'static self, at: &'static Point) -> &'static Segment {
+        let _quiet = Quiet::begin();
+        let segment = Segment {
+            from: self,
+            label: at.label(),
+            at,
+            to: After::of(self, at),
+            whole: self.node.site.is_whole(at),
+            totals: Totals::new(),
+            distributions: Shared::of(self, at),
+            is_listed: AtomicBool::new(false),
+        };
+        let segment = self.segments.add(segment, |segment| segment.ends(at));
+        if !segment.is_listed.swap(true, Relaxed) {
+            ALL.push(segment);
+        }
+        segment
+    }
+}
+
+impl After {
+    fn of(from: &Stage, at: &'static Point) -> &'static Stage {
+        let node = from.node;
+        let hash = map::hash((ptr::from_ref(node), ptr::from_ref(at)));
+        let is = |after: &After| ptr::eq(after.at, at) && ptr::eq(after.stage.node, node);
+        let make = || After { at, stage: Box::leak(Box::new(from.further(at.label()))) };
+        AFTER.get_or_make(hash, is, make).stage
+    }
+}
+
+impl Shared {
+    fn of(from: &'static Stage, at: &'static Point) -> &'static Distributions {
+        let key = |from: &Stage, at: &Point| {
+            let site = from.node.site;
+            (ptr::from_ref(site), from.after, at.label(), site.is_whole(at))
+        };
+        let ours = key(from, at);
+        let is = |shared: &Shared| key(shared.from, shared.at) == ours;
+        let make = || Shared { from, at, distributions: Distributions::new() };
+        &SHARED.get_or_make(map::hash(ours), is, make).distributions
+    }
+}
+
+impl Segment {
+    /// Adds what one call did, on the thread with this slot.
+    #[allow(clippy::inline_always, reason = "what it adds is in registers")]
+    #[inline(always)]
+    pub fn add(&self, slot: Slot, hit: Hit) {
+        self.totals.add(slot, hit);
+        if hit.bytes != Bytes::ZERO {
+            self.distributions.add(slot, hit.peak, hit.bytes.allocated);
+        }
+    }
+
+    /// Whether this stands for whole calls: for those with a probe, or it is all of a call.
+    pub fn is_call(&self) -> bool {
+        self.whole || (self.from.is_entry && self.from.node.site.ends_at(self.at))
+    }
+
+    /// Whether it is the first of those that stand for the whole calls of its node.
+    pub fn is_first_call(&self) -> bool {
+        let first = self.from.segments.iter().find(|segment| segment.is_call());
+        first.is_some_and(|first| ptr::eq(first, self))
+    }
+
+    /// Whether this is one of the segments that end at `point`.
+    #[inline]
+    pub fn ends(&self, point: &Point) -> bool {
+        ptr::eq(self.at, point)
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.from.node.site.name(), self.from.after, self.label)
+    }
+}
+
+/// Every segment that any call has finished.
+pub(crate) fn all() -> impl Iterator<Item = &'static Segment> {
+    ALL.iter().copied()
+}

@@ -1,0 +1,270 @@
+//! Puts the totals of all segments together into a report.
+
+use std::collections::{HashMap, HashSet};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::report::distribution::{Buckets, Distribution};
+use crate::report::{Cold, Figures, Function, Outcomes, Report, SegmentTotals, Steady};
+use crate::runtime::readings::{clock, jemalloc, proc, system};
+use crate::runtime::stats::branches::Branches;
+use crate::runtime::stats::call_tree::Kind;
+use crate::runtime::stats::call_tree::{self, Segment};
+use crate::runtime::stats::histogram::Distributions;
+use crate::runtime::stats::rows::{Row, at, figures, highest};
+use crate::runtime::stats::site::{Outcome, Site};
+use crate::runtime::stats::timeline;
+use crate::runtime::stats::totals::{self, Sums};
+
+/// Age of the process at the last reset, µs.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
+/// The totals up to now. Calls that still run are in the segments that they have finished.
+///
+/// ```
+/// println!("{}", memprobe::report());
+/// ```
+pub fn report() -> Report {
+    let mut gathered = Gathered::default();
+    for segment in call_tree::all() {
+        let sums = segment.totals.sums();
+        if sums.hits > 0 {
+            gathered.add(segment, &sums);
+        }
+    }
+    let elapsed = proc::uptime_us(clock::fine()).saturating_sub(STARTED.load(Relaxed));
+    Report {
+        functions: Gathered::functions(gathered.functions),
+        tree: gathered.branches.tree(),
+        folded_calls: gathered.folded_calls,
+        process: system::process(),
+        timeline: timeline::samples(),
+        elapsed: Duration::from_micros(elapsed),
+    }
+}
+
+/// Starts all totals anew. A call that is running then counts from its next point on.
+pub fn reset() {
+    STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
+    timeline::reset();
+    totals::reset();
+    for segment in call_tree::all() {
+        segment.from.node.site.crowd.reset();
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    functions: Vec<Function>,
+    function_of: HashMap<*const Site, usize>,
+    rows: HashMap<Row, usize>,
+    branches: Branches,
+    folded_calls: u64,
+    /// The distributions that are in already: calling contexts share them.
+    distributed: HashSet<*const Distributions>,
+}
+
+impl Gathered {
+    fn add(&mut self, segment: &'static Segment, sums: &Sums) {
+        let node = segment.from.node;
+        let ended = ended(segment);
+        let counts = self.counts(segment);
+        self.function(segment, sums, ended, counts.as_ref());
+        if matches!(node.kind, Kind::Folded) {
+            self.folded_calls += ended.map_or(0, |_| sums.hits);
+        } else {
+            self.branches.add(segment, sums, ended);
+        }
+    }
+
+    fn function(
+        &mut self,
+        segment: &'static Segment,
+        sums: &Sums,
+        ended: Option<Outcome>,
+        counts: Option<&Counts>,
+    ) {
+        let site = segment.from.node.site;
+        let address = ptr::from_ref(site);
+        let function =
+            at(&mut self.function_of, address, &mut self.functions, || Function::new(site));
+        function.add(segment, sums, ended, counts);
+        if segment.whole {
+            return;
+        }
+        let is_carried = segment.from.is_carried;
+        let row = (address as usize, is_carried, segment.from.after, segment.label);
+        let rows = if is_carried { &mut function.carried } else { &mut function.segments };
+        at(&mut self.rows, row, rows, || SegmentTotals::new(segment)).add(segment, sums, counts);
+    }
+
+    /// The counts of a segment's distributions, the first time that they are met.
+    fn counts(&mut self, segment: &Segment) -> Option<Counts> {
+        let Segment { distributions, .. } = segment;
+        let is_first = self.distributed.insert(ptr::from_ref(*distributions));
+        is_first.then(|| Counts {
+            peaks: Buckets::of(&distributions.peaks()),
+            allocations: Buckets::of(&distributions.allocations()),
+        })
+    }
+
+    fn functions(mut functions: Vec<Function>) -> Vec<Function> {
+        for function in &mut functions {
+            for segments in [&mut function.segments, &mut function.carried] {
+                segments.sort_by_key(|segment| highest(segment.figures));
+                segments.shrink_to_fit();
+            }
+        }
+        functions.sort_by_key(|function| highest(function.figures));
+        functions.shrink_to_fit();
+        functions
+    }
+}
+
+/// Peaks and allocated bytes of single calls, by bucket.
+struct Counts {
+    peaks: Buckets,
+    allocations: Buckets,
+}
+
+/// Which outcome the calls had that ended with this segment, if they did and this stands for
+/// the whole of them.
+fn ended(segment: &'static Segment) -> Option<Outcome> {
+    let node = segment.from.node;
+    let starts = segment.whole || segment.from.is_entry;
+    let outcomes = [Outcome::Returned, Outcome::Panicked, Outcome::Cancelled];
+    outcomes.into_iter().filter(|_| starts).find(|&outcome| {
+        segment.ends(node.site.end(outcome)) || segment.ends(node.site.whole(outcome))
+    })
+}
+
+impl Outcomes {
+    pub(crate) fn count(&mut self, outcome: Option<Outcome>, calls: u64) {
+        match outcome {
+            Some(Outcome::Returned) => self.returned += calls,
+            Some(Outcome::Panicked) => self.panicked += calls,
+            Some(Outcome::Cancelled) => self.cancelled += calls,
+            None => {}
+        }
+    }
+}
+
+impl Function {
+    fn new(site: &'static Site) -> Function {
+        let (most_at_once, most_at_once_exact) = site.crowd.most();
+        Function {
+            name: site.name(),
+            outcomes: Outcomes::default(),
+            most_at_once: Some(most_at_once),
+            most_at_once_exact,
+            figures: figures(),
+            cold: site
+                .cold()
+                .filter(|_| jemalloc::is_global())
+                .map(|(peak, allocated)| Cold { peak, allocated }),
+            peaks: Distribution::default(),
+            allocations: Distribution::default(),
+            segments: Vec::new(),
+            carried: Vec::new(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        segment: &Segment,
+        sums: &Sums,
+        ended: Option<Outcome>,
+        counts: Option<&Counts>,
+    ) {
+        self.outcomes.count(ended, sums.hits);
+        if let Some(figures) = &mut self.figures {
+            if ended.is_some() {
+                distribute(&mut self.peaks, &mut self.allocations, sums, counts);
+            }
+            figures.add(segment, sums, ended);
+        }
+    }
+}
+
+impl SegmentTotals {
+    fn new(segment: &Segment) -> SegmentTotals {
+        SegmentTotals {
+            from: segment.from.after,
+            label: segment.label,
+            count: 0,
+            figures: figures(),
+            peaks: Distribution::default(),
+            allocations: Distribution::default(),
+        }
+    }
+
+    /// Adds one of the segments with these labels, from one place or calling context.
+    fn add(&mut self, segment: &Segment, sums: &Sums, counts: Option<&Counts>) {
+        self.count += sums.hits;
+        if let Some(figures) = &mut self.figures {
+            figures.add_segment(segment, sums);
+            distribute(&mut self.peaks, &mut self.allocations, sums, counts);
+        }
+    }
+}
+
+impl Figures {
+    /// Adds a segment to the figures of its calls. Whole calls do not know what they did
+    /// themselves, their segments do.
+    pub(crate) fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
+        if !segment.whole {
+            self.add_own(sums);
+        }
+        if segment.ends(&segment.from.node.site.late) {
+            self.add_bytes(sums);
+        }
+        if ended.is_none() {
+            return;
+        }
+        self.peak = self.peak.max(sums.peak);
+        self.level = self.peak;
+        self.self_peak = self.self_peak.max(Some(sums.mark));
+        // What a recursion does is in the figures of its outermost call.
+        if matches!(segment.from.node.kind, Kind::Recursive(_)) {
+            return;
+        }
+        self.add_bytes(sums);
+        if sums.later_hits > 0 {
+            let steady = self.steady.get_or_insert_with(Steady::default);
+            steady.calls += sums.later_hits;
+            steady.net = steady.net.wrapping_add(sums.later_net);
+        }
+    }
+
+    /// Adds a segment to its own figures.
+    pub(crate) fn add_segment(&mut self, segment: &Segment, sums: &Sums) {
+        self.add_own(sums);
+        if !matches!(segment.from.node.kind, Kind::Recursive(_)) {
+            self.add_bytes(sums);
+        }
+        self.peak = self.peak.max(sums.peak);
+        self.level = self.level.max(if segment.from.is_entry { sums.peak } else { sums.mark });
+    }
+
+    fn add_bytes(&mut self, sums: &Sums) {
+        self.allocated = self.allocated.wrapping_add(sums.bytes.allocated);
+        self.freed = self.freed.wrapping_add(sums.bytes.freed);
+    }
+
+    fn add_own(&mut self, sums: &Sums) {
+        self.self_allocated = self.self_allocated.wrapping_add(sums.own.allocated);
+        self.self_freed = self.self_freed.wrapping_add(sums.own.freed);
+    }
+}
+
+fn distribute(
+    peaks: &mut Distribution,
+    allocations: &mut Distribution,
+    sums: &Sums,
+    counts: Option<&Counts>,
+) {
+    peaks.add(sums.hits, sums.peak, counts.map(|counts| &counts.peaks));
+    // Of what single calls have allocated no highest is kept.
+    allocations.add(sums.hits, 0, counts.map(|counts| &counts.allocations));
+}

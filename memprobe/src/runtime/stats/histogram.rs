@@ -1,0 +1,147 @@
+//! Histograms of one segment, over all calling contexts: each slot has its own, put together
+//! when they are read.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+
+use crate::report::distribution::{BUCKETS, bucket};
+use crate::runtime::readings::slot::{SLOTS, Slot};
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::stats::totals::generation;
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// How the peaks and the allocated bytes of single calls are distributed. Takes no memory
+/// until a call did something with memory.
+pub(crate) struct Distributions {
+    slots: [StaticRef<Counts>; SLOTS],
+    /// Made when there is something to carry.
+    carried: OnceLock<Box<Carried>>,
+}
+
+/// What one slot has counted and not carried.
+struct Counts {
+    generation: AtomicU32,
+    peaks: [AtomicU8; BUCKETS],
+    allocations: [AtomicU8; BUCKETS],
+}
+
+/// What the slots have carried: one counts to 255 in each bucket, so that many slots are
+/// small and none of them comes here often.
+struct Carried {
+    generation: AtomicU32,
+    peaks: [AtomicU64; BUCKETS],
+    allocations: [AtomicU64; BUCKETS],
+}
+
+/// What a slot carries at once.
+const CARRY: u64 = 1 << u8::BITS;
+
+impl Distributions {
+    pub const fn new() -> Distributions {
+        Distributions { slots: [const { StaticRef::none() }; SLOTS], carried: OnceLock::new() }
+    }
+
+    /// Adds what one call did, on the thread with this slot.
+    #[inline]
+    pub fn add(&self, slot: Slot, peak: u64, allocated: u64) {
+        let place = slot.of(&self.slots);
+        let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
+        if counts.generation.load(Relaxed) != generation() {
+            counts.renew();
+        }
+        let (peak, allocated) = (bucket(peak), bucket(allocated));
+        let alone = !slot.is_shared();
+        if count(&counts.peaks[peak], alone) {
+            self.carried().peaks[peak].fetch_add(CARRY, Relaxed);
+        }
+        if count(&counts.allocations[allocated], alone) {
+            self.carried().allocations[allocated].fetch_add(CARRY, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn carried(&self) -> &Carried {
+        let carried = self.carried.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Box::new(Carried::new())
+        });
+        if carried.generation.swap(generation(), Relaxed) != generation() {
+            for count in carried.peaks.iter().chain(&carried.allocations) {
+                count.store(0, Relaxed);
+            }
+        }
+        carried
+    }
+
+    /// How many peaks fell into each bucket.
+    pub fn peaks(&self) -> [u64; BUCKETS] {
+        self.counts(|counts| &counts.peaks, |carried| &carried.peaks)
+    }
+
+    /// How many times what was allocated fell into each bucket.
+    pub fn allocations(&self) -> [u64; BUCKETS] {
+        self.counts(|counts| &counts.allocations, |carried| &carried.allocations)
+    }
+
+    fn counts(
+        &self,
+        in_slot: fn(&Counts) -> &[AtomicU8; BUCKETS],
+        carried: fn(&Carried) -> &[AtomicU64; BUCKETS],
+    ) -> [u64; BUCKETS] {
+        let is_now = |since: &AtomicU32| since.load(Relaxed) == generation();
+        let mut sums = [0; BUCKETS];
+        if let Some(all) = self.carried.get().filter(|carried| is_now(&carried.generation)) {
+            sums = std::array::from_fn(|bucket| carried(all)[bucket].load(Relaxed));
+        }
+        let slots = self.slots.iter().filter_map(|counts| counts.load(Acquire));
+        for counts in slots.filter(|counts| is_now(&counts.generation)) {
+            for (sum, count) in sums.iter_mut().zip(in_slot(counts)) {
+                *sum += u64::from(count.load(Relaxed));
+            }
+        }
+        sums
+    }
+}
+
+impl Counts {
+    #[cold]
+    fn make(place: &StaticRef<Counts>) -> &'static Counts {
+        let _quiet = Quiet::begin();
+        place.get_or_make(|| Counts {
+            generation: AtomicU32::new(generation()),
+            peaks: [const { AtomicU8::new(0) }; BUCKETS],
+            allocations: [const { AtomicU8::new(0) }; BUCKETS],
+        })
+    }
+
+    #[cold]
+    fn renew(&self) {
+        for count in self.peaks.iter().chain(&self.allocations) {
+            count.store(0, Relaxed);
+        }
+        self.generation.store(generation(), Relaxed);
+    }
+}
+
+impl Carried {
+    fn new() -> Carried {
+        Carried {
+            generation: AtomicU32::new(generation()),
+            peaks: [const { AtomicU64::new(0) }; BUCKETS],
+            allocations: [const { AtomicU64::new(0) }; BUCKETS],
+        }
+    }
+}
+
+/// Counts one; says whether the count is full and starts anew.
+#[inline]
+fn count(count: &AtomicU8, alone: bool) -> bool {
+    let before = if alone {
+        let before = count.load(Relaxed);
+        count.store(before.wrapping_add(1), Relaxed);
+        before
+    } else {
+        count.fetch_add(1, Relaxed)
+    };
+    before == u8::MAX
+}

@@ -1,0 +1,34 @@
+//! Rows of a report that are found by a key while it is made.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use crate::report::Figures;
+use crate::runtime::readings::jemalloc;
+
+/// What is found by a key, in a list that is in the order in which it was met.
+pub(crate) fn at<'a, K: Eq + Hash, T>(
+    places: &mut HashMap<K, usize>,
+    key: K,
+    list: &'a mut Vec<T>,
+    make: impl FnOnce() -> T,
+) -> &'a mut T {
+    let place = *places.entry(key).or_insert_with(|| {
+        list.push(make());
+        list.len() - 1
+    });
+    &mut list[place]
+}
+
+/// A segment of the function or node with this address, whether it is one of carried work, and
+/// the labels at its ends.
+pub(crate) type Row = (usize, bool, &'static str, &'static str);
+
+pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
+    Reverse(figures.map(|figures| figures.level))
+}
+
+pub(crate) fn figures() -> Option<Figures> {
+    jemalloc::is_global().then(Figures::default)
+}

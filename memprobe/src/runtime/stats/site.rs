@@ -1,0 +1,178 @@
+//! An annotated function: its name, its callsites and rate, and the points at which its calls end.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::runtime::events::callsite::Callsite;
+use crate::runtime::events::rate::{Bucket, Rate};
+use crate::runtime::stats::crowd::Crowd;
+use crate::runtime::stats::totals::{Hit, generation};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Returned,
+    Panicked,
+    Cancelled,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        ["returned", "panicked", "cancelled"][self as usize]
+    }
+}
+
+/// Where segments end: a probe, or an end of a function.
+#[derive(Debug)]
+pub(crate) struct Point {
+    label: &'static str,
+}
+
+impl Point {
+    pub const fn new(label: &'static str) -> Point {
+        Point { label }
+    }
+
+    pub const fn ends() -> [Point; 3] {
+        [Point::new("return"), Point::new("panic"), Point::new("cancel")]
+    }
+
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+}
+
+/// What is known of an annotated function whoever calls it.
+pub struct Site {
+    name: Option<&'static str>,
+    /// Gives the path of the function, by the type name of an item in its body.
+    path: fn() -> &'static str,
+    path_of: OnceLock<&'static str>,
+    pub(crate) rate: Rate,
+    pub(crate) bucket: Bucket,
+    pub(crate) entry: &'static Callsite,
+    pub(crate) exit: &'static Callsite,
+    ends: [Point; 3],
+    /// Whole calls that had a probe; without one the only segment is the whole call.
+    wholes: [Point; 3],
+    /// Where work ends that was carried out of a call, and where it is counted if the call
+    /// has ended by then.
+    pub(crate) done: Point,
+    pub(crate) late: Point,
+    pub(crate) crowd: Crowd,
+    /// The generation of the totals, the peak and the allocated bytes of the first call that
+    /// has ended.
+    first: OnceLock<(u32, u64, u64)>,
+    /// A call was said to be the first.
+    warm: AtomicBool,
+}
+
+impl Site {
+    #[doc(hidden)]
+    pub const fn new(
+        name: Option<&'static str>,
+        path: fn() -> &'static str,
+        rate: Option<f64>,
+        entry: &'static Callsite,
+        exit: &'static Callsite,
+    ) -> Site {
+        Site {
+            name,
+            path,
+            path_of: OnceLock::new(),
+            rate: match rate {
+                Some(rate) => Rate::a_second(rate),
+                None => Rate::DEFAULT,
+            },
+            bucket: Bucket::new(),
+            entry,
+            exit,
+            ends: Point::ends(),
+            wholes: Point::ends(),
+            done: Point::new("done"),
+            late: Point::new("late"),
+            crowd: Crowd::new(),
+            first: OnceLock::new(),
+            warm: AtomicBool::new(false),
+        }
+    }
+
+    /// The name that the user gave, or the path of the function.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name.unwrap_or_else(|| self.path_of.get_or_init(|| path_of((self.path)())))
+    }
+
+    /// Whether no call has ended yet, for the first that asks.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.is_new() && !self.warm.swap(true, Relaxed)
+    }
+
+    pub(crate) fn end(&'static self, outcome: Outcome) -> &'static Point {
+        &self.ends[outcome as usize]
+    }
+
+    pub(crate) fn whole(&'static self, outcome: Outcome) -> &'static Point {
+        &self.wholes[outcome as usize]
+    }
+
+    /// Whether calls end at this point, or their last segments.
+    pub(crate) fn ends_at(&self, point: &Point) -> bool {
+        self.ends.iter().any(|end| std::ptr::eq(end, point))
+    }
+
+    /// Whether calls, and not segments of them, end at this point.
+    pub(crate) fn is_whole(&self, point: &Point) -> bool {
+        let mut wholes = self.wholes.iter().chain([&self.late]);
+        wholes.any(|whole| std::ptr::eq(whole, point))
+    }
+
+    /// Whether no call has ended yet.
+    #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.first.get().is_none()
+    }
+
+    /// Tells the figures of a call that has ended, until there was a first.
+    pub(crate) fn set_first(&self, call: &Hit) {
+        if self.is_new() {
+            let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
+        }
+    }
+
+    /// Peak and allocated bytes of the first call, unless it was before the last reset.
+    pub(crate) fn cold(&self) -> Option<(u64, u64)> {
+        let (since, peak, allocated) = *self.first.get()?;
+        (since == generation()).then_some((peak, allocated))
+    }
+}
+
+/// The path of a function, from that of an item in the initializer of a static in its body:
+/// without the item, the static and the closures between.
+pub(crate) fn path_of(item: &'static str) -> &'static str {
+    let outer = |path: &'static str| path.rsplit_once("::").map_or(path, |(outer, _)| outer);
+    let mut path = outer(outer(item));
+    while let Some(outside) = path.strip_suffix("::{{closure}}") {
+        path = outside;
+    }
+    path
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    #[test]
+    fn the_path_of_a_function_is_what_stands_before_its_marker() {
+        assert_eq!(path_of("app::A::new::PROBE::here"), "app::A::new");
+        assert_eq!(
+            path_of("<app::A as app::T>::run::{{closure}}::PROBE::here"),
+            "<app::A as app::T>::run"
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! The process over time: its RSS and what it has allocated, at points of calls, and which
+//! segment may have raised them.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use crate::report::{Pass, Sample};
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::{clock, heap_stats, limit, proc};
+use crate::runtime::stats::call_tree::Segment;
+
+/// Samples that are kept: as many as a picture has room for.
+const SAMPLES: usize = 512;
+/// ns between two samples, while there is room for all.
+const INTERVAL: u64 = 10_000_000;
+/// A segment with such a peak is one that a picture of the process shows.
+const LARGE: u64 = 1 << 20;
+
+/// When the next sample is due, by the coarse clock in ns.
+static DUE: AtomicU64 = AtomicU64::new(0);
+static TIMELINE: Mutex<Timeline> = Mutex::new(Timeline::new());
+static ENDED: Mutex<Ended> = Mutex::new(Ended::new());
+
+struct Timeline {
+    samples: Vec<(Sample, Option<Large>)>,
+    /// Grows as the program does: the timeline always goes back to its start.
+    interval: u64,
+}
+
+impl Timeline {
+    const fn new() -> Timeline {
+        Timeline { samples: Vec::new(), interval: INTERVAL }
+    }
+
+    /// Thins the samples out by half once there is no room for another. What had ended by one
+    /// that goes has ended by the next.
+    fn add(&mut self, sample: Sample, mut largest: Option<Large>) {
+        if self.samples.len() >= SAMPLES {
+            let (mut at, mut left) = (0, None);
+            self.samples.retain_mut(|(_, largest)| {
+                *largest = larger(left.take(), *largest);
+                at += 1;
+                let stays = at % 2 == 1;
+                left = largest.filter(|_| !stays);
+                stays
+            });
+            largest = larger(left, largest);
+            self.interval *= 2;
+        }
+        self.samples.push((sample, largest));
+    }
+
+    fn samples(&self) -> impl Iterator<Item = Sample> {
+        let passes = |&(sample, largest): &(Sample, Option<Large>)| Sample {
+            largest: largest.map(Large::pass),
+            ..sample
+        };
+        self.samples.iter().map(passes)
+    }
+}
+
+/// One call's way through a segment, which was large.
+#[derive(Clone, Copy)]
+struct Large {
+    segment: &'static Segment,
+    net: i64,
+    peak: u64,
+}
+
+impl Large {
+    fn pass(self) -> Pass {
+        let Segment { from, label, .. } = self.segment;
+        let function = from.node.site.name();
+        Pass { function, from: from.after, label, net: self.net, peak: self.peak }
+    }
+
+    /// Whether most of `other` is what was done here, in a call nested in it.
+    fn is_most_of(&self, other: &Large) -> bool {
+        let around = std::iter::successors(self.segment.from.node.caller, |node| node.caller);
+        let is_nested = || around.into_iter().any(|node| ptr::eq(node, other.segment.from.node));
+        self.peak >= other.peak / 2 && is_nested()
+    }
+}
+
+/// The larger of two, or the nested one that is most of the other.
+fn larger(one: Option<Large>, other: Option<Large>) -> Option<Large> {
+    let (Some(first), Some(second)) = (one, other) else { return one.or(other) };
+    let is_second = if second.peak > first.peak {
+        !first.is_most_of(&second)
+    } else {
+        second.is_most_of(&first)
+    };
+    Some(if is_second { second } else { first })
+}
+
+/// The large segments that have ended.
+struct Ended {
+    /// The largest since the last sample.
+    largest: Option<Large>,
+    /// The last that a sample has.
+    told: Option<Large>,
+}
+
+impl Ended {
+    const fn new() -> Ended {
+        Ended { largest: None, told: None }
+    }
+
+    fn add(&mut self, large: Large) {
+        // What ends around a call that was told of would tell of the same bytes again.
+        if !self.told.is_some_and(|told| told.is_most_of(&large)) {
+            self.largest = larger(self.largest, Some(large));
+        }
+    }
+
+    fn tell(&mut self) -> Option<Large> {
+        let largest = self.largest.take();
+        self.told = largest.or(self.told);
+        largest
+    }
+}
+
+/// A segment has ended. One that was large is a point to take a sample at, where its pages are
+/// still there.
+#[inline]
+pub(crate) fn end(segment: &'static Segment, bytes: Bytes, peak: u64) {
+    if peak >= LARGE {
+        end_large(segment, bytes.net(), peak);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_large(segment: &'static Segment, net: i64, peak: u64) {
+    if segment.whole {
+        return;
+    }
+    let large = Large { segment, net, peak };
+    // Nobody waits here: of two that end at the same time one may be left out.
+    if let Ok(mut ended) = ENDED.try_lock() {
+        ended.add(large);
+    }
+    let Segment { from, label, .. } = large.segment;
+    pass(clock::coarse(), || (from.node.site.name(), label));
+}
+
+/// Takes a sample if one is due, at a point of a call: in a function, at a label.
+#[inline]
+pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str)) {
+    if now >= DUE.load(Relaxed) {
+        let (function, label) = point();
+        sample(now, function, label);
+    }
+}
+
+#[cold]
+fn sample(now: u64, function: &'static str, label: &'static str) {
+    let _quiet = Quiet::begin();
+    // Whoever finds it taken leaves the sample to the other.
+    let Ok(mut timeline) = TIMELINE.try_lock() else { return };
+    if now < DUE.load(Relaxed) {
+        return;
+    }
+    let largest = ENDED.try_lock().ok().and_then(|mut ended| ended.tell());
+    let fine = clock::fine();
+    // What a cgroup has at most is known from what is read of it.
+    let _ = limit::standing(fine);
+    let sample = Sample {
+        uptime_us: proc::uptime_us(fine),
+        rss: proc::rss(),
+        allocated: heap_stats::within_budget(fine).map(|heap| heap.allocated),
+        function,
+        label,
+        largest: None,
+    };
+    timeline.add(sample, largest);
+    DUE.store(now + timeline.interval, Relaxed);
+}
+
+/// The samples up to now, the oldest first.
+pub(crate) fn samples() -> Vec<Sample> {
+    TIMELINE.lock().unwrap_or_else(PoisonError::into_inner).samples().collect()
+}
+
+pub(crate) fn reset() {
+    let _quiet = Quiet::begin();
+    *TIMELINE.lock().unwrap_or_else(PoisonError::into_inner) = Timeline::new();
+    *ENDED.lock().unwrap_or_else(PoisonError::into_inner) = Ended::new();
+    DUE.store(0, Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls `inner` and passes two segments.
+    #[memprobe::memprobe(name = "outer")]
+    fn outer() {
+        inner();
+        memprobe::probe!("called");
+    }
+
+    #[memprobe::memprobe(name = "inner")]
+    fn inner() {}
+
+    fn large(function: &str, label: &str, peak: u64) -> Large {
+        outer();
+        let is = |segment: &&Segment| {
+            segment.from.node.site.name() == function && segment.label == label && !segment.whole
+        };
+        let segment = crate::runtime::stats::call_tree::all().find(is).expect("it has ended");
+        Large { segment, net: 0, peak }
+    }
+
+    #[test]
+    fn a_full_timeline_is_thinned_out_and_keeps_its_start_and_what_ended() {
+        let mut timeline = Timeline::new();
+        let sample = |uptime_us| Sample {
+            uptime_us,
+            rss: None,
+            allocated: None,
+            function: "f",
+            label: "entry",
+            largest: None,
+        };
+        let inner = large("inner", "return", 0);
+        for at in 0..10_000 {
+            timeline.add(sample(at), (at % 1000 == 77).then_some(Large { peak: at, ..inner }));
+        }
+        assert!((SAMPLES / 2..=SAMPLES).contains(&timeline.samples.len()));
+        let samples: Vec<Sample> = timeline.samples().collect();
+        assert_eq!(samples[0].uptime_us, 0);
+        assert!(samples.is_sorted_by_key(|sample| sample.uptime_us));
+        assert!(timeline.interval > INTERVAL);
+        for end in (77..10_000).step_by(1000) {
+            let next = samples.iter().find(|sample| sample.uptime_us >= end).expect("a later one");
+            // Or that of a larger one which ended before the same sample.
+            assert!(next.largest.is_some_and(|pass| pass.peak >= end), "{end}: {next:?}");
+        }
+    }
+
+    #[test]
+    fn a_nested_segment_stands_for_the_one_around_it_if_it_is_most_of_it() {
+        let inner = large("inner", "return", 10);
+        let of = |outer: Large| {
+            let found = [larger(Some(inner), Some(outer)), larger(Some(outer), Some(inner))];
+            let [first, second] = found.map(|large| large.expect("one of two").pass());
+            assert_eq!(first, second, "in either order");
+            first.function
+        };
+        assert_eq!(of(large("outer", "called", 10)), "inner");
+        assert_eq!(of(large("outer", "called", 21)), "inner");
+        assert_eq!(of(large("outer", "called", 22)), "outer");
+        assert_eq!(of(large("outer", "called", 9)), "inner");
+    }
+
+    #[test]
+    fn what_ends_around_a_call_that_was_told_of_is_not_told_again() {
+        let mut ended = Ended::new();
+        ended.add(large("inner", "return", 10));
+        assert_eq!(ended.tell().map(|told| told.peak), Some(10));
+        ended.add(large("outer", "called", 12));
+        assert!(ended.tell().is_none());
+        ended.add(large("inner", "return", 10));
+        assert_eq!(ended.tell().map(|told| told.pass().function), Some("inner"), "another call");
+        ended.add(large("outer", "called", 30));
+        assert_eq!(ended.tell().map(|told| told.pass().function), Some("outer"), "much of its own");
+    }
+}

@@ -1,0 +1,57 @@
+//! What memprobe has to work with in this program.
+
+use crate::runtime::events::callsite::{Callsite, reached_and_wanted};
+use crate::runtime::events::ceiling;
+use crate::runtime::readings::{jemalloc, system, thread};
+use crate::runtime::watch::monitor as watch;
+use crate::values::status::{Events, GlobalAllocator, Reading, Status};
+
+/// Says whether memprobe can do its work in this program.
+pub fn status() -> Status {
+    let global = jemalloc::is_global();
+    let allocator = match (global, thread::is_realloc_seen()) {
+        (false, _) => GlobalAllocator::Other,
+        (true, false) => GlobalAllocator::Jemalloc,
+        (true, true) => GlobalAllocator::Memprobe,
+    };
+    let process = system::process();
+    let readings = [
+        ("thread.allocated", global),
+        ("thread.deallocated", global),
+        ("thread.peak", global && jemalloc::Peak::get().is_some()),
+        ("stats", process.heap.is_some()),
+        ("rss", process.rss.is_some()),
+        ("VmHWM", process.rss_max.is_some()),
+    ]
+    .map(|(name, available)| Reading { name, available });
+    Status {
+        compiled_in: true,
+        allocator,
+        jemalloc: jemalloc::version(),
+        readings: readings.into(),
+        limit: process.limit,
+        events: events(),
+        rate: ceiling::a_second(),
+        watch: watch::mode(),
+    }
+}
+
+fn events() -> Events {
+    // Stands for all points of the default level, also before any was reached.
+    static SAMPLE: Callsite = Callsite::new(
+        "memprobe::status",
+        tracing::Level::INFO,
+        (file!(), line!(), module_path!()),
+        &["message"],
+    );
+    let sample = SAMPLE.is_wanted();
+    let (reached, wanted) = reached_and_wanted();
+    let (reached, wanted) = (reached.saturating_sub(1), wanted.saturating_sub(sample.into()));
+    if sample || wanted > 0 {
+        Events::Wanted { wanted, reached }
+    } else if tracing::dispatcher::has_been_set() {
+        Events::Unwanted
+    } else {
+        Events::NoSubscriber
+    }
+}

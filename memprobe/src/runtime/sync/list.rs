@@ -1,0 +1,100 @@
+//! A list that only grows, of what is never freed: read from any thread without a lock.
+
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use crate::runtime::sync::static_ref::StaticRef;
+
+pub(crate) struct List<T: 'static> {
+    first: StaticRef<Link<T>>,
+    /// One from which it is not far to the end.
+    last: StaticRef<Link<T>>,
+}
+
+struct Link<T: 'static> {
+    value: T,
+    next: StaticRef<Link<T>>,
+}
+
+impl<T: Send + Sync> List<T> {
+    pub const fn new() -> List<T> {
+        List { first: StaticRef::none(), last: StaticRef::none() }
+    }
+
+    /// The values, the oldest first.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = &'static T> + use<T> {
+        let link = self.first.load(Acquire);
+        std::iter::successors(link, |link| link.next.load(Acquire)).map(|link| &link.value)
+    }
+
+    /// Hangs a value on the end. Allocates.
+    pub fn push(&self, value: T) -> &'static T {
+        let from = self.last.load(Acquire).map_or(&self.first, |link| &link.next);
+        self.hang(from, value, |_| false)
+    }
+
+    /// Hangs a value on the end, unless one that will do stands in the list by then; gives
+    /// the one that does. Allocates.
+    pub fn add(&self, value: T, will_do: impl Fn(&T) -> bool) -> &'static T {
+        self.hang(&self.first, value, will_do)
+    }
+
+    fn hang(
+        &self,
+        mut place: &StaticRef<Link<T>>,
+        value: T,
+        will_do: impl Fn(&T) -> bool,
+    ) -> &'static T {
+        let mut ours = Box::new(Link { value, next: StaticRef::none() });
+        loop {
+            match place.fill(ours) {
+                Ok(link) => {
+                    self.last.store(Some(link), Release);
+                    return &link.value;
+                }
+                Err((link, _)) if will_do(&link.value) => return &link.value,
+                Err((link, back)) => (place, ours) = (&link.next, back),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::List;
+
+    #[test]
+    fn threads_that_add_the_same_get_the_same() {
+        static LIST: List<u64> = List::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for value in 0..100 {
+                        assert_eq!(*LIST.add(value, |other| *other == value), value);
+                    }
+                });
+            }
+        });
+        let mut values: Vec<u64> = LIST.iter().copied().collect();
+        values.sort_unstable();
+        assert_eq!(values, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_threads_push_is_all_there_and_in_the_order_of_each() {
+        static LIST: List<(u64, u64)> = List::new();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || {
+                    for n in 0..1000 {
+                        LIST.push((thread, n));
+                    }
+                });
+            }
+        });
+        for thread in 0..8 {
+            let of_one = LIST.iter().filter(|(by, _)| *by == thread).map(|&(_, n)| n);
+            assert_eq!(of_one.collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The events of a watch: what was written to stderr inside the allocator, told through
+//! `tracing` at the next point outside it.
+
+use std::str;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+use tracing::Level;
+
+use crate::runtime::events::callsite::Callsite;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::sync::static_ref::StaticRef;
+use crate::runtime::watch::line::{Crossing, LONGEST, Text, value};
+use crate::runtime::watch::marks;
+
+static CALLSITE: Callsite = Callsite::new(
+    "memprobe::watch",
+    Level::WARN,
+    (file!(), line!(), module_path!()),
+    &[
+        "message",
+        "memprobe",
+        "function",
+        "label",
+        "mark",
+        "at",
+        "pid",
+        "limit",
+        "limit_was",
+        "estimate",
+        "rss",
+        "cgroup",
+        "active",
+        "asked",
+        "callers",
+        "running",
+        "kept_by_finished_calls",
+        "not_in_annotated_code",
+        "outside_jemalloc",
+        "outside_process",
+    ],
+);
+
+/// The last crossing of each mark.
+static KEPT: [Kept; marks::MOST] = [const { Kept::new() }; marks::MOST];
+
+/// A crossing that waits for its event.
+struct Kept {
+    state: AtomicU8,
+    /// The innermost call of the thread that crossed.
+    stage: StaticRef<Stage>,
+    /// The mark in thousandths of a percent, and the figures of the event.
+    mark: AtomicU64,
+    figures: [AtomicU64; FIGURES],
+    text: [AtomicU64; LONGEST / 8],
+    len: AtomicUsize,
+}
+
+const FIGURES: usize = 8;
+/// Stands for a figure that cannot be had.
+const ABSENT: u64 = u64::MAX;
+
+const EMPTY: u8 = 0;
+const BUSY: u8 = 1;
+const FULL: u8 = 2;
+
+impl Kept {
+    const fn new() -> Kept {
+        Kept {
+            state: AtomicU8::new(EMPTY),
+            stage: StaticRef::none(),
+            mark: AtomicU64::new(0),
+            figures: [const { AtomicU64::new(ABSENT) }; FIGURES],
+            text: [const { AtomicU64::new(0) }; LONGEST / 8],
+            len: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes the place from one of these states; it must be left for another afterwards.
+    fn take(&self, from: &[u8]) -> bool {
+        let change = |state: u8| from.contains(&state).then_some(BUSY);
+        self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, change).is_ok()
+    }
+
+    fn leave(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+    }
+}
+
+/// Keeps a crossing until [`write`]; one that was not written by then is replaced. Allocates
+/// nothing and waits for nobody: while the place is in use there is no event.
+pub(crate) fn keep(crossing: &Crossing<'_>, text: &Text) {
+    let kept = &KEPT[crossing.mark.index % marks::MOST];
+    if !kept.take(&[EMPTY, FULL]) {
+        return;
+    }
+    let [innermost, ..] = crossing.whose.calls();
+    kept.stage.store(innermost, Ordering::Relaxed);
+    kept.mark.store((crossing.mark.percent * 1e3) as u64, Ordering::Relaxed);
+    let estimate = &crossing.estimate;
+    let figures = [
+        Some(crossing.limit),
+        Some(estimate.bytes),
+        estimate.rss,
+        estimate.group,
+        estimate.active,
+        crossing.asked,
+        estimate.outside,
+        estimate.beside,
+    ];
+    for (place, figure) in kept.figures.iter().zip(figures) {
+        place.store(figure.unwrap_or(ABSENT), Ordering::Relaxed);
+    }
+    let bytes = text.message().as_bytes();
+    for (place, part) in kept.text.iter().zip(bytes.chunks(8)) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        place.store(u64::from_ne_bytes(word), Ordering::Relaxed);
+    }
+    kept.len.store(bytes.len(), Ordering::Relaxed);
+    kept.leave(FULL);
+}
+
+/// Writes the events of all crossings that were kept.
+#[cold]
+pub(crate) fn write() {
+    let _quiet = Quiet::begin();
+    for kept in &KEPT {
+        if kept.take(&[FULL]) {
+            write_one(kept);
+        }
+    }
+}
+
+fn write_one(kept: &Kept) {
+    let mut bytes = [0; LONGEST];
+    for (word, place) in bytes.chunks_exact_mut(8).zip(&kept.text) {
+        word.copy_from_slice(&place.load(Ordering::Relaxed).to_ne_bytes());
+    }
+    let len = kept.len.load(Ordering::Relaxed).min(LONGEST);
+    let message = str::from_utf8(&bytes[..len]).unwrap_or("");
+    let stage = kept.stage.load(Ordering::Relaxed);
+    let mark = kept.mark.load(Ordering::Relaxed) as f64 / 1e3;
+    let figures: [Option<u64>; FIGURES] = std::array::from_fn(|at| {
+        Some(kept.figures[at].load(Ordering::Relaxed)).filter(|&figure| figure != ABSENT)
+    });
+    // The subscriber may take its time, and may cross a mark itself.
+    kept.leave(EMPTY);
+    if !CALLSITE.is_wanted() {
+        return;
+    }
+    let told = |key| value(message, key);
+    let pid: Option<u64> = told("pid").and_then(|pid| pid.parse().ok());
+    let [limit, estimate, rss, group, active, asked, outside, beside] = figures;
+    CALLSITE.dispatch(&[
+        Some(&message),
+        Some(&"watch"),
+        Some(&stage.map(|stage| stage.node.site.name())),
+        Some(&stage.map(|stage| stage.after)),
+        Some(&mark),
+        Some(&told("at")),
+        Some(&pid),
+        Some(&limit),
+        Some(&told("limit_was")),
+        Some(&estimate),
+        Some(&rss),
+        Some(&group),
+        Some(&active),
+        Some(&asked),
+        Some(&told("callers")),
+        Some(&told("running")),
+        Some(&told("kept_by_finished_calls")),
+        Some(&told("not_in_annotated_code")),
+        Some(&outside),
+        Some(&beside),
+    ]);
+}

@@ -1,0 +1,432 @@
+//! The watch: who took the memory, said before the kill.
+//!
+//! It looks from inside the allocator where jemalloc can call back, and at points elsewhere.
+//! What runs inside the allocator allocates nothing, calls no `tracing`, and takes no lock.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
+use std::thread;
+use std::time::Duration;
+
+use crate::runtime::calls::stack;
+use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::cgroup::UNLIMITED;
+use crate::runtime::readings::thread::{self as counters, Quiet};
+use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc, system};
+use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::watch::gauge::{Coming, Gauge};
+use crate::runtime::watch::line::{Crossing, Text, Whose};
+use crate::runtime::watch::marks::Marks;
+#[cfg(feature = "profiling")]
+use crate::runtime::watch::profiles::{self, Profiles};
+use crate::runtime::watch::{event as watch_event, kept};
+use crate::values::process::{Heap, Limit};
+use crate::values::watch_mode::{Mode, WatchError};
+
+/// Says who took the memory before the kernel kills the process: one line on stderr, written
+/// at once, when the memory that the process is about to use crosses a mark.
+///
+/// ```
+/// memprobe::global_allocator!();
+///
+/// fn main() -> Result<(), memprobe::WatchError> {
+///     memprobe::Watch::new().install()?;
+///     // …
+/// #   Ok(())
+/// }
+/// ```
+///
+/// jemalloc calls memprobe back right after a thread has allocated some more, before the
+/// program touches it; with [`global_allocator!`](crate::global_allocator!) also before a
+/// large `realloc` copies. So the line is there when the process is killed by what it was
+/// about to do. It tells, as `key=value`:
+///
+/// | | |
+/// |---|---|
+/// | `mark`, `limit` | the mark that was crossed, and of what |
+/// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
+/// | `limit_was` | the limit before, in the first line after it has changed; `none` if there was none |
+/// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
+/// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
+/// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
+/// | `by`, `after`, `callers` | the innermost call of this thread, the label it has passed last, and the calls around it |
+/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is; no bytes where they would be more than there is, because the calls have handed out what they allocated |
+/// | `kept_by_finished_calls` | allocated less freed by calls that have ended, the most first. Then, with `<=`, what may at most be left of functions whose results were freed in code that is not annotated: at some time they had kept more than there was |
+/// | `not_in_annotated_code` | the rest of jemalloc's memory; with `<=` if the results of finished calls may be in it |
+/// | `outside_jemalloc`, `outside_process` | C libraries, stacks, mappings, as last seen; tmpfs, the kernel and other processes of the cgroup |
+///
+/// All figures go together: no function has more than there is beside the others. The thread
+/// that crosses a mark is often a bystander: `running` tells who holds. The same is written as
+/// a WARN event, target `memprobe::watch`, at the next point outside the allocator.
+///
+/// A mark speaks once, and again after the use was 10 % below it; a jump over several marks is
+/// one line. The highest mark also speaks at each further 2 % of the limit, up to 120 %, so that
+/// there is a line close to the kill. A limit that changes under the process is followed: the
+/// marks are parts of what it is then.
+///
+/// The environment variable `MEMPROBE_WATCH=off` switches it off.
+#[derive(Clone, Debug)]
+#[must_use = "a watch does nothing until it is installed"]
+pub struct Watch {
+    limit: Option<Limit>,
+    marks: Vec<f64>,
+    sample_every: Option<Duration>,
+    #[cfg(feature = "profiling")]
+    profiles: Option<Profiles>,
+}
+
+impl Default for Watch {
+    fn default() -> Watch {
+        Watch {
+            limit: None,
+            marks: vec![0.80, 0.90, 0.95],
+            sample_every: None,
+            #[cfg(feature = "profiling")]
+            profiles: None,
+        }
+    }
+}
+
+impl Watch {
+    /// Marks at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
+    pub fn new() -> Watch {
+        Watch::default()
+    }
+
+    /// Another limit than the one that is found; it stays as it is given. The usage of the
+    /// cgroup counts only where the cgroup sets the limit.
+    pub fn limit(mut self, limit: Limit) -> Watch {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// One to eight marks, as parts of the limit: above 0 and up to 1.
+    pub fn at(mut self, marks: impl IntoIterator<Item = f64>) -> Watch {
+        self.marks = marks.into_iter().collect();
+        self
+    }
+
+    /// Has a thread of its own look as well, which alone sees growth without an allocation of
+    /// Rust's: by C libraries, in tmpfs, by other processes of the cgroup. Each look takes 10
+    /// to 200 µs.
+    pub fn sample_every(mut self, interval: Duration) -> Watch {
+        self.sample_every = Some(interval);
+        self
+    }
+
+    /// Writes heap profiles too.
+    #[cfg(feature = "profiling")]
+    pub fn profiles(mut self, profiles: Profiles) -> Watch {
+        self.profiles = Some(profiles);
+        self
+    }
+
+    /// Starts to watch, for as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// If the marks are wrong, or one was installed before. Never for what the platform
+    /// lacks: that is a [`Mode`].
+    pub fn install(self) -> Result<Mode, WatchError> {
+        static TAKEN: AtomicBool = AtomicBool::new(false);
+        let _quiet = Quiet::begin();
+        let gauge = match &self.limit {
+            Some(limit) => Gauge::of(limit),
+            None => Gauge::of_found(system::find_limit().as_ref()),
+        };
+        let limit = gauge.limit();
+        let whole = if limit == UNLIMITED { 1 << 40 } else { limit };
+        let marks = Marks::new(&self.marks, whole).ok_or(WatchError::Marks)?;
+        if TAKEN.swap(true, Relaxed) {
+            return Err(WatchError::Installed);
+        }
+        let mode = self.install_once(gauge, whole, marks);
+        Ok(*MODE.get_or_init(|| mode))
+    }
+
+    /// `whole` is what the marks are parts of.
+    fn install_once(self, gauge: Gauge, whole: u64, marks: Marks) -> Mode {
+        let limit = gauge.limit();
+        if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
+            return Mode::Off;
+        }
+        #[cfg(feature = "profiling")]
+        if self.profiles.is_some_and(Profiles::install) {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
+        // Where there is no limit yet, one may be set; if there are groups to set it for.
+        if limit == 0 || limit == UNLIMITED && !gauge.may_be_limited() {
+            return Mode::Off;
+        }
+        let mode = install(gauge, whole, marks, self.sample_every);
+        if limit == UNLIMITED { Mode::Off } else { mode }
+    }
+}
+
+/// How the watch looks, once it is installed.
+pub(crate) fn mode() -> Option<Mode> {
+    MODE.get().copied()
+}
+
+fn install(gauge: Gauge, whole: u64, marks: Marks, sample_every: Option<Duration>) -> Mode {
+    let limit = gauge.limit();
+    // The limit may become a small one.
+    let interval = (limit / 256).clamp(64 << 10, 1 << 20);
+    // What is looked up once is looked up here, and never inside the allocator.
+    let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), proc::rss());
+    if active.or(rss).is_none() {
+        return Mode::Off;
+    }
+    let told = AtomicU64::new(limit);
+    let watch = Installed { whole, told, interval, marks, gauge, stderr: stderr() };
+    let watch = INSTALLED.get_or_init(|| watch);
+    let mode = if is_global && jemalloc::call_back(on_allocation, interval) {
+        Mode::Hook
+    } else {
+        ASKED.fetch_or(LOOK, SeqCst);
+        Mode::Points
+    };
+    MOVES_FROM.store(usize::try_from(interval).unwrap_or(usize::MAX), Relaxed);
+    watch.sample();
+    if let Some(every) = sample_every {
+        let every = every.max(Duration::from_millis(1));
+        let sampler = thread::Builder::new().name("memprobe-watch".to_owned());
+        // Without a thread the watch sees less; the program must not suffer.
+        let _ = sampler.spawn(move || keep_sampling(watch, every));
+    }
+    mode
+}
+
+/// A descriptor of its own: the program's handle has a lock, which its holder may keep while
+/// it allocates.
+#[cfg(unix)]
+fn stderr() -> Option<File> {
+    use std::os::fd::AsFd as _;
+    Some(std::io::stderr().as_fd().try_clone_to_owned().ok()?.into())
+}
+
+#[cfg(not(unix))]
+fn stderr() -> Option<File> {
+    None
+}
+
+struct Installed {
+    /// The limit that the marks are parts of. What is used of another limit is held against
+    /// them as if it were used of this one.
+    whole: u64,
+    /// The limit that was told last.
+    told: AtomicU64,
+    interval: u64,
+    marks: Marks,
+    gauge: Gauge,
+    stderr: Option<File>,
+}
+
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+static MODE: OnceLock<Mode> = OnceLock::new();
+
+/// What points have to do.
+static ASKED: AtomicU8 = AtomicU8::new(0);
+/// Write the events of crossings.
+const EVENTS: u8 = 1;
+/// Look, because nobody else does.
+const LOOK: u8 = 2;
+/// See whether a mark that has spoken may do so again.
+const REARM: u8 = 4;
+/// Write a heap profile, or say why there is none.
+#[cfg(feature = "profiling")]
+const PROFILE: u8 = 8;
+
+/// From this size on the watch is asked before a `realloc` copies.
+static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+// --- inside the allocator -----------------------------------------------------------------
+
+/// jemalloc calls this right after an allocation, before the program touches it.
+extern "C" fn on_allocation(_is_alloc: bool, allocated: u64, freed: u64) {
+    let now = Bytes { allocated, freed };
+    let before = stack::publish_held_at(now);
+    let grown = now.net().wrapping_sub(before.net());
+    if grown == 0 {
+        return;
+    }
+    let Some(watch) = INSTALLED.get() else { return };
+    let may_cross = grown > 0 || watch.marks.has_spoken();
+    if may_cross && !watch.is_calm(0) {
+        let asked = now.since(before).allocated;
+        watch.check_inside(&Coming::default(), asked);
+    }
+}
+
+/// Whether a block of this size that grows may cross a mark if it must be moved, where the old
+/// one and the new one live at once.
+#[cfg(feature = "jemalloc")]
+#[inline]
+pub(crate) fn is_near_before_move(old_size: usize, new_size: usize) -> bool {
+    new_size > old_size
+        && new_size >= MOVES_FROM.load(Relaxed)
+        && INSTALLED.get().is_some_and(|watch| !watch.is_calm(new_size as u64))
+}
+
+/// A block is going to be copied to a larger one: the kill may come before the copy is done.
+#[cfg(feature = "jemalloc")]
+#[cold]
+pub(crate) fn before_move(old_size: usize, new_size: usize) {
+    let Some(watch) = INSTALLED.get() else { return };
+    stack::publish_held_unflushed();
+    let coming = Coming { allocated: new_size as u64, touched: old_size as u64 };
+    watch.check_inside(&coming, coming.allocated);
+}
+
+// --- at points, and on the sampling thread ------------------------------------------------
+
+/// Does at a point of a call, which is at `stage`, what the watch has to do outside the
+/// allocator.
+#[inline]
+pub(crate) fn at_point(stage: &'static Stage) {
+    if ASKED.load(Relaxed) != 0 {
+        at_point_asked(stage);
+    }
+}
+
+#[inline(never)]
+fn at_point_asked(stage: &'static Stage) {
+    if counters::is_quiet() {
+        return;
+    }
+    let asked = ASKED.load(Relaxed);
+    if let Some(watch) = INSTALLED.get() {
+        if asked & LOOK != 0 {
+            watch.look(stage);
+        } else if asked & REARM != 0 {
+            watch.rearm();
+        }
+    }
+    write_events();
+}
+
+fn write_events() {
+    if ASKED.load(Relaxed) & EVENTS != 0 {
+        ASKED.fetch_and(!EVENTS, SeqCst);
+        watch_event::write();
+    }
+    #[cfg(feature = "profiling")]
+    if ASKED.load(Relaxed) & PROFILE != 0 {
+        ASKED.fetch_and(!PROFILE, SeqCst);
+        if profiles::at_point() {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
+    }
+}
+
+fn keep_sampling(watch: &'static Installed, every: Duration) {
+    let _quiet = Quiet::begin();
+    loop {
+        thread::sleep(every);
+        watch.sample();
+        write_events();
+    }
+}
+
+impl Installed {
+    /// The same part of what the marks are parts of, as these bytes are of the limit.
+    fn part(&self, bytes: u64) -> u64 {
+        match self.gauge.limit() {
+            limit if limit == self.whole => bytes,
+            limit => (bytes as f64 / limit as f64 * self.whole as f64) as u64,
+        }
+    }
+
+    /// Whether nothing would change if so much more were allocated. Cheap, and often wrong
+    /// near a mark.
+    fn is_calm(&self, more: u64) -> bool {
+        let (above, below) = self.marks.calm();
+        self.gauge.guess().is_some_and(|bytes| {
+            let most = bytes.saturating_add(more).saturating_add(self.gauge.margin());
+            self.part(most) < below && self.part(bytes) >= above
+        })
+    }
+
+    /// Looks where the thread is inside the allocator.
+    #[cold]
+    fn check_inside(&self, coming: &Coming, asked: u64) {
+        jemalloc::keeping_errno(|| self.check(coming, Some(asked), Whose::Threads, || None));
+    }
+
+    /// Looks at a point, where nobody looks from inside the allocator.
+    fn look(&self, stage: &'static Stage) {
+        const EVERY: u64 = 1_000_000;
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let now = clock::coarse();
+        if counters::has_grown_by(self.interval) || now.saturating_sub(LAST.load(Relaxed)) > EVERY {
+            LAST.store(now, Relaxed);
+            self.check(&Coming::default(), None, Whose::Calls(stage), jemalloc::heap);
+        }
+    }
+
+    fn rearm(&self) {
+        let (above, _) = self.marks.calm();
+        if self.gauge.guess().is_none_or(|bytes| self.part(bytes) < above) {
+            let bytes = self.gauge.read(&Coming::default(), false).bytes;
+            self.marks.rearm(self.part(bytes));
+        }
+        if !self.marks.has_spoken() {
+            ASKED.fetch_and(!REARM, SeqCst);
+            // Another thread may have crossed a mark meanwhile.
+            if self.marks.has_spoken() {
+                ASKED.fetch_or(REARM, SeqCst);
+            }
+        }
+    }
+
+    /// Looks at all there is.
+    fn sample(&self) {
+        // Finds the cgroups to which the process was moved.
+        let _ = limit::standing(clock::fine());
+        let heap = heap_stats::within_budget(clock::fine());
+        self.check(&Coming::default(), None, Whose::Nobodys, || heap);
+    }
+
+    /// Reads how much is used, and speaks if that crosses a mark. `heap` refreshes jemalloc's
+    /// figures where that is allowed.
+    fn check(
+        &self,
+        coming: &Coming,
+        asked: Option<u64>,
+        whose: Whose,
+        heap: impl FnOnce() -> Option<Heap>,
+    ) {
+        let mut estimate = self.gauge.read(coming, matches!(whose, Whose::Nobodys));
+        kept::look_for_freed();
+        self.marks.rearm(self.part(estimate.bytes));
+        if self.marks.reached(self.part(estimate.bytes)).is_some() {
+            // The limit may be another now.
+            estimate = self.gauge.read(coming, true);
+        }
+        let Some(mark) = self.marks.cross(self.part(estimate.bytes)) else { return };
+        let allocated = heap().map(|heap| heap.allocated);
+        let limit = self.gauge.limit();
+        let told = self.told.swap(limit, Relaxed);
+        let limit_was = Some(told).filter(|&told| told != limit);
+        let crossing = Crossing { mark, limit, limit_was, estimate, allocated, asked, whose };
+        self.speak(&crossing);
+        ASKED.fetch_or(EVENTS | REARM, SeqCst);
+    }
+
+    #[inline(never)]
+    fn speak(&self, crossing: &Crossing<'_>) {
+        let text = Text::of(crossing);
+        if let Some(mut stderr) = self.stderr.as_ref() {
+            let _ = stderr.write_all(text.line());
+        }
+        watch_event::keep(crossing, &text);
+        #[cfg(feature = "profiling")]
+        if profiles::cross(crossing.whose.calls()[0]) {
+            ASKED.fetch_or(PROFILE, SeqCst);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Heap profiles: from the label to the line of code.
+
+use std::ffi::CString;
+use std::fs::{self, DirBuilder};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use tracing::Level;
+
+use crate::runtime::calls::frame::Progress;
+use crate::runtime::events::callsite::Callsite;
+use crate::runtime::readings::jemalloc;
+use crate::runtime::readings::thread::Quiet;
+use crate::runtime::stats::call_tree::{Segment, Stage};
+use crate::runtime::sync::static_ref::StaticRef;
+
+/// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: whenever
+/// a mark speaks, and where a segment that is named here passes a bound.
+///
+/// A profile tells the lines of code that the memory comes from. It is written at the next
+/// point outside the allocator; an event says where, and how to open it. Nothing is written
+/// where the disk has less than 32 MiB left.
+///
+/// jemalloc must be told to sample when the program starts, by the environment variable
+/// `_RJEM_MALLOC_CONF=prof:true`; else one event says so.
+///
+/// ```
+/// use memprobe::{Profiles, Watch};
+///
+/// let profiles = Profiles::to("/tmp/profiles")
+///     .at_most(3)
+///     .when_peak("app::thumbnail", "downloaded", "decoded", 100 << 20);
+/// let watch = Watch::new().profiles(profiles);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Profiles {
+    directory: PathBuf,
+    most: usize,
+    bounds: Vec<Bound>,
+}
+
+#[derive(Clone, Debug)]
+struct Bound {
+    function: String,
+    from: String,
+    label: String,
+    of: Of,
+    above: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Net,
+    Peak,
+}
+
+impl Profiles {
+    /// Into this directory, which is made if it is not there; 10 files at most.
+    pub fn to(directory: impl Into<PathBuf>) -> Profiles {
+        Profiles { directory: directory.into(), most: 10, bounds: Vec::new() }
+    }
+
+    /// So many files at most, in the life of the process.
+    #[must_use]
+    pub fn at_most(mut self, files: usize) -> Profiles {
+        self.most = files;
+        self
+    }
+
+    /// Also when a call has kept more than so many bytes in the segment `from -> label` of
+    /// `function`; the first time.
+    #[must_use]
+    pub fn when_net(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
+        self.when(function, from, label, Of::Net, above)
+    }
+
+    /// Also when the peak of the segment `from -> label` of `function` was above so many
+    /// bytes; the first time.
+    #[must_use]
+    pub fn when_peak(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
+        self.when(function, from, label, Of::Peak, above)
+    }
+
+    fn when(mut self, function: &str, from: &str, label: &str, of: Of, above: u64) -> Profiles {
+        let [function, from, label] = [function, from, label].map(str::to_owned);
+        self.bounds.push(Bound { function, from, label, of, above });
+        self
+    }
+
+    /// Starts to write; gives whether points have to ask [`at_point`].
+    pub(crate) fn install(self) -> bool {
+        let passed = self.bounds.iter().map(|_| AtomicBool::new(false)).collect();
+        let most = self.most;
+        let _ = INSTALLED.set(Installed { profiles: self, passed, left: AtomicUsize::new(most) });
+        !jemalloc::is_profiling()
+    }
+}
+
+struct Installed {
+    profiles: Profiles,
+    /// Bounds that were passed before.
+    passed: Vec<AtomicBool>,
+    /// Files that may still be written.
+    left: AtomicUsize,
+}
+
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+/// A mark was crossed, and no profile was written for it yet.
+static CROSSED: AtomicBool = AtomicBool::new(false);
+/// Where the call was that crossed it.
+static CROSSED_BY: StaticRef<Stage> = StaticRef::none();
+
+static CALLSITE: Callsite = Callsite::new(
+    "memprobe::watch",
+    Level::WARN,
+    (file!(), line!(), module_path!()),
+    &["message", "memprobe", "function", "label", "file"],
+);
+
+/// Inside the allocator: has the next point write a profile. Gives whether it is to.
+pub(crate) fn cross(innermost: Option<&'static Stage>) -> bool {
+    if INSTALLED.get().is_none() {
+        return false;
+    }
+    CROSSED_BY.store(innermost, Relaxed);
+    CROSSED.store(true, Relaxed);
+    true
+}
+
+/// Outside the allocator: writes the profile of a mark that was crossed. Gives whether it must
+/// be asked again.
+pub(crate) fn at_point() -> bool {
+    let Some(installed) = INSTALLED.get() else { return false };
+    let _quiet = Quiet::begin();
+    if !jemalloc::is_profiling() {
+        // Held until somebody listens.
+        return !warn_without_profiling();
+    }
+    if CROSSED.swap(false, Relaxed) {
+        let by = CROSSED_BY.load(Relaxed);
+        let name = by.map_or("memprobe", |stage| stage.node.site.name());
+        installed.write(name, by.map_or("mark", |stage| stage.after));
+    }
+    false
+}
+
+/// A segment has ended: writes a profile if it has passed a bound.
+#[inline]
+pub(crate) fn segment_ended(segment: &'static Segment, progress: &Progress) {
+    if let Some(installed) = INSTALLED.get() {
+        installed.hold(segment, progress);
+    }
+}
+
+impl Installed {
+    fn hold(&self, segment: &'static Segment, progress: &Progress) {
+        for (bound, passed) in self.profiles.bounds.iter().zip(&self.passed) {
+            let figure = match bound.of {
+                Of::Net => progress.segment.net(),
+                Of::Peak => progress.segment_peak,
+            };
+            let is_over = figure > 0 && figure as u64 > bound.above;
+            if is_over && bound.is_of(segment) && !passed.swap(true, Relaxed) {
+                let _quiet = Quiet::begin();
+                if jemalloc::is_profiling() {
+                    self.write(segment.from.node.site.name(), segment.label);
+                }
+            }
+        }
+    }
+
+    fn write(&self, function: &'static str, label: &'static str) {
+        let one_less = |left: usize| left.checked_sub(1);
+        let Ok(left) = self.left.fetch_update(Relaxed, Relaxed, one_less) else { return };
+        let number = self.profiles.most - left + 1;
+        let file = self.profiles.directory.join(file_name(number, label));
+        let message = match write_to(&file) {
+            Ok(()) => format!(
+                "heap profile of {function} at \"{label}\": open it with `jeprof --text --cum --lines {} {}`",
+                std::env::current_exe().unwrap_or_default().display(),
+                file.display()
+            ),
+            Err(why) => format!("no heap profile of {function} at \"{label}\": {why}"),
+        };
+        let path = file.exists().then(|| file.display().to_string());
+        if CALLSITE.is_wanted() {
+            CALLSITE.dispatch(&[
+                Some(&message.as_str()),
+                Some(&"profile"),
+                Some(&function),
+                Some(&label),
+                Some(&path.as_deref()),
+            ]);
+        }
+    }
+}
+
+impl Bound {
+    fn is_of(&self, segment: &Segment) -> bool {
+        self.label == segment.label
+            && self.from == segment.from.after
+            && self.function == segment.from.node.site.name()
+    }
+}
+
+/// Free bytes that must be left on the disk.
+const ROOM: u64 = 32 << 20;
+
+fn write_to(file: &Path) -> Result<(), String> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new()
+        .recursive(true)
+        .create(directory)
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    let name = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes());
+    let (Ok(directory_name), Ok(file_name)) = (name(directory), name(file)) else {
+        return Err("the path of the file has a NUL in it".to_owned());
+    };
+    if jemalloc::free_space(&directory_name).is_none_or(|free| free < ROOM) {
+        return Err(format!("{} has less than 32 MiB left", directory.display()));
+    }
+    if jemalloc::write_profile(&file_name) {
+        return Ok(());
+    }
+    // Half a profile is of no use.
+    let _ = fs::remove_file(file);
+    Err(format!("jemalloc could not write {}", file.display()))
+}
+
+/// `memprobe.<pid>.<number>.<label>.heap`
+fn file_name(number: usize, label: &str) -> String {
+    let is_plain = |char: &char| char.is_ascii_alphanumeric() || "-_".contains(*char);
+    let label: String =
+        label.chars().take(60).map(|char| if is_plain(&char) { char } else { '-' }).collect();
+    format!("memprobe.{}.{number}.{label}.heap", std::process::id())
+}
+
+/// Says once that jemalloc does not sample; `false` if nobody listens.
+fn warn_without_profiling() -> bool {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if !CALLSITE.is_wanted() {
+        return false;
+    }
+    if !TOLD.swap(true, Relaxed) {
+        let message = "heap profiles were asked for, but jemalloc does not sample: start the \
+                       program with _RJEM_MALLOC_CONF=prof:true in its environment";
+        CALLSITE.dispatch(&[Some(&message), Some(&"warning"), None, None, None]);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn a_file_is_named_after_the_label() {
+        let pid = std::process::id();
+        assert_eq!(file_name(3, "decoded"), format!("memprobe.{pid}.3.decoded.heap"));
+        assert_eq!(file_name(1, "../größer"), format!("memprobe.{pid}.1.---gr--er.heap"));
+    }
+}

@@ -1,0 +1,75 @@
+//! What a piece of work did, as a value, and the assertion that holds it to a budget.
+
+use std::fmt;
+
+use crate::format::units::{Scaled, Signed};
+
+/// What a piece of work allocated and freed on its thread, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Bytes allocated, all that was asked for.
+    pub allocated: u64,
+    /// Bytes freed.
+    pub freed: u64,
+    /// Highest net above the start: at most 64 KiB under, and exact where all blocks are
+    /// 64 KiB or larger.
+    pub peak: u64,
+}
+
+impl Usage {
+    /// `allocated − freed`: what was kept.
+    pub fn net(&self) -> i64 {
+        self.allocated.wrapping_sub(self.freed) as i64
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "peak {} ({} B), kept {}, allocated {}, freed {}",
+            Scaled(self.peak),
+            self.peak,
+            Signed(self.net()),
+            Scaled(self.allocated),
+            Scaled(self.freed),
+        )
+    }
+}
+
+/// Why there are no figures. `Display` says what to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// memprobe is compiled out.
+    CompiledOut,
+    /// Rust's allocations do not go to jemalloc.
+    OtherAllocator,
+    /// The work ran while memprobe itself was at work, as in a subscriber.
+    Nested,
+    /// The work was moved to another thread while it ran, as a coroutine may be.
+    OtherThread,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unavailable::CompiledOut => {
+                "memprobe is compiled out: build with its feature `enabled`, as in \
+                 `memprobe = { …, features = [\"enabled\", \"jemalloc\"] }`"
+            }
+            Unavailable::OtherAllocator => {
+                "jemalloc is not the global allocator: add `memprobe::global_allocator!();` to \
+                 the crate with `main`, or to the test"
+            }
+            Unavailable::Nested => "there are no figures of what a subscriber does in an event",
+            Unavailable::OtherThread => {
+                "the work was moved to another thread while it ran, as in a coroutine: there are \
+                 no figures of that"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Unavailable {}
