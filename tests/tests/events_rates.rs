@@ -84,7 +84,7 @@ fn events_keep_to_their_rates() {
     let report = memprobe::report();
     let of = |name: &str| report.functions.iter().find(|function| function.name == name);
     let calls = |name: &str| of(name).expect(name).outcomes.returned;
-    assert_eq!((calls("rates::often"), calls("rates::always") >= 1001), (1000, true));
-    let rounds = &of("rates::loops").expect("loops").segments;
+    assert_eq!((calls("events_rates::often"), calls("events_rates::always") >= 1001), (1000, true));
+    let rounds = &of("events_rates::loops").expect("loops").segments;
     assert_eq!(rounds.iter().map(|segment| segment.count).sum::<u64>(), 100_001);
 }

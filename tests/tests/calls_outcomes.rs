@@ -1,5 +1,4 @@
 //! How calls end: returned, panicked, cancelled; also where the subscriber misbehaves.
-//! Cases 59 to 61.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -93,7 +92,7 @@ fn exits(records: &[Record]) -> Vec<(String, String, String)> {
 }
 
 fn one(name: &str, outcome: &str, label: &str) -> (String, String, String) {
-    (format!("ends::{name}"), outcome.to_owned(), label.to_owned())
+    (format!("calls_outcomes::{name}"), outcome.to_owned(), label.to_owned())
 }
 
 #[test]
@@ -158,7 +157,7 @@ fn calls_end_as_they_end() {
 
     let report = memprobe::report();
     let of = |name: &str| {
-        let path = format!("ends::{name}");
+        let path = format!("calls_outcomes::{name}");
         let found = report.functions.iter().find(|function| function.name == path);
         let outcomes = found.expect(name).outcomes;
         (outcomes.returned, outcomes.panicked, outcomes.cancelled)

@@ -122,7 +122,7 @@ fn uploads_are_listed_once() {
         thread::yield_now();
     }
     let text = memprobe::report().to_string();
-    let rows = text.split_once("elsewhere::upload ").expect("a row").1;
+    let rows = text.split_once("carry_unordered::upload ").expect("a row").1;
     let place = |name: &str| rows.find(name).unwrap_or_else(|| panic!("{name}:\n{text}"));
     assert!(place("carried -> done, part of the above") > place("entry -> received"), "{text}");
 }

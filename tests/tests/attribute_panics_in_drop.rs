@@ -1,5 +1,5 @@
 //! A destructor that panics: it does so with the attribute as without, and the call is
-//! counted once. Case 61.
+//! counted once.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -56,7 +56,7 @@ fn poll(future: impl Future) {
 
 /// Returned, panicked, cancelled.
 fn outcomes(name: &str) -> (u64, u64, u64) {
-    let path = format!("panics_in_drop::{name}");
+    let path = format!("attribute_panics_in_drop::{name}");
     let report = memprobe::report();
     let function = report.functions.iter().find(|function| function.name == path);
     let Outcomes { returned, panicked, cancelled, .. } = function.expect(name).outcomes;
