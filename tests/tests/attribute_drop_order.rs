@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use memprobe::memprobe;
+use memprobe_tests::function;
 
 memprobe::global_allocator!();
 
@@ -158,11 +159,9 @@ async fn never_done() {
 
 /// What the only call of a function has kept.
 fn kept(name: &str) -> i64 {
-    let path = format!("attribute_drop_order::{name}");
-    let report = memprobe::report();
-    let function = report.functions.iter().find(|function| function.name == path).expect(name);
+    let function = function(&format!("attribute_drop_order::{name}")).expect(name);
     assert_eq!(function.outcomes.calls(), 1, "{name}");
-    function.figures.as_ref().expect("jemalloc").net()
+    function.figures.expect("jemalloc").net()
 }
 
 #[test]

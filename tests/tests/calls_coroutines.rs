@@ -7,7 +7,7 @@ use std::thread;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use memprobe::{memprobe, probe};
-use memprobe_tests::{block, poll, yield_now};
+use memprobe_tests::{block, function, poll, yield_now};
 
 memprobe::global_allocator!();
 
@@ -82,8 +82,7 @@ fn is_over() -> bool {
 
 /// Calls, and the bytes that they have allocated, in MiB.
 fn totals(name: &str) -> Option<(u64, u64)> {
-    let report = memprobe::report();
-    let function = report.functions.iter().find(|function| function.name.ends_with(name))?;
+    let function = function(name)?;
     Some((function.outcomes.calls(), function.figures.expect("jemalloc").allocated >> 20))
 }
 
@@ -107,9 +106,8 @@ fn calls_that_end_on_another_thread_hang_nothing() {
         drop(block(3));
     });
     assert_eq!(totals("::around"), Some((1, 6)), "2, 1 that the coroutine made here, and 3");
-    let report = memprobe::report();
-    let found = report.functions.iter().find(|function| function.name.ends_with("::around"));
-    let labels: Vec<_> = found.expect("called").segments.iter().map(|it| it.label).collect();
+    let segments = function("::around").expect("called").segments;
+    let labels: Vec<_> = segments.iter().map(|it| it.label).collect();
     assert!(labels.contains(&"ended"), "{labels:?}");
 
     // The thread on which a call began has ended.
@@ -173,9 +171,9 @@ fn many_are_passed_around() {
                     let mut is_over = false;
                     let mut step = || is_over = coroutine.resume();
                     if random >> 63 == 0 {
-                        around(step)
+                        around(step);
                     } else {
-                        step()
+                        step();
                     }
                     assert_eq!(down(5), 5);
                     let next = (random >> 33) as usize % THREADS;
@@ -184,7 +182,7 @@ fn many_are_passed_around() {
                     } else {
                         senders[next].send(coroutine).expect("it receives");
                     }
-                    if (random >> 50).is_multiple_of(8) {
+                    if (random >> 50) % 8 == 0 {
                         drop(memprobe::in_flight());
                     }
                 }
@@ -224,7 +222,7 @@ fn loses_no_records() {
         }
     });
     let round = || {
-        let mut coroutine = Moved::new(|yielder| yields(yielder));
+        let mut coroutine = Moved::new(yields);
         coroutine.resume();
         send.send(coroutine).expect("it receives");
         drop(wait.recv().expect("it ends"));

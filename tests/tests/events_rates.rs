@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use memprobe::{memprobe, probe};
+use memprobe_tests::function;
 use memprobe_tests::record::{self, Record, Recorder};
 
 memprobe::global_allocator!();
@@ -81,10 +82,8 @@ fn events_keep_to_their_rates() {
         next = record.number("round") + 1;
     }
 
-    let report = memprobe::report();
-    let of = |name: &str| report.functions.iter().find(|function| function.name == name);
-    let calls = |name: &str| of(name).expect(name).outcomes.returned;
+    let calls = |name: &str| function(name).expect(name).outcomes.returned;
     assert_eq!((calls("events_rates::often"), calls("events_rates::always") >= 1001), (1000, true));
-    let rounds = &of("events_rates::loops").expect("loops").segments;
+    let rounds = function("events_rates::loops").expect("loops").segments;
     assert_eq!(rounds.iter().map(|segment| segment.count).sum::<u64>(), 100_001);
 }
