@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 memprobe::global_allocator!();
 
 mod plain {
-    use super::*;
+    use super::{SLEEP, black_box};
 
     pub async fn sleeper(n: usize) -> usize {
         let held = vec![1_u8; n];
@@ -22,7 +22,7 @@ mod plain {
 }
 
 mod with {
-    use super::*;
+    use super::{SLEEP, black_box};
 
     #[memprobe::memprobe]
     pub async fn sleeper(n: usize) -> usize {

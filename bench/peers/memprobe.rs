@@ -43,33 +43,6 @@ fn filtered_out() {
     compare("a probe", calls(with::empty), calls(probed));
     loops("a probe in a loop");
     of_threads();
-    memory_of_totals();
-}
-
-/// Bytes of the totals of 200 points, each hit from 512 threads at once.
-fn memory_of_totals() {
-    let points: Vec<&'static str> = (0..200).map(|n| &*format!("point {n}").leak()).collect();
-    let allocated = || memprobe::process().heap.map_or(0, |heap| heap.allocated);
-    let before = allocated();
-    let barrier = std::sync::Barrier::new(512);
-    let work = || {
-        barrier.wait();
-        for point in &points {
-            // Of many sizes, so that distributions are there in whole.
-            for n in 0..20_u64 {
-                memprobe::scope(point, || black_box(vec![0_u8; 8 << (n % 10)]));
-            }
-        }
-        barrier.wait();
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..512).map(|_| scope.spawn(work)).collect();
-        // Joined one by one, so that jemalloc has back what it keeps for each thread.
-        for thread in threads {
-            thread.join().expect("no panic");
-        }
-    });
-    print("bytes of 200 totals, 512 threads", 0.0, (allocated() - before) as f64);
 }
 
 /// One function called by many threads; the plain one stands for what the threads cost.

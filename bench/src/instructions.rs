@@ -1,4 +1,4 @@
-//! Instructions per call, counted by callgrind: repeatable where times are not.
+//! Instructions of a call, counted by callgrind: they repeat where times do not.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,9 @@ const CASES: [&str; 12] = [
     "not admitted: a probe inside",
 ];
 
-/// How far a count may be off, in percent.
-const BOUND: f64 = 15.0;
+/// How far a count may be off, in percent. Each run of a program counts the same to the last
+/// instruction, also on a busy machine; what is left is for another libc.
+const BOUND: f64 = 2.0;
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")

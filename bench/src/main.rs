@@ -1,7 +1,6 @@
 //! One command that builds and runs memprobe, its peers and the floor in turns, in one run
 //! on one machine, and prints what each costs.
 
-mod marks;
 mod reports;
 mod run;
 mod sizes;
@@ -74,10 +73,11 @@ fn measure(arguments: &Arguments) {
     let results = run::run(arguments.rounds);
     let builds = if arguments.no_builds { Vec::new() } else { sizes::clean_builds() };
     let tables = [
-        marks::table(&results, &code, &builds),
         overheads(&results),
         alone(&results),
+        of_allocators(&results),
         of_threads(&results),
+        of_events(&results),
         added(&code, &futures, &builds),
     ];
     for table in tables {
@@ -140,14 +140,6 @@ fn alone(results: &Results) -> Table {
         ("memprobe, JSON", "not admitted: a probe"),
         ("memprobe, JSON", "admitted: a probe in a loop"),
         ("memprobe, JSON", "constants and a read of RSS, 1 threads"),
-        ("memprobe, JSON", "an event, 1 threads"),
-        ("memprobe, JSON", "an event, 17 threads"),
-        ("memprobe, JSON", "an event, 65 threads"),
-        ("memprobe, JSON", "an event, 257 threads"),
-        ("memprobe, JSON", "an epoch, 1 threads"),
-        ("memprobe, JSON", "an epoch, 17 threads"),
-        ("memprobe, JSON", "an epoch, 65 threads"),
-        ("memprobe, JSON", "an epoch, 257 threads"),
     ] {
         let (plain, with) = (results.plain(peer, case), results.with(peer, case));
         let plain = plain.filter(|plain| plain.median > 0.0).map_or(String::new(), short);
@@ -156,25 +148,75 @@ fn alone(results: &Results) -> Table {
     table
 }
 
+/// What the allocator takes through memprobe and under a watch, against jemalloc alone.
+fn of_allocators(results: &Results) -> Table {
+    const SMALL: &str = "malloc + free 64 B";
+    const LARGE: &str = "malloc + free 1 MiB";
+    let mut table = Table::new("The allocator, times jemalloc alone", &["", "", ""]);
+    for (peer, case) in [
+        ("jemalloc through memprobe", SMALL),
+        ("jemalloc through memprobe", "a block grown to 4 MiB by 1 MiB"),
+        ("watch, 512 MiB", SMALL),
+        ("watch, 512 MiB", LARGE),
+        ("watch, 1 GiB", SMALL),
+        ("watch, 1 GiB", LARGE),
+        ("watch, 4 GiB", SMALL),
+        ("watch, 4 GiB", LARGE),
+    ] {
+        let (with, alone) = (results.with(peer, case), results.with("jemalloc alone", case));
+        let times = with.zip(alone).map(|(with, alone)| with.median / alone.median);
+        let times = times.map_or(String::new(), |times| format!("{times:.2}"));
+        table.row(vec![peer.into(), case.into(), times]);
+    }
+    table
+}
+
 /// CPU ns of a call where many threads call one function.
 fn of_threads(results: &Results) -> Table {
-    let head = ["", "1 thread", "2 threads", "4 threads", "16 threads"];
-    let mut table = Table::new("CPU ns of a call by threads on one function", &head);
+    const THREADS: [u32; 4] = [1, 2, 4, 16];
+    let mut table = by_threads("CPU ns of a call by threads on one function", THREADS);
     for case in ["empty", "malloc + free 64 B"] {
         for peer in ["plain", "memprobe", "memprobe, JSON"] {
             let cell = |threads| {
                 let case = format!("{threads} threads: {case}");
-                let figure = match peer {
+                match peer {
                     "plain" => results.plain("memprobe", &case),
                     peer => results.with(peer, &case),
-                };
-                figure.map_or(String::new(), short)
+                }
             };
-            let cells = [1, 2, 4, 16].map(cell);
-            table.row(std::iter::once(format!("{case}: {peer}")).chain(cells).collect());
+            table.row(row(format!("{case}: {peer}"), THREADS.map(cell)));
         }
     }
     table
+}
+
+/// What the events of one thread take, where others that have allocated wait.
+fn of_events(results: &Results) -> Table {
+    const THREADS: [u32; 4] = [1, 17, 65, 257];
+    const JSON: &str = "memprobe, JSON";
+    let mut table = by_threads("Written events by threads of the process", THREADS);
+    for (name, case) in [
+        ("an event over one of constants, ns", "an event"),
+        ("an epoch, ns", "an epoch"),
+        ("epochs, % of wall time", "epochs in % of wall time"),
+    ] {
+        let over = |threads| results.over(JSON, &format!("{case}, {threads} threads"));
+        table.row(row(name.into(), THREADS.map(over)));
+    }
+    table
+}
+
+/// A table with a column for each number of threads.
+fn by_threads(title: &'static str, threads: [u32; 4]) -> Table {
+    let columns = threads.map(|n| if n == 1 { "1 thread".into() } else { format!("{n} threads") });
+    let head: Vec<&str> = std::iter::once("").chain(columns.iter().map(String::as_str)).collect();
+    Table::new(title, &head)
+}
+
+/// A name, and a cell for each figure.
+fn row(name: String, figures: [Option<run::Figure>; 4]) -> Vec<String> {
+    let cells = figures.map(|figure| figure.map_or(String::new(), short));
+    std::iter::once(name).chain(cells).collect()
 }
 
 fn added(code: &Code, futures: &[Future], builds: &[Build]) -> Table {

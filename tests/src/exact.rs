@@ -66,25 +66,26 @@ fn usable(block: *mut u8) -> usize {
     unsafe { tikv_jemallocator::usable_size(block) }
 }
 
+fn given_out(block: *mut u8) {
+    counting(|thread| {
+        thread.count(usable(block), 0);
+        thread.raise(thread.net(), thread.net());
+    });
+}
+
 // SAFETY: every call goes to the inner allocator unchanged.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Exact<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those that the inner allocator asks for.
         let block = unsafe { self.0.alloc(layout) };
-        counting(|thread| {
-            thread.count(usable(block), 0);
-            thread.raise(thread.net(), thread.net());
-        });
+        given_out(block);
         block
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         let block = unsafe { self.0.alloc_zeroed(layout) };
-        counting(|thread| {
-            thread.count(usable(block), 0);
-            thread.raise(thread.net(), thread.net());
-        });
+        given_out(block);
         block
     }
 

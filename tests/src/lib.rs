@@ -15,6 +15,12 @@ pub mod output;
 pub mod record;
 pub mod watch_line;
 
+/// What a report of this moment says of the function whose path ends in `path`; `None` before
+/// its first call has ended.
+pub fn function(path: &str) -> Option<memprobe::Function> {
+    memprobe::report().functions.into_iter().find(|function| function.name.ends_with(path))
+}
+
 /// Lets other tasks run. tokio's own keeps a list, whose growth would rightly be in the
 /// figures of the function that awaits.
 pub async fn yield_now() {

@@ -1,5 +1,5 @@
-//! The same as `meter_exact.rs` with a watch that is asked before each large `realloc`: it
-//! changes no figure.
+//! Random nested scopes while a watch is asked before each large `realloc`: the figures are
+//! those of `meter_exact.rs`, to the byte.
 
 mod random_scopes;
 

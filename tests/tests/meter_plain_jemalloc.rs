@@ -1,5 +1,5 @@
-//! The same under a plain `tikv_jemallocator`: equal, but a peak may be as high as if every
-//! `realloc` had moved its block.
+//! Random nested scopes under a plain `tikv_jemallocator`: equal to the byte, but a peak may be
+//! as high as if every `realloc` had moved its block.
 
 mod random_scopes;
 

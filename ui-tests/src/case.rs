@@ -19,13 +19,13 @@ pub enum Kind {
 /// One file of `cases/`, `errors/` or `runs/`.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The name of the file without its extension.
+    /// The name of the file without its extension; one of several editions follows it.
     pub name: String,
     /// Where it lies.
     pub path: PathBuf,
     /// What is compiled.
     pub text: String,
-    /// The year; in `runs/` also several.
+    /// The year.
     pub edition: String,
     /// What becomes of it.
     pub kind: Kind,
@@ -49,8 +49,8 @@ pub struct Case {
     unwrapped: bool,
 }
 
-/// The cases of a directory of this package, in order; only those whose name contains `CASE`
-/// of the environment, while one of them is worked on.
+/// The cases of a directory of this package, in order: a file for several editions is a case
+/// in each. With `CASE` in the environment only those whose name contains it.
 ///
 /// # Panics
 ///
@@ -62,7 +62,7 @@ pub fn cases(directory: &str) -> Vec<Case> {
     let only = env::var("CASE").unwrap_or_default();
     let mut cases: Vec<Case> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| Case::read(&path))
+        .flat_map(|path| Case::read(&path).of_each_edition())
         .filter(|case| case.name.contains(&only))
         .collect();
     cases.sort_by(|one, other| one.name.cmp(&other.name));
@@ -71,10 +71,11 @@ pub fn cases(directory: &str) -> Vec<Case> {
 
 impl Case {
     /// Reads a file: first a sentence in `//!`, then lines of `//@ key` or `//@ key: value`.
+    /// The edition is as it stands in the header, which may name several.
     ///
     /// # Panics
     ///
-    /// If it begins in another way.
+    /// If the file cannot be read, or its header is none.
     #[must_use]
     pub fn read(path: &Path) -> Case {
         let text = fs::read_to_string(path).expect("a readable case");
@@ -119,6 +120,18 @@ impl Case {
             }
         }
         case
+    }
+
+    /// The case once for each edition that its header names.
+    fn of_each_edition(self) -> Vec<Case> {
+        let editions: Vec<&str> = self.edition.split(' ').collect();
+        let [_, _, ..] = editions[..] else { return vec![self] };
+        let of = |edition: &&str| Case {
+            name: format!("{}_{edition}", self.name),
+            edition: (*edition).to_owned(),
+            ..self.clone()
+        };
+        editions.iter().map(of).collect()
     }
 
     /// The same file without anything of ours.

@@ -4,7 +4,8 @@
 //! blanked out. Rust must say the same of both, and both must do the same. The files of
 //! `errors/` are mistakes: what is said of them stands beside each in a `.stderr` file.
 //!
-//! The number in front of a file's name is that of its case, as in the docs of other tests.
+//! `CASE=prelude cargo test -p memprobe-ui-tests` takes only the files whose name contains
+//! `prelude`.
 
 pub mod blank;
 pub mod case;

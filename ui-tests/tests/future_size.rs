@@ -1,5 +1,5 @@
 //! The size of futures: linear in the nesting, and never larger than with
-//! `#[tracing::instrument]`. Case 64.
+//! `#[tracing::instrument]`.
 
 use std::future::{Future, ready};
 

@@ -1,4 +1,4 @@
-//! Macro and runtime are of one version, or cargo refuses them. Case 96.
+//! Macro and runtime are of one version, or cargo refuses them.
 
 use std::env;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Programs that run into their memory limit, each in a way of its own: `tests/oom.rs` puts
+//! Programs that run into their memory limit, each in a way of its own: `tests/watch_oom.rs` puts
 //! them into a cgroup and reads what they leave behind.
 
 use std::fs::File;

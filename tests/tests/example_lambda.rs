@@ -80,8 +80,8 @@ async fn be_the_lambda() {
     let ours: Vec<&Record> =
         records.iter().filter(|record| record.get("memprobe").is_some()).collect();
     for record in &ours {
-        assert_eq!(record.metadata.target(), "memprobe::lambda::handler");
-        assert_eq!(record.get("function"), Some("lambda::handler::thumbnail"));
+        assert_eq!(record.metadata.target(), "memprobe::example_lambda::handler");
+        assert_eq!(record.get("function"), Some("example_lambda::handler::thumbnail"));
         assert_eq!(record.number("limit"), 300 << 20, "{record:?}");
         assert!((1..300 << 20).contains(&record.number("rss")), "{record:?}");
     }

@@ -1,5 +1,5 @@
 //! What the subscriber allocates while it handles an event is in no figure, whether it
-//! frees it within the event or keeps it. Case 73.
+//! frees it within the event or keeps it.
 
 use std::hint::black_box;
 use std::sync::Mutex;
@@ -56,7 +56,7 @@ fn what_the_subscriber_takes_is_in_no_figure() {
         for record in records {
             let of = |name| record.number(name);
             match (record.get("memprobe"), record.get("function"), record.get("from")) {
-                (Some("probe"), Some("subscriber_memory::nested"), _) => {
+                (Some("probe"), Some("meter_ignores_subscriber::nested"), _) => {
                     assert_eq!((of("allocated"), of("freed"), of("peak")), (65536, 0, 65536));
                 }
                 (Some("probe"), _, Some("entry")) => {
@@ -70,7 +70,7 @@ fn what_the_subscriber_takes_is_in_no_figure() {
                         "{record:#?}"
                     );
                 }
-                (Some("exit"), Some("subscriber_memory::works"), _) => {
+                (Some("exit"), Some("meter_ignores_subscriber::works"), _) => {
                     assert_eq!((of("call_allocated"), of("call_net")), (20 * 196_608, 0));
                     assert_eq!(of("call_peak"), 196_608);
                 }

@@ -1,7 +1,5 @@
-//! Temporaries of the tail are dropped in edition 2024 before the locals.
-//@ edition: 2024
-
-use std::cell::RefCell;
+//! Temporaries of the tail are dropped in edition 2021 after the locals, and since 2024 before.
+//@ edition: 2021 2024
 
 pub struct Says(&'static str);
 
@@ -30,15 +28,7 @@ pub async fn async_order(argument: Says) -> usize {
     Says("temporary").len()
 }
 
-#[memprobe::memprobe]
-pub fn borrows() -> usize {
-    let c = RefCell::new(vec![1]);
-    // Until edition 2021 this does not compile.
-    c.borrow().len()
-}
-
 fn main() {
     println!("{}", order(Says("argument")));
     println!("{}", pollster::block_on(async_order(Says("argument"))));
-    println!("{}", borrows());
 }

@@ -3,18 +3,18 @@
 #[memprobe::memprobe]
 pub fn f() -> u8 {
     #[unsafe(no_mangle)]
-    static IN_THE_BODY_OF_MEMPROBE_CASE_50: u8 = 1;
-    IN_THE_BODY_OF_MEMPROBE_CASE_50
+    static IN_THE_BODY_OF_A_CASE: u8 = 1;
+    IN_THE_BODY_OF_A_CASE
 }
 
 #[memprobe::memprobe]
 pub async fn g() -> Result<impl Fn() -> u8, ()> {
     #[unsafe(no_mangle)]
-    static IN_THE_ASYNC_BODY_OF_MEMPROBE_CASE_50: u8 = 2;
+    static IN_THE_ASYNC_BODY_OF_A_CASE: u8 = 2;
     if false {
         return Err(());
     }
-    Ok(|| IN_THE_ASYNC_BODY_OF_MEMPROBE_CASE_50)
+    Ok(|| IN_THE_ASYNC_BODY_OF_A_CASE)
 }
 
 fn main() {

@@ -117,7 +117,7 @@ fn leak(text: &str) -> &'static str {
 
 /// The runtime that the annotated copies depend on.
 fn memprobe() -> &'static str {
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../memprobe")
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../memprobe")
 }
 
 fn cargo() -> OsString {

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 
 use memprobe::{Node, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
-use memprobe_tests::{block, poll, yield_now};
+use memprobe_tests::{block, function, poll, yield_now};
 
 memprobe::global_allocator!();
 
@@ -233,10 +233,9 @@ fn the_next_call_finds_nothing() {
     let ids = |kind| of("::rarely", kind).iter().map(|r| r.number("call_id")).collect::<Vec<_>>();
     assert_eq!(ids("entry"), ids("exit"), "a call that was not admitted has no events");
 
-    let report = memprobe::report();
-    let breaks = report.functions.iter().find(|function| function.name.ends_with("::breaks"));
-    assert_eq!(breaks.expect("was called").outcomes.panicked, count as u64);
-    report.tree.iter().for_each(check_own);
+    let breaks = function("::breaks").expect("was called");
+    assert_eq!(breaks.outcomes.panicked, count as u64);
+    memprobe::report().tree.iter().for_each(check_own);
 }
 
 /// What each of the known calls had at most itself, and has allocated itself, in MiB.

@@ -64,9 +64,9 @@ fn directives_rule_by_prefix() {
     assert_eq!(seen("info,memprobe=off"), (2, 4), "but for the target that was chosen");
     assert_eq!(seen("info,memprobe=off,billing=off"), (0, 4));
     assert_eq!(seen("off,memprobe=info"), (5, 0));
-    assert_eq!(seen("off,memprobe::directives::handlers=info"), (3, 0));
-    assert_eq!(seen("off,memprobe::directives::handlers=debug"), (5, 0));
-    assert_eq!(seen("off,memprobe::directives::work=info"), (2, 0), "the scope's function");
+    assert_eq!(seen("off,memprobe::events_filters::handlers=info"), (3, 0));
+    assert_eq!(seen("off,memprobe::events_filters::handlers=debug"), (5, 0));
+    assert_eq!(seen("off,memprobe::events_filters::work=info"), (2, 0), "the scope's function");
     assert_eq!(seen("off,billing=info"), (2, 0));
     assert_eq!(seen("warn"), (0, 1));
 
@@ -76,7 +76,7 @@ fn directives_rule_by_prefix() {
 /// tokio-rs/tracing#2519: to ask `enabled` and not dispatch, or to call `tracing` between
 /// the two, loses the application's next event.
 fn per_layer_filters_lose_nothing() {
-    for (first, second) in [("memprobe", "directives"), ("directives", "memprobe")] {
+    for (first, second) in [("memprobe", "events_filters"), ("events_filters", "memprobe")] {
         let (one, other) = (Output::default(), Output::default());
         let level = LevelFilter::INFO;
         let subscriber = tracing_subscriber::registry()

@@ -1,5 +1,5 @@
 //! Whose segment a probe ends that does not stand in the body of a measured function: that of
-//! the innermost call of its thread, wherever the probe is written. Cases 67 to 70.
+//! the innermost call of its thread, wherever the probe is written.
 
 use std::future::{Future, pending};
 use std::panic::{catch_unwind, resume_unwind};
@@ -95,7 +95,7 @@ thread_local! {
 
 /// Each event but the entries: function, where the segment begins, where it ends.
 fn seen() -> Vec<(String, String, String)> {
-    let short = |path: &str| path.replace("probes_elsewhere::", "");
+    let short = |path: &str| path.replace("calls_probe_owner::", "");
     let field = |record: &record::Record, name| record.get(name).unwrap_or("-").to_owned();
     record::take()
         .iter()

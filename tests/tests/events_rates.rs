@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use memprobe::{memprobe, probe};
+use memprobe_tests::function;
 use memprobe_tests::record::{self, Record, Recorder};
 
 memprobe::global_allocator!();
@@ -96,10 +97,8 @@ fn events_keep_to_their_rates() {
     let count = |of| kind(&records, of).len();
     assert_eq!((count("entry"), count("probe"), count("exit")), (1, 1, 1), "one at once");
 
-    let report = memprobe::report();
-    let of = |name: &str| report.functions.iter().find(|function| function.name == name);
-    let calls = |name: &str| of(name).expect(name).outcomes.returned;
-    assert_eq!((calls("rates::often"), calls("rates::always") >= 1001), (1000, true));
-    let rounds = &of("rates::loops").expect("loops").segments;
+    let calls = |name: &str| function(name).expect(name).outcomes.returned;
+    assert_eq!((calls("events_rates::often"), calls("events_rates::always") >= 1001), (1000, true));
+    let rounds = function("events_rates::loops").expect("loops").segments;
     assert_eq!(rounds.iter().map(|segment| segment.count).sum::<u64>(), 100_001);
 }

@@ -1,5 +1,4 @@
 //! How calls end: returned, panicked, cancelled; also where the subscriber misbehaves.
-//! Cases 59 to 61.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use memprobe::{memprobe, probe};
+use memprobe_tests::function;
 use memprobe_tests::listener::Listener;
 use memprobe_tests::record::{self, Record};
 use tracing::Event;
@@ -93,7 +93,7 @@ fn exits(records: &[Record]) -> Vec<(String, String, String)> {
 }
 
 fn one(name: &str, outcome: &str, label: &str) -> (String, String, String) {
-    (format!("ends::{name}"), outcome.to_owned(), label.to_owned())
+    (format!("calls_outcomes::{name}"), outcome.to_owned(), label.to_owned())
 }
 
 #[test]
@@ -156,11 +156,8 @@ fn calls_end_as_they_end() {
     CALLS_BACK.store(false, Relaxed);
     assert_eq!(record::take().len(), 5, "an annotated function in the subscriber: no events");
 
-    let report = memprobe::report();
     let of = |name: &str| {
-        let path = format!("ends::{name}");
-        let found = report.functions.iter().find(|function| function.name == path);
-        let outcomes = found.expect(name).outcomes;
+        let outcomes = function(&format!("calls_outcomes::{name}")).expect(name).outcomes;
         (outcomes.returned, outcomes.panicked, outcomes.cancelled)
     };
     assert_eq!(of("returns"), (3, 0, 0), "what the subscriber calls is in no figure");

@@ -7,7 +7,7 @@ use std::thread;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use memprobe::{memprobe, probe};
-use memprobe_tests::{block, poll, yield_now};
+use memprobe_tests::{block, function, poll, yield_now};
 
 memprobe::global_allocator!();
 
@@ -82,8 +82,7 @@ fn is_over() -> bool {
 
 /// Calls, and the bytes that they have allocated, in MiB.
 fn totals(name: &str) -> Option<(u64, u64)> {
-    let report = memprobe::report();
-    let function = report.functions.iter().find(|function| function.name.ends_with(name))?;
+    let function = function(name)?;
     Some((function.outcomes.calls(), function.figures.expect("jemalloc").allocated >> 20))
 }
 
@@ -107,9 +106,8 @@ fn calls_that_end_on_another_thread_hang_nothing() {
         drop(block(3));
     });
     assert_eq!(totals("::around"), Some((1, 6)), "2, 1 that the coroutine made here, and 3");
-    let report = memprobe::report();
-    let found = report.functions.iter().find(|function| function.name.ends_with("::around"));
-    let labels: Vec<_> = found.expect("called").segments.iter().map(|it| it.label).collect();
+    let segments = function("::around").expect("called").segments;
+    let labels: Vec<_> = segments.iter().map(|it| it.label).collect();
     assert!(labels.contains(&"ended"), "{labels:?}");
 
     // The thread on which a call began has ended.

@@ -1,5 +1,4 @@
 //! Totals lose nothing: not of threads that end, nor of more threads than there are slots.
-//! Case 67.
 
 use std::hint::black_box;
 use std::thread;

@@ -53,7 +53,11 @@ fn holding_and_churning_look_different() {
 
     let report = memprobe::report();
     let names: Vec<_> = report.functions.iter().map(|function| function.name).collect();
-    assert_eq!(names, ["hold_and_churn::holds", "hold_and_churn::churns"], "the higher first");
+    assert_eq!(
+        names,
+        ["report_net_vs_churn::holds", "report_net_vs_churn::churns"],
+        "the higher first"
+    );
     let [first, second] = &report.functions[..] else { panic!("{report}") };
     assert!(near(first.figures.as_ref().expect("jemalloc").net(), HUNDRED));
     assert_eq!(second.figures.as_ref().expect("jemalloc").net(), 0);

@@ -8,7 +8,7 @@ use std::thread;
 
 use memprobe::{Figures, carry, carry_future, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
-use memprobe_tests::yield_now;
+use memprobe_tests::{function, yield_now};
 use rayon::prelude::*;
 
 memprobe::global_allocator!();
@@ -123,9 +123,7 @@ fn carries_twice() {
 }
 
 fn totals(name: &str) -> Figures {
-    let report = memprobe::report();
-    let found = report.functions.iter().find(|function| function.name.ends_with(name));
-    found.expect(name).figures.expect("jemalloc")
+    function(name).expect(name).figures.expect("jemalloc")
 }
 
 /// Allocated, freed, allocated by the function itself, and peak, in MiB: all that is small
@@ -207,10 +205,8 @@ async fn work_elsewhere_counts_for_the_call() {
 
 /// Blocks of whole MiB are what jemalloc hands out, so these must be equal.
 fn exact_to_the_byte() {
-    let report = memprobe::report();
     let segments = |name: &str| {
-        let found = report.functions.iter().find(|function| function.name.ends_with(name));
-        let mut carried: Vec<_> = found
+        let mut carried: Vec<_> = function(name)
             .expect(name)
             .carried
             .iter()
@@ -231,7 +227,8 @@ fn exact_to_the_byte() {
     assert_eq!(segments("::in_tasks"), [("done", 2, 12 * mib, 8 * MIB as i64)]);
     for name in ["::on_a_thread", "::in_tasks", "::in_a_pool"] {
         let of = totals(name);
-        let nested = report.tree.iter().find(|node| node.function.ends_with(name));
+        let tree = memprobe::report().tree;
+        let nested = tree.iter().find(|node| node.function.ends_with(name));
         let nested = nested.expect(name).children.iter();
         let nested: u64 = nested.map(|node| node.figures.expect("jemalloc").allocated).sum();
         assert_eq!(of.allocated, of.self_allocated + nested, "{name}: nothing lost or twice");

@@ -1,5 +1,5 @@
 //! `scope_future` takes no auto trait from a future; what `#[memprobe]` makes is held against
-//! plain Rust in `ui-tests`. Cases 62 and 63.
+//! plain Rust in `ui-tests`.
 
 use std::future::{Future, ready};
 use std::panic::{RefUnwindSafe, UnwindSafe};

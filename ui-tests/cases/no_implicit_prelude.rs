@@ -1,5 +1,5 @@
-//! `#![no_implicit_prelude]`, edition 2018.
-//@ edition: 2018
+//! `#![no_implicit_prelude]`.
+//@ edition: 2018 2021 2024
 
 #![no_implicit_prelude]
 

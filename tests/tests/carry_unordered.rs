@@ -6,7 +6,7 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use memprobe::{InFlight, carry, memprobe, probe};
-use memprobe_tests::{block, poll, yield_now};
+use memprobe_tests::{block, function, poll, yield_now};
 
 memprobe::global_allocator!();
 
@@ -15,10 +15,8 @@ fn elsewhere<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Peak and allocated bytes of all calls of a function, in MiB.
-fn mib(function: &str) -> (u64, u64) {
-    let report = memprobe::report();
-    let found = report.functions.iter().find(|found| found.name.ends_with(function));
-    let figures = found.and_then(|found| found.figures).expect("was called");
+fn mib(path: &str) -> (u64, u64) {
+    let figures = function(path).and_then(|function| function.figures).expect("was called");
     (figures.peak >> 20, figures.allocated >> 20)
 }
 
@@ -122,7 +120,7 @@ fn uploads_are_listed_once() {
         thread::yield_now();
     }
     let text = memprobe::report().to_string();
-    let rows = text.split_once("elsewhere::upload ").expect("a row").1;
+    let rows = text.split_once("carry_unordered::upload ").expect("a row").1;
     let place = |name: &str| rows.find(name).unwrap_or_else(|| panic!("{name}:\n{text}"));
     assert!(place("carried -> done, part of the above") > place("entry -> received"), "{text}");
 }
@@ -140,9 +138,8 @@ fn work_elsewhere_is_of_the_call_that_asked() {
     assert_eq!(mib("::bystander"), (1, 1));
 
     frees(block(8));
-    let report = memprobe::report();
-    let frees = report.functions.iter().find(|found| found.name.ends_with("::frees"));
-    let last = frees.expect("was called").segments.iter().find(|s| s.from == "freed");
+    let frees = function("::frees").expect("was called");
+    let last = frees.segments.iter().find(|s| s.from == "freed");
     assert_eq!(last.and_then(|last| last.figures).expect("was passed").peak, 1 << 20);
 
     let work = Mutex::new(None);

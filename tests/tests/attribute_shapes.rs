@@ -1,5 +1,4 @@
-//! Every shape of function that can carry the attribute is read, under its own name. Cases
-//! 20 to 22, 69, 70 and 74.
+//! Every shape of function that can carry the attribute is read, under its own name.
 
 // Shapes that people have, whatever lints say of them here.
 #![allow(
@@ -205,7 +204,7 @@ async fn every_shape_is_read_under_its_own_name() {
         "by_rc",
         "by_arc",
     ];
-    assert_eq!(called(), methods.map(|method| format!("shapes::A::{method}")));
+    assert_eq!(called(), methods.map(|method| format!("attribute_shapes::A::{method}")));
 
     let _ = (A::default(), B::new(1).0);
     A.provided();
@@ -213,10 +212,10 @@ async fn every_shape_is_read_under_its_own_name() {
     assert_eq!(
         called(),
         [
-            "<shapes::A as core::default::Default>::default",
-            "shapes::B<_>::new",
-            "shapes::Tr::provided",
-            "<shapes::A as shapes::Tr>::required",
+            "<attribute_shapes::A as core::default::Default>::default",
+            "attribute_shapes::B<_>::new",
+            "attribute_shapes::Tr::provided",
+            "<attribute_shapes::A as attribute_shapes::Tr>::required",
         ],
         "told apart without a word of the user"
     );
@@ -229,13 +228,13 @@ async fn every_shape_is_read_under_its_own_name() {
     assert_eq!(early(true), None);
     assert_eq!(early(false), Some(1));
     let functions = [
-        "<shapes::A as shapes::Boxed>::run",
-        "shapes::generic",
-        "shapes::returns_impl",
-        "shapes::returns_boxed",
-        "shapes::fails",
-        "shapes::early",
-        "shapes::early",
+        "<attribute_shapes::A as attribute_shapes::Boxed>::run",
+        "attribute_shapes::generic",
+        "attribute_shapes::returns_impl",
+        "attribute_shapes::returns_boxed",
+        "attribute_shapes::fails",
+        "attribute_shapes::early",
+        "attribute_shapes::early",
     ];
     assert_eq!(called(), functions);
 
@@ -289,10 +288,10 @@ async fn probes_work_anywhere() {
     let labels = ["entry", "loop", "loop", "closure", "vec", "select", "join", "joined", "helper"];
     let mut expected: Vec<_> = labels
         .windows(2)
-        .map(|pair| ("probe", "shapes::probing", Some(pair[0]), pair[1]))
+        .map(|pair| ("probe", "attribute_shapes::probing", Some(pair[0]), pair[1]))
         .collect();
-    expected.push(("snapshot", "shapes::probing", None, "thread"));
-    expected.push(("exit", "shapes::probing", Some("helper"), "return"));
-    expected.push(("snapshot", "shapes::probes_work_anywhere", None, "outside"));
+    expected.push(("snapshot", "attribute_shapes::probing", None, "thread"));
+    expected.push(("exit", "attribute_shapes::probing", Some("helper"), "return"));
+    expected.push(("snapshot", "attribute_shapes::probes_work_anywhere", None, "outside"));
     assert_eq!(seen, expected);
 }

@@ -1,4 +1,4 @@
-//! Recursion of any depth, each call with its own figures. Case 65.
+//! Recursion of any depth, each call with its own figures.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -58,7 +58,7 @@ fn recursion_of_any_depth() {
         assert_eq!(function.outcomes.returned, DEPTH + 1, "{}", function.name);
     }
     assert_eq!(report.functions.len(), 3);
-    let sync = report.functions.iter().find(|function| function.name == "recursion::sync");
+    let sync = report.functions.iter().find(|function| function.name == "calls_recursion::sync");
     let figures = sync.and_then(|sync| sync.figures).expect("jemalloc");
     assert_eq!(figures.peak, 10 * BLOCK);
     assert_eq!(figures.self_allocated, 10 * BLOCK, "each block in one call");

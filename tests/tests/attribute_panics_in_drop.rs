@@ -1,5 +1,5 @@
 //! A destructor that panics: it does so with the attribute as without, and the call is
-//! counted once. Case 61.
+//! counted once.
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use memprobe::{Outcomes, memprobe};
+use memprobe_tests::function;
 
 memprobe::global_allocator!();
 
@@ -56,10 +57,8 @@ fn poll(future: impl Future) {
 
 /// Returned, panicked, cancelled.
 fn outcomes(name: &str) -> (u64, u64, u64) {
-    let path = format!("panics_in_drop::{name}");
-    let report = memprobe::report();
-    let function = report.functions.iter().find(|function| function.name == path);
-    let Outcomes { returned, panicked, cancelled, .. } = function.expect(name).outcomes;
+    let function = function(&format!("attribute_panics_in_drop::{name}")).expect(name);
+    let Outcomes { returned, panicked, cancelled, .. } = function.outcomes;
     (returned, panicked, cancelled)
 }
 

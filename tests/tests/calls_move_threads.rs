@@ -1,5 +1,5 @@
 //! 200 concurrent tasks on four workers: each call's figures are its own, to the byte,
-//! though it moves between threads. Case 66.
+//! though it moves between threads.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -98,7 +98,7 @@ fn each_call_is_exact_across_threads() {
     assert_eq!(number_of.len() as u64, TASKS);
     let mut checked = 0;
     for record in &records {
-        let is_outer = record.get("function") == Some("concurrent::outer");
+        let is_outer = record.get("function") == Some("calls_move_threads::outer");
         let id = if is_outer { "call_id" } else { "parent_id" };
         let (small, large) = classes(number_of[&record.number(id)]);
         let (small, large) = (small as i64, large as i64);
@@ -140,7 +140,7 @@ fn each_call_is_exact_across_threads() {
 
     let report = memprobe::report();
     let outer = &report.functions[0];
-    assert_eq!((outer.name, outer.outcomes.returned), ("concurrent::outer", TASKS));
+    assert_eq!((outer.name, outer.outcomes.returned), ("calls_move_threads::outer", TASKS));
     let sum = |of: fn((usize, usize)) -> usize| (0..TASKS).map(classes).map(of).sum::<usize>();
     assert_eq!(
         outer.figures.as_ref().expect("jemalloc").allocated,

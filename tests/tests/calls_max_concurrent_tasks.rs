@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use memprobe::memprobe;
+use memprobe_tests::function;
 
 memprobe::global_allocator!();
 
@@ -57,9 +58,7 @@ fn shrink(round: u64) {
 }
 
 fn most(name: &str) -> (u64, bool) {
-    let report = memprobe::report();
-    let found = report.functions.iter().find(|function| function.name.ends_with(name));
-    let function = found.expect("was called");
+    let function = function(name).expect("was called");
     (function.most_at_once.expect("is counted"), function.most_at_once_exact)
 }
 

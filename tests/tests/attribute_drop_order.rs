@@ -1,4 +1,4 @@
-//! What is dropped in which order, and on which side of the exit: cases 56 to 59.
+//! What is dropped in which order, and on which side of the exit.
 
 // What is passed is to be dropped.
 #![allow(clippy::needless_pass_by_value)]
@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use memprobe::memprobe;
+use memprobe_tests::function;
 
 memprobe::global_allocator!();
 
@@ -90,7 +91,7 @@ both! { async_plain, async_measured:
     }
 }
 
-/// Case 58. For a plain function nothing changes. What the body of an async one uses is
+/// For a plain function nothing changes. What the body of an async one uses is
 /// dropped with the body; then come the other arguments, the last one first.
 #[test]
 fn arguments_are_dropped_in_the_order_that_is_documented() {
@@ -158,14 +159,11 @@ async fn never_done() {
 
 /// What the only call of a function has kept.
 fn kept(name: &str) -> i64 {
-    let path = format!("drop_order::{name}");
-    let report = memprobe::report();
-    let function = report.functions.iter().find(|function| function.name == path).expect(name);
+    let function = function(&format!("attribute_drop_order::{name}")).expect(name);
     assert_eq!(function.outcomes.calls(), 1, "{name}");
-    function.figures.as_ref().expect("jemalloc").net()
+    function.figures.expect("jemalloc").net()
 }
 
-/// Cases 56, 57 and 59.
 #[test]
 fn the_exit_stands_after_what_the_body_drops() {
     // Its growth would be in the figures.

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::thread;
 
 use memprobe::memprobe;
-use memprobe_tests::yield_now;
+use memprobe_tests::{function, yield_now};
 
 memprobe::global_allocator!();
 
@@ -21,8 +21,7 @@ fn blocks(barrier: &Barrier) {
 }
 
 fn most(name: &str) -> Option<u64> {
-    let report = memprobe::report();
-    report.functions.iter().find(|function| function.name.ends_with(name))?.most_at_once
+    function(name)?.most_at_once
 }
 
 fn poll_all(count: usize) {

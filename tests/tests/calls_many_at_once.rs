@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::thread;
 
 use memprobe::memprobe;
-use memprobe_tests::{poll, yield_now};
+use memprobe_tests::{function, poll, yield_now};
 
 memprobe::global_allocator!();
 
@@ -83,10 +83,8 @@ fn the_memory_of_many_calls_is_given_back() {
     assert!(after < before + STAYS, "{before} -> {after}");
     assert!(memprobe::in_flight().is_empty());
 
-    let report = memprobe::report();
     let calls = |name: &str| {
-        let found = report.functions.iter().find(|function| function.name.ends_with(name));
-        let function = found.expect("was called");
+        let function = function(name).expect("was called");
         (function.outcomes.returned, function.most_at_once, function.most_at_once_exact)
     };
     let (calls_of_down, most) = (3 * (CALLS as u64 + 1), CALLS as u64 + 1);
