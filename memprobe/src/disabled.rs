@@ -122,7 +122,7 @@ impl Watch {
         self
     }
 
-    /// Compiled out: there are no marks.
+    /// Compiled out: there are no thresholds.
     pub fn at(self, _marks: impl IntoIterator<Item = f64>) -> Watch {
         self
     }

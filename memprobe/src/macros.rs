@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::format::units::Scaled;
+use crate::format::units::HumanBytes;
 
 /// Reads what each call of a function allocates, frees, keeps and peaks at.
 ///
@@ -254,7 +254,7 @@ where
             result
         }
         Ok((_, usage)) => {
-            let (bound, over) = (Scaled(bound), Scaled(usage.peak - bound));
+            let (bound, over) = (HumanBytes(bound), HumanBytes(usage.peak - bound));
             panic!("the peak is {over} over {bound}{message}\n  {usage}")
         }
         Err(why) => panic!("the peak cannot be told{message}\n  {why}"),

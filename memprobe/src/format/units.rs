@@ -12,9 +12,9 @@ pub(crate) fn number(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
 }
 
 /// Bytes in the unit that people read.
-pub(crate) struct Scaled(pub u64);
+pub(crate) struct HumanBytes(pub u64);
 
-impl Scaled {
+impl HumanBytes {
     pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let bytes = self.0;
         if bytes < 1 << 10 {
@@ -41,12 +41,12 @@ impl Scaled {
 }
 
 /// Bytes with a sign.
-pub(crate) struct Signed(pub i64);
+pub(crate) struct SignedBytes(pub i64);
 
-impl Signed {
+impl SignedBytes {
     pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         out.write_char(if self.0 < 0 { '-' } else { '+' })?;
-        Scaled(self.0.unsigned_abs()).write(out)
+        HumanBytes(self.0.unsigned_abs()).write(out)
     }
 }
 
@@ -58,17 +58,17 @@ impl Net {
         if self.0 < 0 {
             out.write_char('-')?;
         }
-        Scaled(self.0.unsigned_abs()).write(out)
+        HumanBytes(self.0.unsigned_abs()).write(out)
     }
 }
 
-impl fmt::Display for Scaled {
+impl fmt::Display for HumanBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f)
     }
 }
 
-impl fmt::Display for Signed {
+impl fmt::Display for SignedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f)
     }
@@ -81,9 +81,9 @@ impl fmt::Display for Net {
 }
 
 /// How many; in millions where it would be long.
-pub(crate) struct Count(pub u64);
+pub(crate) struct HumanCount(pub u64);
 
-impl fmt::Display for Count {
+impl fmt::Display for HumanCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0..10_000_000 => write!(f, "{}", self.0),
@@ -96,9 +96,9 @@ impl fmt::Display for Count {
 }
 
 /// A duration in the unit that people read.
-pub(crate) struct Took(pub Duration);
+pub(crate) struct HumanDuration(pub Duration);
 
-impl fmt::Display for Took {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let us = self.0.as_micros();
         match us {
@@ -134,17 +134,17 @@ mod tests {
             (u64::MAX, "16777216.00 TiB"),
         ];
         for (bytes, expected) in shown {
-            assert_eq!(Scaled(bytes).to_string(), expected);
+            assert_eq!(HumanBytes(bytes).to_string(), expected);
         }
-        assert_eq!(Signed(2048).to_string(), "+2 KiB");
+        assert_eq!(SignedBytes(2048).to_string(), "+2 KiB");
         assert_eq!(Net(2048).to_string(), "2 KiB");
         assert_eq!(Net(i64::MIN).to_string(), "-8388608.00 TiB");
-        assert_eq!(Count(9_999_999).to_string(), "9999999");
-        assert_eq!(Count(10_000_000).to_string(), "10.0 M");
-        assert_eq!(Took(Duration::from_micros(8517)).to_string(), "8.5 ms");
-        assert_eq!(Took(Duration::from_secs(599)).to_string(), "599 s");
-        assert_eq!(Took(Duration::from_secs(600)).to_string(), "10 min");
-        assert_eq!(Took(Duration::from_secs(36_000)).to_string(), "10 h");
+        assert_eq!(HumanCount(9_999_999).to_string(), "9999999");
+        assert_eq!(HumanCount(10_000_000).to_string(), "10.0 M");
+        assert_eq!(HumanDuration(Duration::from_micros(8517)).to_string(), "8.5 ms");
+        assert_eq!(HumanDuration(Duration::from_secs(599)).to_string(), "599 s");
+        assert_eq!(HumanDuration(Duration::from_secs(600)).to_string(), "10 min");
+        assert_eq!(HumanDuration(Duration::from_secs(36_000)).to_string(), "10 h");
         assert_eq!(percent(1, 0), None);
         assert_eq!(percent(u64::MAX, u64::MAX), Some(100));
     }

@@ -16,7 +16,7 @@ use horrorshow::helper::doctype;
 use horrorshow::prelude::*;
 use horrorshow::{Raw, owned_html};
 
-use crate::format::units::{Count, Took};
+use crate::format::units::{HumanCount, HumanDuration};
 use crate::report::verdict::Verdicts;
 use crate::report::{Figures, Function, Report};
 
@@ -99,11 +99,11 @@ impl Report {
         let calls: u64 = self.functions.iter().map(|function| function.outcomes.calls()).sum();
         format!(
             "{} {} of {} {} in {}",
-            Count(calls),
+            HumanCount(calls),
             if calls == 1 { "call" } else { "calls" },
             self.functions.len(),
             if self.functions.len() == 1 { "function" } else { "functions" },
-            Took(self.elapsed)
+            HumanDuration(self.elapsed)
         )
     }
 }

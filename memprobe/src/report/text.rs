@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
 
 use crate::format::name::{keep_end, keep_start};
-use crate::format::units::{Count, Net, Scaled, Signed};
+use crate::format::units::{HumanBytes, HumanCount, Net, SignedBytes};
 use crate::report::style::{Role, Styled};
 use crate::report::verdict::{Verdict, Verdicts};
 use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
@@ -76,7 +76,7 @@ impl Display for Text<'_> {
             }
         }
         if report.folded_calls > 0 {
-            let calls = Count(report.folded_calls);
+            let calls = HumanCount(report.folded_calls);
             writeln!(f, "{calls} calls more in contexts that the tree had no room for")?;
         }
         Ok(())
@@ -123,11 +123,11 @@ fn process(process: &Process) -> String {
         let bytes = bytes?;
         let percent = process.percent_of_limit(bytes).filter(|_| is_part);
         let percent = percent.map_or(String::new(), |percent| format!(" ({percent}%)"));
-        Some(format!("{name} {}{percent}", Scaled(bytes)))
+        Some(format!("{name} {}{percent}", HumanBytes(bytes)))
     });
     let parts: Vec<String> = parts.collect();
     match limit {
-        Some(limit) => format!("{} of {}", parts.join(", "), Scaled(limit)),
+        Some(limit) => format!("{} of {}", parts.join(", "), HumanBytes(limit)),
         None => format!("{}; no limit", parts.join(", ")),
     }
 }
@@ -214,7 +214,7 @@ impl<'a> Tree<'a> {
             let name = format!("{:1$}{2} more", "", 2 * path.len(), folded.len());
             let mut cells = cells(count, None);
             if first.figures.is_some() {
-                cells[2] = format!("≤ {}", Scaled(peak(first)));
+                cells[2] = format!("≤ {}", HumanBytes(peak(first)));
             }
             rows.push(Row { marks: String::new(), name, cells, role: Some(Role::Aside) });
         }
@@ -266,7 +266,7 @@ fn peak(node: &Node) -> u64 {
 /// The most calls at once, which may be a lower bound.
 fn at_once(function: &Function) -> String {
     let sign = if function.most_at_once_exact { "" } else { "≥" };
-    function.most_at_once.map_or(String::new(), |calls| format!("{sign}{}", Count(calls)))
+    function.most_at_once.map_or(String::new(), |calls| format!("{sign}{}", HumanCount(calls)))
 }
 
 /// How calls ended, where not all returned.
@@ -283,23 +283,23 @@ fn ends(outcomes: &Outcomes) -> String {
 /// A growth, which is none most of the time.
 fn per_call(steady: Steady) -> String {
     match steady.per_call() {
-        0 => Scaled(0).to_string(),
-        bytes => Signed(bytes).to_string(),
+        0 => HumanBytes(0).to_string(),
+        bytes => SignedBytes(bytes).to_string(),
     }
 }
 
 fn cells(count: u64, figures: Option<&Figures>) -> [String; 6] {
-    let count = Count(count).to_string();
+    let count = HumanCount(count).to_string();
     let Some(figures) = figures else {
         return [&count, "", "", "", "", ""].map(str::to_owned);
     };
     [
         count,
         String::new(),
-        Scaled(figures.level).to_string(),
+        HumanBytes(figures.level).to_string(),
         Net(figures.net()).to_string(),
         figures.steady.map_or(String::new(), per_call),
-        Scaled(figures.allocated).to_string(),
+        HumanBytes(figures.allocated).to_string(),
     ]
 }
 

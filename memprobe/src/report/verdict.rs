@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::format::name::short;
-use crate::format::units::{Scaled, Signed};
+use crate::format::units::{HumanBytes, SignedBytes};
 use crate::report::{Figures, Function, Node, NodeSegment, Report, Sample, Steady, walk};
 
 /// What a report says.
@@ -405,10 +405,10 @@ impl fmt::Display for Path<'_> {
 
 impl fmt::Display for Pressure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} peaks at {}", short(self.function), Scaled(self.peak))?;
+        write!(f, "{} peaks at {}", short(self.function), HumanBytes(self.peak))?;
         if let Some(calls) = self.most_at_once.filter(|&calls| calls > 1) {
             let least = if self.most_at_once_exact { "" } else { "at least " };
-            write!(f, " × {least}{calls} at once = {}", Scaled(self.bytes))?;
+            write!(f, " × {least}{calls} at once = {}", HumanBytes(self.bytes))?;
         }
         match (self.path.last(), self.segment) {
             (Some(&inner), _) if inner != self.function => {
@@ -422,11 +422,11 @@ impl fmt::Display for Pressure {
 
 impl fmt::Display for Growing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let per_call = Signed(self.steady.per_call());
+        let per_call = SignedBytes(self.steady.per_call());
         write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
         match self.slope {
             Some(slope) => {
-                write!(f, "; the process grows by {} a second", Scaled(slope.max(0) as u64))
+                write!(f, "; the process grows by {} a second", HumanBytes(slope.max(0) as u64))
             }
             None => f.write_str("; no timeline confirms it"),
         }
@@ -436,7 +436,7 @@ impl fmt::Display for Growing {
 impl fmt::Display for Churn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Churn { path, allocated, needed } = self;
-        let (allocated, needed) = (Scaled(*allocated), Scaled(*needed));
+        let (allocated, needed) = (HumanBytes(*allocated), HumanBytes(*needed));
         write!(f, "{} allocated {allocated}, {} × the {needed} it needed", Path(path), self.times())
     }
 }

@@ -22,7 +22,7 @@ pub(crate) mod limit;
 pub(crate) mod mounts;
 pub(crate) mod pages;
 pub(crate) mod proc;
-pub(crate) mod slot;
+pub(crate) mod shard;
 pub(crate) mod system;
 pub(crate) mod thread;
 pub(crate) mod utc;

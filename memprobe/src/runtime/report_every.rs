@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::report::form::{Form, form};
 use crate::runtime::events::say::say;
-use crate::runtime::readings::fork::Origin;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::fork::ForkDetector;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::gather::report;
 
 /// From one report to the next at least: making one takes some milliseconds.
@@ -45,7 +45,7 @@ const LEAST: Duration = Duration::from_millis(10);
 /// A child that is forked from the process has no such thread, and the guard does nothing there:
 /// call `report_every` in the child, with a path of its own.
 pub fn report_every(interval: Duration, path: impl AsRef<Path>) -> ReportEvery {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     let path = path.as_ref();
     let writing = start(interval.max(LEAST), path);
     if let Err(why) = &writing {
@@ -63,7 +63,7 @@ pub struct ReportEvery(Option<Writing>);
 /// The thread that writes.
 #[derive(Debug)]
 struct Writing {
-    origin: Origin,
+    origin: ForkDetector,
     /// Hangs up when it is dropped, which stops the thread.
     stop: Sender<()>,
     thread: JoinHandle<()>,
@@ -71,9 +71,9 @@ struct Writing {
 
 impl Drop for ReportEvery {
     fn drop(&mut self) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let Some(Writing { origin, stop, thread }) = self.0.take() else { return };
-        if origin.is_here() {
+        if origin.is_same_process() {
             drop(stop);
             // A panic of the thread was told by the thread.
             let _ = thread.join();
@@ -86,10 +86,10 @@ impl Drop for ReportEvery {
 
 fn start(interval: Duration, path: &Path) -> Result<Writing, String> {
     let file = File::new(path, form(path).map_err(|why| why.to_string())?);
-    let origin = Origin::here();
+    let origin = ForkDetector::new();
     let (stop, stopped) = mpsc::channel::<()>();
     let write = move || {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let mut said = None;
         loop {
             let goes_on = stopped.recv_timeout(interval) == Err(Timeout);

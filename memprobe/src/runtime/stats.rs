@@ -3,13 +3,13 @@
 //! 1. A [`site`] is an annotated function; the [`call_tree`] has a node for it in each calling
 //!    context, and the segments between the points of its calls.
 //! 2. Each segment has [`totals`] and [`histogram`]s, each function a count of the calls that run
-//!    at once ([`crowd`]). Every thread counts in a place of its own.
+//!    at once ([`concurrency`]). Every thread counts in a place of its own.
 //! 3. The [`timeline`] has the process at points of calls.
 //! 4. [`gather`] makes a report of all of it.
 
 mod branches;
 pub(crate) mod call_tree;
-pub(crate) mod crowd;
+pub(crate) mod concurrency;
 pub(crate) mod freed_elsewhere;
 pub(crate) mod gather;
 pub(crate) mod histogram;

@@ -1,20 +1,20 @@
 //! The watch: one line before the kernel kills the process.
 //!
 //! 1. jemalloc calls the [`monitor`] back after an allocation, before the program touches it.
-//! 2. The [`gauge`] estimates what the process is about to use, from what is cheap.
-//! 3. If that crosses one of the [`marks`], [`line`] says so on stderr: who asked, who holds
+//! 2. The [`estimator`] estimates what the process is about to use, from what is cheap.
+//! 3. If that crosses one of the [`thresholds`], [`line`] says so on stderr: who asked, who holds
 //!    ([`holders`]), and what finished calls have kept ([`kept`]).
 //! 4. At the next point outside the allocator [`event`] says it through `tracing`.
 //!
 //! Nothing of 1 to 3 allocates, takes a lock that others hold while they allocate, or calls
 //! `tracing`.
 
+pub(crate) mod estimator;
 pub(crate) mod event;
-pub(crate) mod gauge;
 pub(crate) mod holders;
 pub(crate) mod kept;
 pub(crate) mod line;
-pub(crate) mod marks;
 pub(crate) mod monitor;
 #[cfg(feature = "profiling")]
 pub(crate) mod profiles;
+pub(crate) mod thresholds;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::format::units::{Net, Scaled, Took};
+use crate::format::units::{HumanBytes, HumanDuration, Net};
 
 /// A call that runs now.
 ///
@@ -42,9 +42,9 @@ impl fmt::Display for InFlight {
             write!(f, ", with nested calls {}", Net(net))?;
         }
         if let Some(peak) = self.peak {
-            write!(f, ", peak {}", Scaled(peak))?;
+            write!(f, ", peak {}", HumanBytes(peak))?;
         }
-        write!(f, " ({}, after '{}')", Took(self.age), self.after)?;
+        write!(f, " ({}, after '{}')", HumanDuration(self.age), self.after)?;
         match self.call_id {
             Some(call_id) => write!(f, ", call {call_id}"),
             None => Ok(()),

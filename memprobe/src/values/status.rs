@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::format::units::Scaled;
+use crate::format::units::HumanBytes;
 use crate::values::process::Limit;
 use crate::values::watch_mode::Mode;
 
@@ -112,7 +112,7 @@ impl fmt::Display for Status {
         }
         match &self.limit {
             Some(limit) => {
-                writeln!(f, "\nlimit: {}, from {}", Scaled(limit.bytes), limit.source)?;
+                writeln!(f, "\nlimit: {}, from {}", HumanBytes(limit.bytes), limit.source)?;
             }
             None => f.write_str(
                 "\nlimit: none; neither AWS_LAMBDA_FUNCTION_MEMORY_SIZE nor a memory cgroup \

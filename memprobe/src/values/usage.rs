@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::format::units::{Scaled, Signed};
+use crate::format::units::{HumanBytes, SignedBytes};
 
 /// What a piece of work allocated and freed on its thread, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl fmt::Display for Usage {
         write!(
             f,
             "peak {} ({} B), kept {}, allocated {}, freed {}",
-            Scaled(self.peak),
+            HumanBytes(self.peak),
             self.peak,
-            Signed(self.net()),
-            Scaled(self.allocated),
-            Scaled(self.freed),
+            SignedBytes(self.net()),
+            HumanBytes(self.allocated),
+            HumanBytes(self.freed),
         )
     }
 }

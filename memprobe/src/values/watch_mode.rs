@@ -23,8 +23,8 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchError {
-    /// The marks are not one to eight numbers above 0 and up to 1.
-    Marks,
+    /// The thresholds are not one to eight numbers above 0 and up to 1.
+    Thresholds,
     /// There is one already; it lives as long as the process.
     Installed,
 }
@@ -32,8 +32,8 @@ pub enum WatchError {
 impl fmt::Display for WatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            WatchError::Marks => {
-                "the marks of a watch are one to eight parts of the limit, above 0 and up to 1, \
+            WatchError::Thresholds => {
+                "the thresholds of a watch are one to eight parts of the limit, above 0 and up to 1, \
                  as in `.at([0.80, 0.90, 0.95])`"
             }
             WatchError::Installed => {

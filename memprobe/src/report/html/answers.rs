@@ -6,7 +6,7 @@ use horrorshow::prelude::*;
 use horrorshow::{box_html, owned_html};
 
 use crate::format::name::short;
-use crate::format::units::{Scaled, Signed, Took};
+use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::report::Report;
 use crate::report::verdict::{Path, Verdict, Verdicts};
 use crate::values::process::{LimitSource, Process};
@@ -106,7 +106,7 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
         return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
     };
     let who = format!("{}, in one call", short(highest.name));
-    let mut answer = Answer::new(question, Scaled(figures.peak).to_string(), who);
+    let mut answer = Answer::new(question, HumanBytes(figures.peak).to_string(), who);
     answer.row = row_of(report, highest.name);
     let found = verdicts.pressure.found();
     let inner = found.filter(|found| found.function == highest.name);
@@ -123,7 +123,7 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     else {
         return answer;
     };
-    let (peak, bytes) = (Scaled(found.peak), Scaled(found.bytes));
+    let (peak, bytes) = (HumanBytes(found.peak), HumanBytes(found.bytes));
     let least = if found.most_at_once_exact { "" } else { "at least " };
     let function = short(found.function);
     let product = format!("{function}: {least}{calls} calls at once × {peak} = {bytes}");
@@ -133,7 +133,7 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
         Some(highest) => format!(
             "if all of them peaked together, which may never have happened: the process had {} \
              at most",
-            Scaled(highest)
+            HumanBytes(highest)
         ),
         None => "if all of them peaked together, which may never have happened".to_owned(),
     });
@@ -146,7 +146,7 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
         let nothing = "What calls allocate is freed again.";
         return Answer::without(question, &verdicts.growing, nothing);
     };
-    let big = format!("{} a call", Signed(found.steady.per_call()));
+    let big = format!("{} a call", SignedBytes(found.steady.per_call()));
     let mut answer = Answer::new(question, big, Path(&found.path).to_string());
     answer.row = found.path.last().and_then(|function| row_of(report, function));
     answer.is_bad = true;
@@ -155,14 +155,14 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     answer.add(match found.slope {
         Some(slope) => format!(
             "the process confirms it: allocated grows by {} a second",
-            Scaled(slope.max(0) as u64)
+            HumanBytes(slope.max(0) as u64)
         ),
         None => "no timeline confirms it".to_owned(),
     });
     let room = report.process.limit.as_ref().zip(report.process.used());
     let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
     if let (Some(room), Some(slope @ 1..)) = (room, found.slope) {
-        let left = Took(Duration::from_secs(room / slope as u64));
+        let left = HumanDuration(Duration::from_secs(room / slope as u64));
         answer.add(format!("at this pace the limit is reached in {left}"));
     }
     answer
@@ -177,7 +177,7 @@ fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
     let big = format!("{} × its need", found.times());
     let mut answer = Answer::new(question, big, Path(&found.path).to_string());
     answer.row = found.path.last().and_then(|function| row_of(report, function));
-    let (allocated, needed) = (Scaled(found.allocated), Scaled(found.needed));
+    let (allocated, needed) = (HumanBytes(found.allocated), HumanBytes(found.needed));
     answer.add(format!("allocated {allocated} where its calls needed {needed}"));
     answer
 }
@@ -192,7 +192,7 @@ fn limit(process: &Process) -> Answer {
         );
     };
     let Some(limit) = &process.limit else {
-        let who = format!("highest RSS {}", Scaled(highest));
+        let who = format!("highest RSS {}", HumanBytes(highest));
         let mut answer = Answer::new(question, "No limit".to_owned(), who);
         answer.add("neither AWS Lambda nor a memory cgroup sets one".to_owned());
         return answer;
@@ -200,7 +200,7 @@ fn limit(process: &Process) -> Answer {
     let percent = process.percent_of_limit(highest);
     let is_usage = process.is_limited_by_cgroup() && process.cgroup_usage.is_some();
     let what = if is_usage { "the cgroup at the highest" } else { "highest RSS" };
-    let who = format!("{what} {} of {}", Scaled(highest), Scaled(limit.bytes));
+    let who = format!("{what} {} of {}", HumanBytes(highest), HumanBytes(limit.bytes));
     let big = percent.map_or("Not known".to_owned(), |percent| format!("{percent}%"));
     let mut answer = Answer::new(question, big, who);
     answer.is_bad = percent.is_some_and(|percent| percent >= NEAR);
@@ -211,14 +211,14 @@ fn limit(process: &Process) -> Answer {
         highest: place(highest),
         text: format!(
             "now {} of {}, at the highest {}",
-            Scaled(used),
-            Scaled(limit.bytes),
-            Scaled(highest)
+            HumanBytes(used),
+            HumanBytes(limit.bytes),
+            HumanBytes(highest)
         ),
     });
-    answer.add(format!("now {}", Scaled(used)));
+    answer.add(format!("now {}", HumanBytes(used)));
     if let Some(rss) = process.rss_max.filter(|_| is_usage) {
-        let rss = Scaled(rss);
+        let rss = HumanBytes(rss);
         answer.add(format!("highest RSS {rss}, with files, which the cgroup has as cache"));
     }
     answer.add(match &limit.source {

@@ -9,7 +9,7 @@ use horrorshow::prelude::*;
 use horrorshow::{box_html, owned_html};
 
 use crate::format::name::short;
-use crate::format::units::{Count, Scaled};
+use crate::format::units::{HumanBytes, HumanCount};
 use crate::report::verdict::Verdicts;
 use crate::report::{Node, Report};
 
@@ -43,7 +43,7 @@ pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl Render
     let paths = verdicts.paths().collect();
     let icicle = Icicle { paths, whole: whole as f64 };
     let (items, rest) = icicle.items(&report.tree, &mut Vec::new(), &mut 0);
-    let all = format!("all calls: {}", Scaled(whole));
+    let all = format!("all calls: {}", HumanBytes(whole));
     owned_html! {
         section(aria-labelledby="tree") {
             h2(id="tree") : "Who allocated it";
@@ -113,9 +113,9 @@ impl Icicle<'_> {
     ) -> Item {
         let figures = node.figures.unwrap_or_default();
         let name = short(node.function);
-        let bytes = Scaled(allocated(node));
+        let bytes = HumanBytes(allocated(node));
         let mut title = format!("{}: {bytes} allocated", path.join(" › "));
-        let (own, calls) = (Scaled(figures.self_allocated), Count(node.outcomes.calls()));
+        let (own, calls) = (HumanBytes(figures.self_allocated), HumanCount(node.outcomes.calls()));
         let _ = write!(title, ", {own} of it itself, in {calls} calls");
         Item {
             width,

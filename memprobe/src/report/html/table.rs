@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use horrorshow::prelude::*;
 use horrorshow::{box_html, owned_html};
 
-use crate::format::units::{Count, Net, Signed};
+use crate::format::units::{HumanCount, Net, SignedBytes};
 
 use super::packed::{Names, Packed};
 use super::share;
@@ -75,12 +75,12 @@ impl Column {
         let class = self.class();
         let Some(value) = value else { return box_html! { td(class ?= class) {} } };
         let text = match self.kind {
-            Kind::Count => Count(value.unsigned_abs()).to_string(),
+            Kind::Count => HumanCount(value.unsigned_abs()).to_string(),
             Kind::Bound => {
                 let sign = if value % 2 == 0 { "" } else { "≥ " };
-                format!("{sign}{}", Count(value.unsigned_abs() / 2))
+                format!("{sign}{}", HumanCount(value.unsigned_abs() / 2))
             }
-            Kind::Growth if value != 0 => Signed(value).to_string(),
+            Kind::Growth if value != 0 => SignedBytes(value).to_string(),
             Kind::Bytes | Kind::Growth | Kind::Bar(_) => Net(value).to_string(),
         };
         let bar = match self.kind {
@@ -163,7 +163,7 @@ impl<H: Head> Table<H> {
         let (pinned, folded): (Vec<usize>, Vec<usize>) =
             folded.iter().partition(|&&at| self.rows[at].is_pinned);
         let rest = folded.first().map(|&first| {
-            let count = Count(folded.len() as u64);
+            let count = HumanCount(folded.len() as u64);
             let bound = value(first).zip(highest.filter(|&highest| highest > 0));
             let bound = bound.map_or(String::new(), |(most, highest)| {
                 let percent = most as f64 / highest as f64 * 100.0;

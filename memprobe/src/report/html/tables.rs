@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use horrorshow::prelude::*;
 use horrorshow::{Raw, box_html, owned_html};
 
-use crate::format::units::Count;
+use crate::format::units::HumanCount;
 use crate::report::distribution::Distribution;
 use crate::report::verdict::Verdicts;
 use crate::report::{Figures, Function, Node, Outcomes, Report, SegmentTotals};
@@ -332,7 +332,7 @@ pub(super) fn contexts<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<
     let mut caption =
         "The call tree: each function once for every way in which it was called.".to_owned();
     if report.folded_calls > 0 {
-        let calls = Count(report.folded_calls);
+        let calls = HumanCount(report.folded_calls);
         let _ = write!(caption, " {calls} more calls are in contexts that it had no room for.");
     }
     Table {

@@ -12,7 +12,7 @@ use horrorshow::owned_html;
 use horrorshow::prelude::*;
 
 use crate::format::name::short;
-use crate::format::units::{Net, Scaled, Signed, Took};
+use crate::format::units::{HumanBytes, HumanDuration, Net, SignedBytes};
 use crate::report::{Pass, Report, Sample};
 
 use super::share;
@@ -147,11 +147,11 @@ impl<'a> Chart<'a> {
                     }
                     @ for bytes in heights.iter() {
                         span(class="y", style=format!("top:{}", share(self.y(*bytes), 1.0)))
-                            : Scaled(*bytes).to_string();
+                            : HumanBytes(*bytes).to_string();
                     }
                     @ if let Some(limit) = drawn {
                         span(class="limit-name", style=format!("top:{}", share(self.y(limit), 1.0)))
-                            : format!("limit {}", Scaled(limit));
+                            : format!("limit {}", HumanBytes(limit));
                     }
                     @ for (number, place, side, tag) in numbers.iter() {
                         @ if let Some(tag) = tag {
@@ -184,7 +184,8 @@ impl<'a> Chart<'a> {
             let first = all.next();
             let last = all.next_back().or(first);
             if let (Some(first), Some(last), Some(highest)) = (first, last, highest) {
-                let (first, last, highest) = (Scaled(first), Scaled(last), Scaled(highest));
+                let (first, last, highest) =
+                    (HumanBytes(first), HumanBytes(last), HumanBytes(highest));
                 let _ = write!(text, "{name}: from {first} to {last}, highest sample {highest}. ");
             }
         };
@@ -192,10 +193,14 @@ impl<'a> Chart<'a> {
         line("Allocated", |sample| sample.allocated);
         let _ = match self.limit {
             None => write!(text, "There is no limit."),
-            Some(limit) if self.reaches => write!(text, "The limit is {}.", Scaled(limit)),
+            Some(limit) if self.reaches => write!(text, "The limit is {}.", HumanBytes(limit)),
             Some(limit) => {
                 let times = limit as f64 / self.top;
-                write!(text, "The limit, {}, is {times:.0} × as high as the chart.", Scaled(limit))
+                write!(
+                    text,
+                    "The limit, {}, is {times:.0} × as high as the chart.",
+                    HumanBytes(limit)
+                )
             }
         };
         text
@@ -215,7 +220,7 @@ impl<'a> Chart<'a> {
         let step = step.into_iter().find(|&step| step >= wanted).unwrap_or(wanted).max(1.0) as u64;
         let last = (self.start + self.span as u64) / step;
         let text = |at: u64| match step {
-            0..100_000 => Took(Duration::from_micros(at)).to_string(),
+            0..100_000 => HumanDuration(Duration::from_micros(at)).to_string(),
             100_000..1_000_000 => format!("{:.1} s", at as f64 / 1e6),
             _ => format!("{} s", at / 1_000_000),
         };
@@ -304,25 +309,26 @@ impl Mark<'_> {
         match self.cause() {
             Some(pass) => format!("{}: {} → {}", short(pass.function), pass.from, pass.label),
             None if self.is_highest => "highest".to_owned(),
-            None => Signed(self.step).to_string(),
+            None => SignedBytes(self.step).to_string(),
         }
     }
 
     fn sentence(&self) -> String {
         let Mark { name, step, bytes, .. } = *self;
-        let at = Took(Duration::from_micros(self.sample.uptime_us));
+        let at = HumanDuration(Duration::from_micros(self.sample.uptime_us));
         let mut text = format!("after {at}: {name} ");
         // A string takes everything.
         let _ = if self.is_rise() {
-            write!(text, "rose by {} to {}", Scaled(step.unsigned_abs()), Scaled(bytes))
+            write!(text, "rose by {} to {}", HumanBytes(step.unsigned_abs()), HumanBytes(bytes))
         } else {
-            write!(text, "was {}", Scaled(bytes))
+            write!(text, "was {}", HumanBytes(bytes))
         };
         if self.is_highest {
             text.push_str(", its highest");
         }
         if let Some(pass) = self.cause() {
-            let (function, peak, net) = (short(pass.function), Scaled(pass.peak), Net(pass.net));
+            let (function, peak, net) =
+                (short(pass.function), HumanBytes(pass.peak), Net(pass.net));
             let Pass { from, label, .. } = pass;
             let _ =
                 write!(text, ", while {function} went {from} → {label}: peak {peak}, net {net}");

@@ -64,14 +64,14 @@ impl Progress {
 
 /// What a frame that has just been closed has done since it was entered.
 #[derive(Clone, Copy)]
-pub(crate) enum Left {
+pub(crate) enum Delta {
     /// Nothing with memory, and nor has its call.
     Idle,
     /// All that its call has done, without a nested call or a probe: its bytes, and its highest
     /// level, from 0. The record knows nothing of it.
     Simple(Bytes, i64),
     /// What its record says, now that the logical counters stand here.
-    Any(Bytes),
+    Full(Bytes),
 }
 
 impl Frame {
@@ -130,14 +130,14 @@ impl Frame {
     /// Closes the frame, in which `highest` was the highest net since the last look. Gives what
     /// was done in it, and the level that counts for its caller.
     #[inline]
-    pub fn close(&self, now: Bytes, highest: i64) -> (Left, Bytes, i64) {
+    pub fn close(&self, now: Bytes, highest: i64) -> (Delta, Bytes, i64) {
         let entered = self.entered.get();
         let (done, level) = (now.since(entered), highest.wrapping_sub(entered.net()).max(0));
         if self.is_dirty() {
             self.raise_own(highest);
-            (Left::Any(now), done, self.call_max.get())
+            (Delta::Full(now), done, self.call_max.get())
         } else {
-            (Left::Simple(done, level), done, level)
+            (Delta::Simple(done, level), done, level)
         }
     }
 
@@ -239,10 +239,10 @@ impl Frame {
 
     /// What the call has done, whose frame was just closed.
     #[inline]
-    pub fn progress_of(&self, left: Left) -> Progress {
+    pub fn progress_of(&self, left: Delta) -> Progress {
         match left {
-            Left::Idle => Progress::default(),
-            Left::Simple(done, level) => Progress {
+            Delta::Idle => Progress::default(),
+            Delta::Simple(done, level) => Progress {
                 call: done,
                 call_peak: level,
                 segment: done,
@@ -250,17 +250,17 @@ impl Frame {
                 segment_peak: level,
                 self_peak: level,
             },
-            Left::Any(now) => self.progress(now),
+            Delta::Full(now) => self.progress(now),
         }
     }
 
     /// What was done since the frame was entered, also elsewhere, and the highest net above
     /// that.
-    pub fn since_entered(&self, left: Left) -> (Bytes, i64) {
+    pub fn since_entered(&self, left: Delta) -> (Bytes, i64) {
         match left {
-            Left::Idle => (Bytes::ZERO, 0),
-            Left::Simple(done, level) => (done, level),
-            Left::Any(now) => {
+            Delta::Idle => (Bytes::ZERO, 0),
+            Delta::Simple(done, level) => (done, level),
+            Delta::Full(now) => {
                 let credited = self.credited.get();
                 let level = self.call_max.get().wrapping_add(credited.net());
                 (self.done(now).plus(credited), level)

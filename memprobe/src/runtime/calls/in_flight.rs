@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::runtime::calls::snapshot;
 use crate::runtime::calls::snapshot::RunningCall;
 use crate::runtime::calls::stack;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::values::in_flight::InFlight;
 
@@ -23,12 +23,12 @@ use crate::values::in_flight::InFlight;
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
     stack::publish_held();
-    let quiet = Quiet::begin();
+    let ignored = IgnoreAllocs::begin();
     let list = list();
-    drop(quiet);
+    drop(ignored);
     // What the asking function gets is its own; what was needed to make it is not.
     let theirs = list.clone();
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     drop(list);
     theirs
 }
@@ -57,9 +57,9 @@ fn list() -> Vec<InFlight> {
 fn in_flight_at(call: &RunningCall, now: u64) -> InFlight {
     let is_global = jemalloc::is_global();
     InFlight {
-        function: call.stage.node.site.name(),
+        function: call.position.node.site.name(),
         call_id: call.call_id,
-        after: call.stage.after,
+        after: call.position.after,
         age: Duration::from_nanos(now.saturating_sub(call.started)),
         held: is_global.then_some(call.own),
         net: is_global.then_some(call.net),

@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Rele
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::runtime::calls::record::Record;
-use crate::runtime::readings::fork::Origin;
+use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::pages::{self, PAGE, Zeroed};
-use crate::runtime::readings::thread::Quiet;
-use crate::runtime::sync::list::List;
+use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::append_list::AppendList;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Free records that a thread keeps.
@@ -60,7 +60,7 @@ struct Page {
     serial: AtomicU32,
 }
 
-static SLABS: List<Slab> = List::new();
+static SLABS: AppendList<Slab> = AppendList::new();
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 struct Pool {
@@ -89,7 +89,7 @@ struct Keeper;
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         ROOM.set(0);
         if let Some(mut pool) = lock() {
             pool.release(std::iter::from_fn(pop));
@@ -162,7 +162,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
 #[cold]
 #[inline(never)]
 pub(crate) fn refill() -> Option<&'static Record> {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     // A thread that is past its destructors has nobody to leave its free records.
     let is_kept = KEEPER.try_with(|_| ()).is_ok();
     let mut pool = lock()?;
@@ -181,7 +181,7 @@ pub(crate) fn refill() -> Option<&'static Record> {
 #[cold]
 #[inline(never)]
 fn give_where_full(record: &'static Record) {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     if FREE.get().is_none() && KEEPER.try_with(|_| ()).is_ok() {
         // The thread ends calls that began elsewhere.
         ROOM.set(KEPT - 1);
@@ -199,8 +199,8 @@ fn give_where_full(record: &'static Record) {
 /// The pool. Nobody who has it waits for anything, and a signal handler cannot want it while its
 /// thread has it, because that one is quiet. In a forked child nobody may be left to unlock it.
 fn lock() -> Option<MutexGuard<'static, Pool>> {
-    static ORIGIN: OnceLock<Origin> = OnceLock::new();
-    if ORIGIN.get_or_init(Origin::here).is_here() {
+    static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
+    if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
         return Some(POOL.lock().unwrap_or_else(PoisonError::into_inner));
     }
     match POOL.try_lock() {

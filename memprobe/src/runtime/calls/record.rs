@@ -5,12 +5,12 @@ use std::sync::atomic::{
     Ordering::Release, fence,
 };
 
+use crate::runtime::calls::admission::Admission;
 use crate::runtime::calls::carried::CarriedCell;
-use crate::runtime::calls::frame::{Frame, Left, Progress};
+use crate::runtime::calls::frame::{Delta, Frame, Progress};
 use crate::runtime::calls::published::Published;
-use crate::runtime::calls::ticket::Ticket;
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::stats::call_tree::Position;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
@@ -21,7 +21,7 @@ use crate::runtime::sync::static_ref::StaticRef;
 #[repr(align(64))]
 pub(crate) struct Record {
     /// Where the call is; none in a free record, and in that of a measurement.
-    stage: StaticRef<Stage>,
+    position: StaticRef<Position>,
     /// Changes when the call ends.
     serial: AtomicU32,
     /// The call began while its thread was unwinding.
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     parent_serial: AtomicU32,
     pub frame: Frame,
     pub published: Published,
-    pub ticket: Ticket,
+    pub admission: Admission,
     pub carried: CarriedCell,
 }
 
@@ -71,19 +71,24 @@ impl Record {
 
     /// From now on others see a call here, which began at `started` by the coarse clock.
     #[inline]
-    pub fn begin(&self, stage: &'static Stage, parent: Option<&'static Record>, started: u64) {
+    pub fn begin(
+        &self,
+        position: &'static Position,
+        parent: Option<&'static Record>,
+        started: u64,
+    ) {
         self.parent.store(parent, Relaxed);
         if let Some(parent) = parent {
             self.parent_serial.store(parent.serial(), Relaxed);
         }
         self.started.store(started, Relaxed);
-        self.stage.store(Some(stage), Release);
+        self.position.store(Some(position), Release);
     }
 
     /// Ends the call.
     #[inline]
     pub fn end(&self) {
-        self.stage.store(None, Relaxed);
+        self.position.store(None, Relaxed);
         self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
         // Before what is written here from now on.
         fence(Release);
@@ -95,7 +100,7 @@ impl Record {
         if self.frame.is_dirty() {
             self.frame.clear();
             self.published.clear();
-            self.ticket.clear();
+            self.admission.clear();
             self.began_unwinding.store(false, Relaxed);
             self.is_carried.store(false, Relaxed);
             self.is_lost.store(false, Relaxed);
@@ -106,7 +111,7 @@ impl Record {
     pub fn lose(&self) {
         self.carried.close();
         self.end();
-        self.ticket.clear();
+        self.admission.clear();
         self.frame.mark_dirty();
     }
 
@@ -148,9 +153,9 @@ impl Record {
 
     /// Keeps what the call has done, whose frame was just closed, until its next frame is opened.
     #[inline]
-    pub fn suspend(&self, left: Left) -> Progress {
+    pub fn suspend(&self, left: Delta) -> Progress {
         let progress = self.frame.progress_of(left);
-        if !matches!(left, Left::Idle) {
+        if !matches!(left, Delta::Idle) {
             self.frame.keep(&progress);
             // The caller's own figures have it from now on.
             self.published.set_shared(progress.call.net());
@@ -161,14 +166,14 @@ impl Record {
 
     /// Where the call is.
     #[inline]
-    pub fn stage(&self) -> Option<&'static Stage> {
-        self.stage.load(Relaxed)
+    pub fn position(&self) -> Option<&'static Position> {
+        self.position.load(Relaxed)
     }
 
     #[inline]
-    pub fn set_stage(&self, stage: &'static Stage) {
+    pub fn set_position(&self, position: &'static Position) {
         // It may have been made just now.
-        self.stage.store(Some(stage), Release);
+        self.position.store(Some(position), Release);
     }
 
     /// Tells this call from others that the record is for.

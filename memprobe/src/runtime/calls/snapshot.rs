@@ -6,12 +6,12 @@ use std::sync::atomic::{
 
 use crate::runtime::calls::pool;
 use crate::runtime::calls::record::Record;
-use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::stats::call_tree::Position;
 
 /// What a record tells of its call.
 #[derive(Clone, Copy)]
 struct Seen {
-    stage: &'static Stage,
+    position: &'static Position,
     /// ns by the coarse clock.
     started: u64,
     /// Net of the call, with nested ones.
@@ -30,14 +30,14 @@ impl Seen {
     fn of(record: &'static Record) -> Option<Seen> {
         let serial = record.serial();
         fence(Acquire);
-        let (stage, published) = (record.stage()?, &record.published);
+        let (position, published) = (record.position()?, &record.published);
         fence(Acquire);
         let seen = Seen {
-            stage,
+            position,
             started: record.started(),
             held: published.held().wrapping_add(record.carried.net()),
             peak: published.peak(),
-            call_id: record.ticket.ids().map(|ids| ids.call),
+            call_id: record.admission.ids().map(|ids| ids.call),
             record,
             caller: record.parent(),
             shared: published.shared(),
@@ -72,7 +72,7 @@ fn running() -> impl Iterator<Item = Seen> {
 /// A call that runs, with the work that was carried out of it and runs elsewhere.
 #[derive(Clone, Copy)]
 pub(crate) struct RunningCall {
-    pub stage: &'static Stage,
+    pub position: &'static Position,
     /// ns by the coarse clock.
     pub started: u64,
     /// What it holds without nested calls that run as well, bytes.
@@ -117,7 +117,7 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
     for call in running().filter(|call| call.whole().is_none()) {
         let net = call.held.wrapping_add(call.record.published.elsewhere.load(Relaxed));
         look(RunningCall {
-            stage: call.stage,
+            position: call.position,
             started: call.started,
             own: call.own(),
             net,

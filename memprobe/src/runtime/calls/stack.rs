@@ -12,11 +12,11 @@
 use std::cell::Cell;
 use std::ptr;
 
-use crate::runtime::calls::frame::{Left, Progress};
+use crate::runtime::calls::frame::{Delta, Progress};
 use crate::runtime::calls::pool;
 use crate::runtime::calls::record::Record;
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::readings::thread::{Quiet, Thread, thread};
+use crate::runtime::readings::thread::{IgnoreAllocs, Thread, thread};
 
 thread_local! {
     static INNERMOST: Cell<Option<&'static Record>> = const { Cell::new(None) };
@@ -28,7 +28,7 @@ struct Leaver;
 
 impl Drop for Leaver {
     fn drop(&mut self) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let mut next = INNERMOST.take();
         while let Some(record) = next {
             next = record.outer();
@@ -65,7 +65,7 @@ fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Reco
 #[inline]
 pub(crate) fn enter() -> Option<&'static Record> {
     let thread = thread();
-    if thread.is_quiet() {
+    if thread.is_ignoring() {
         return None;
     }
     let record = pool::acquire().or_else(refill)?;
@@ -75,7 +75,7 @@ pub(crate) fn enter() -> Option<&'static Record> {
 
 #[cold]
 fn refill() -> Option<&'static Record> {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     // A thread that is past its destructors leaves what it has open.
     let _ = LEAVER.try_with(|_| ());
     pool::refill()
@@ -86,7 +86,7 @@ fn refill() -> Option<&'static Record> {
 #[inline]
 pub(crate) fn resume(record: &'static Record) -> bool {
     let thread = thread();
-    let may = !thread.is_quiet();
+    let may = !thread.is_ignoring();
     if may {
         link(thread, record);
     }
@@ -108,14 +108,14 @@ fn link(thread: &Thread, record: &'static Record) {
 /// thread, as a sync call in a coroutine may: there are no figures of it, and the record is gone.
 #[allow(clippy::inline_always, reason = "most calls are idle, which takes a few instructions")]
 #[inline(always)]
-pub(crate) fn leave(record: &'static Record) -> Option<Left> {
+pub(crate) fn leave(record: &'static Record) -> Option<Delta> {
     let thread = thread();
     if innermost().is_none_or(|innermost| !ptr::eq(innermost, record)) {
         return leave_within(thread, record);
     }
     let raw = thread.raw();
     let left = if !thread.has_moved(raw) && !record.frame.is_dirty() {
-        Left::Idle
+        Delta::Idle
     } else {
         close(thread, record, raw)
     };
@@ -127,7 +127,7 @@ pub(crate) fn leave(record: &'static Record) -> Option<Left> {
 /// that has them open.
 #[cold]
 #[inline(never)]
-fn leave_within(thread: &Thread, record: &'static Record) -> Option<Left> {
+fn leave_within(thread: &Thread, record: &'static Record) -> Option<Delta> {
     let is_next =
         |inner: &&'static Record| inner.outer().is_some_and(|outer| ptr::eq(outer, record));
     let Some(inner) = chain().find(is_next) else {
@@ -143,7 +143,7 @@ fn leave_within(thread: &Thread, record: &'static Record) -> Option<Left> {
 /// Flushes the peak slot for the last time, and credits the caller. Where there is none, the next
 /// frame to be entered starts the new interval.
 #[inline(never)]
-fn close(thread: &Thread, record: &Record, raw: Bytes) -> Left {
+fn close(thread: &Thread, record: &Record, raw: Bytes) -> Delta {
     let (highest, now) = (thread.highest(raw), thread.logical(raw));
     let caller = record.outer();
     if caller.is_some() && thread.has_moved(raw) {
@@ -281,7 +281,7 @@ fn publish_all(mut now: Bytes) {
 /// are none of theirs.
 pub(crate) fn publish_held() {
     let thread = thread();
-    if !thread.is_quiet() {
+    if !thread.is_ignoring() {
         publish_all(flush_peak(thread));
     }
 }
@@ -291,7 +291,7 @@ pub(crate) fn publish_held() {
 pub(crate) fn publish_held_unflushed() {
     let thread = thread();
     // What memprobe spends is taken off when it is done.
-    if let Some(raw) = thread.raw_if_started().filter(|_| !thread.is_quiet()) {
+    if let Some(raw) = thread.raw_if_started().filter(|_| !thread.is_ignoring()) {
         publish_all(thread.logical(raw));
     }
 }
@@ -300,7 +300,7 @@ pub(crate) fn publish_held_unflushed() {
 /// it had given to this thread the last time.
 pub(crate) fn publish_held_at(raw: Bytes) -> Bytes {
     let thread = thread();
-    if !thread.is_quiet() {
+    if !thread.is_ignoring() {
         publish_all(thread.logical_called_back(raw));
     }
     thread.call_back(raw)
@@ -316,7 +316,7 @@ pub(crate) fn around_realloc(
     realloc: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
     let thread = thread();
-    if thread.is_quiet() {
+    if thread.is_ignoring() {
         thread.set_realloc_seen();
         return realloc();
     }

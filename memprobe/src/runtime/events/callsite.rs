@@ -12,7 +12,7 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata};
 
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 
 /// A place in the program that writes events, in a static or leaked.
 ///
@@ -104,7 +104,7 @@ impl Callsite {
 
     #[cold]
     fn register(&'static self) -> u8 {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         self.metadata();
         let first = self.interest.compare_exchange(UNREGISTERED, REGISTERING, Relaxed, Relaxed);
         if first.is_ok() {

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::runtime::events::rate::{Bucket, Rate};
+use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::events::say::say;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 
 const VARIABLE: &str = "MEMPROBE_RATE";
 
@@ -19,7 +19,7 @@ enum Ceiling {
     Together {
         a_second: f64,
         rate: Rate,
-        bucket: Bucket,
+        limiter: RateLimiter,
     },
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn admits(now: u64) -> bool {
     match get() {
         Ceiling::None => true,
         Ceiling::Off => false,
-        Ceiling::Together { rate, bucket, .. } => bucket.has_room(now, *rate),
+        Ceiling::Together { rate, limiter, .. } => limiter.has_room(now, *rate),
     }
 }
 
@@ -63,7 +63,7 @@ fn get() -> &'static Ceiling {
 
 #[cold]
 fn read() -> &'static Ceiling {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     let mut wrong = None;
     let ceiling = CEILING.get_or_init(|| {
         Ceiling::of(env::var_os(VARIABLE).as_deref()).unwrap_or_else(|why| {
@@ -92,7 +92,7 @@ impl Ceiling {
             Some(a_second) => Ok(Ceiling::Together {
                 a_second,
                 rate: Rate::a_second(a_second),
-                bucket: Bucket::new(),
+                limiter: RateLimiter::new(),
             }),
             None => Err(format!(
                 "{VARIABLE}={} is neither `off` nor a number of calls a second from 0.000001 to \

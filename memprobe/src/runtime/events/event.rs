@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tracing::Level;
 use tracing::field::Value;
 
-use crate::format::units::{Scaled, Signed, Took};
+use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::runtime::events::callsite::Callsite;
-use crate::runtime::events::figures::{Found, Reading, Surroundings, Who, Whole};
+use crate::runtime::events::figures::{
+    CallSummary, EventCall, ProbeEvent, ProcessSnapshot, SegmentFigures,
+};
 use crate::runtime::events::line::Line;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{jemalloc, proc};
 
 /// Names of the fields, in order; the user's own stand right after `label`.
@@ -44,8 +46,8 @@ macro_rules! __fields {
 }
 
 /// Writes the entry of a call; gives the RSS it showed.
-pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Option<u64> {
-    let around = Surroundings::look();
+pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -> Option<u64> {
+    let around = ProcessSnapshot::look();
     let mut line = Line::new();
     line.name(who.function);
     let _ = line.write_str(": entered");
@@ -74,10 +76,10 @@ pub(crate) fn entry(callsite: &'static Callsite, who: Who, skipped: u64) -> Opti
 /// Writes a probe; gives the RSS it showed.
 pub(crate) fn probe(
     callsite: &'static Callsite,
-    found: &Found,
+    found: &ProbeEvent,
     user: &[Option<&dyn Value>],
 ) -> Option<u64> {
-    let around = Surroundings::look();
+    let around = ProcessSnapshot::look();
     let mut line = Line::new();
     line.name(found.function);
     let _ = line.write_str(": ");
@@ -92,7 +94,7 @@ pub(crate) fn probe(
     let heap = around.heap();
     let reading = found.reading.as_ref();
     let (peak, net, held) =
-        (reading.map(|r| r.peak), reading.map(Reading::net), reading.map(|r| r.held));
+        (reading.map(|r| r.peak), reading.map(SegmentFigures::net), reading.map(|r| r.held));
     let (allocated, freed) = (reading.map(|r| r.allocated), reading.map(|r| r.freed));
     let (call_id, parent_id) =
         (found.ids.map(|ids| ids.call), found.ids.and_then(|ids| ids.parent));
@@ -134,32 +136,36 @@ pub(crate) fn probe(
 /// Writes the exit of a call.
 pub(crate) fn exit(
     callsite: &'static Callsite,
-    who: Who,
+    who: EventCall,
     (from, label): (&'static str, &'static str),
-    reading: Option<&Reading>,
-    whole: &Whole,
+    reading: Option<&SegmentFigures>,
+    whole: &CallSummary,
 ) {
-    let around = Surroundings::look();
+    let around = ProcessSnapshot::look();
     // The kernel adds up its counters now and then, so its highest may lag behind.
     let rss_max = proc::rss_max().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     line.name(who.function);
-    let _ = write!(line, ": {} after {}", whole.outcome, Took(whole.duration));
+    let _ = write!(line, ": {} after {}", whole.outcome, HumanDuration(whole.duration));
     if reading.is_some() {
-        let _ = write!(line, ": peak {}", Scaled(whole.peak));
+        let _ = write!(line, ": peak {}", HumanBytes(whole.peak));
         if whole.peak > 0 {
             let _ = line.write_str(" in ");
             line.segment(whole.peak_from, whole.peak_label);
         }
-        let _ = write!(line, ", kept {}", Signed(whole.allocated.wrapping_sub(whole.freed) as i64));
+        let _ = write!(
+            line,
+            ", kept {}",
+            SignedBytes(whole.allocated.wrapping_sub(whole.freed) as i64)
+        );
     }
     line.rss_and_highest(&around, rss_max);
     let heap = around.heap();
-    let figure = |of: fn(&Reading) -> u64| reading.map(of);
+    let figure = |of: fn(&SegmentFigures) -> u64| reading.map(of);
     let (peak, allocated, freed) =
         (figure(|r| r.peak), figure(|r| r.allocated), figure(|r| r.freed));
-    let (net, held) = (reading.map(Reading::net), reading.map(|r| r.held));
+    let (net, held) = (reading.map(SegmentFigures::net), reading.map(|r| r.held));
     let of_call = |bytes: u64| reading.map(|_| bytes);
     let (call_peak, call_allocated, call_freed) =
         (of_call(whole.peak), of_call(whole.allocated), of_call(whole.freed));
@@ -215,7 +221,7 @@ pub(crate) fn warn_without_jemalloc() {
         return;
     }
     if !TOLD.swap(true, Relaxed) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let message = "jemalloc is not the global allocator, so memprobe has no heap figures: \
                        add `memprobe::global_allocator!();` to the crate with `main`";
         CALLSITE.dispatch(&[Some(&message), Some(&"warning")]);

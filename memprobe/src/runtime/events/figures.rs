@@ -15,28 +15,28 @@ pub(crate) struct Ids {
 
 /// Which call an event belongs to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Who {
+pub(crate) struct EventCall {
     pub function: &'static str,
     pub ids: Ids,
 }
 
 /// What one segment did, as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
+pub(crate) struct SegmentFigures {
     pub allocated: u64,
     pub freed: u64,
     pub peak: u64,
     pub held: i64,
 }
 
-impl Reading {
+impl SegmentFigures {
     pub fn net(&self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 }
 
 /// A whole call, as its exit is written.
-pub(crate) struct Whole {
+pub(crate) struct CallSummary {
     pub outcome: &'static str,
     pub duration: Duration,
     pub peak: u64,
@@ -48,17 +48,17 @@ pub(crate) struct Whole {
 }
 
 /// The figures of the process that every event carries.
-pub(crate) struct Surroundings {
+pub(crate) struct ProcessSnapshot {
     pub uptime_us: u64,
     pub rss: Option<u64>,
     pub standing: Standing,
     heap: Option<Heap>,
 }
 
-impl Surroundings {
-    pub fn look() -> Surroundings {
+impl ProcessSnapshot {
+    pub fn look() -> ProcessSnapshot {
         let now = clock::fine();
-        Surroundings {
+        ProcessSnapshot {
             uptime_us: proc::uptime_us(now),
             rss: proc::rss(),
             standing: limit::standing(now),
@@ -78,12 +78,12 @@ impl Surroundings {
 }
 
 /// What a probe found, before it is written.
-pub(crate) struct Found {
+pub(crate) struct ProbeEvent {
     pub function: &'static str,
     pub label: &'static str,
     pub ids: Option<Ids>,
     /// `None` outside any call, and where jemalloc does not count.
-    pub reading: Option<Reading>,
+    pub reading: Option<SegmentFigures>,
     pub from: Option<&'static str>,
     pub last_rss: Option<u64>,
     pub skipped: u64,

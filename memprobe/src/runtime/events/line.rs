@@ -3,8 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::format::name::short;
-use crate::format::units::{Net, Scaled, Signed, percent};
-use crate::runtime::events::figures::{Reading, Surroundings};
+use crate::format::units::{HumanBytes, Net, SignedBytes, percent};
+use crate::runtime::events::figures::{ProcessSnapshot, SegmentFigures};
 use crate::runtime::readings::limit::Standing;
 
 /// One line of at most 140 ASCII characters.
@@ -28,23 +28,23 @@ impl Line {
     }
 
     /// What a segment did.
-    pub fn reading(&mut self, reading: &Reading) {
-        let _ = self.figure(": peak +", &Scaled(reading.peak));
+    pub fn reading(&mut self, reading: &SegmentFigures) {
+        let _ = self.figure(": peak +", &HumanBytes(reading.peak));
         let _ = self.write_str(", kept ");
-        let _ = Signed(reading.net()).write(self);
+        let _ = SignedBytes(reading.net()).write(self);
         let _ = self.write_str(", holds ");
         let _ = Net(reading.held).write(self);
     }
 
-    pub fn rss(&mut self, around: &Surroundings, last: Option<u64>) {
+    pub fn rss(&mut self, around: &ProcessSnapshot, last: Option<u64>) {
         let Some(rss) = around.rss else { return };
-        if !self.whole(|line| line.figure("; rss ", &Scaled(rss))) {
+        if !self.whole(|line| line.figure("; rss ", &HumanBytes(rss))) {
             return;
         }
         if let Some(last) = last {
             self.whole(|line| {
                 line.write_str(" (")?;
-                Signed(rss.wrapping_sub(last) as i64).write(line)?;
+                SignedBytes(rss.wrapping_sub(last) as i64).write(line)?;
                 line.write_char(')')
             });
         }
@@ -52,14 +52,14 @@ impl Line {
     }
 
     /// The RSS now and the highest so far, and what stands against the limit.
-    pub fn rss_and_highest(&mut self, around: &Surroundings, highest: Option<u64>) {
+    pub fn rss_and_highest(&mut self, around: &ProcessSnapshot, highest: Option<u64>) {
         let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
-        self.whole(|line| line.figure("; rss ", &Scaled(rss)));
+        self.whole(|line| line.figure("; rss ", &HumanBytes(rss)));
         if around.standing.is_cgroups {
             // Its highest was not held against the limit.
             self.against_limit(rss, &around.standing);
-            self.whole(|line| line.figure(", highest rss ", &Scaled(highest)));
-        } else if self.whole(|line| line.figure(", highest ", &Scaled(highest))) {
+            self.whole(|line| line.figure(", highest rss ", &HumanBytes(highest)));
+        } else if self.whole(|line| line.figure(", highest ", &HumanBytes(highest))) {
             self.against_limit(highest, &around.standing);
         }
     }
@@ -71,7 +71,7 @@ impl Line {
             self.of_limit(rss, limit);
         } else if let Some(usage) = standing.usage {
             let is_whole = self.whole(|line| {
-                line.figure(", cgroup ", &Scaled(usage))?;
+                line.figure(", cgroup ", &HumanBytes(usage))?;
                 line.part(usage, limit)
             });
             if let Some(percent) = percent(usage, limit).filter(|_| !is_whole) {
@@ -86,12 +86,12 @@ impl Line {
 
     fn part(&mut self, part: u64, limit: u64) -> fmt::Result {
         let percent = percent(part, limit).ok_or(fmt::Error)?;
-        self.figure(" of ", &Scaled(limit))?;
+        self.figure(" of ", &HumanBytes(limit))?;
         write!(self, " ({percent}%)")
     }
 
     #[inline]
-    fn figure(&mut self, before: &str, bytes: &Scaled) -> fmt::Result {
+    fn figure(&mut self, before: &str, bytes: &HumanBytes) -> fmt::Result {
         self.write_str(before)?;
         bytes.write(self)
     }

@@ -8,23 +8,23 @@ use std::time::Duration;
 use tracing::field::Value;
 
 use crate::runtime::calls::carried::Carried;
-use crate::runtime::calls::frame::{Left, Progress};
+use crate::runtime::calls::frame::{Delta, Progress};
 use crate::runtime::calls::record::Record;
 use crate::runtime::calls::{pool, stack};
 use crate::runtime::events::callsite::{self, Callsite};
 use crate::runtime::events::ceiling;
 use crate::runtime::events::event;
-use crate::runtime::events::figures::{Found, Ids, Reading, Who, Whole};
-use crate::runtime::events::rate::{Bucket, Rate};
+use crate::runtime::events::figures::{CallSummary, EventCall, Ids, ProbeEvent, SegmentFigures};
+use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::clock;
 use crate::runtime::readings::jemalloc;
-use crate::runtime::readings::slot::slot;
-use crate::runtime::readings::thread::{self, Quiet};
-use crate::runtime::stats::call_tree::{Annotated, Segment, Stage};
+use crate::runtime::readings::shard::shard;
+use crate::runtime::readings::thread::{self, IgnoreAllocs};
+use crate::runtime::stats::call_tree::{Annotated, Position, Segment};
 use crate::runtime::stats::site::{Outcome, Point, Site, path_of};
 use crate::runtime::stats::timeline;
-use crate::runtime::stats::totals::Hit;
+use crate::runtime::stats::totals::Observation;
 use crate::runtime::watch::monitor as watch;
 #[cfg(feature = "profiling")]
 use crate::runtime::watch::profiles;
@@ -32,7 +32,7 @@ use crate::runtime::watch::profiles;
 impl Record {
     /// Says that the call was admitted; its time counts from here.
     pub fn set_ticket(&self, ids: Ids, cold: bool) {
-        self.ticket.set(ids, clock::fine(), cold);
+        self.admission.set(ids, clock::fine(), cold);
         self.frame.mark_dirty();
     }
 
@@ -45,7 +45,7 @@ impl Record {
         if !site.entry.is_wanted() && !site.exit.is_wanted() {
             return;
         }
-        if let Some(skipped) = site.bucket.take_if(now, site.rate, || ceiling::admits(now)) {
+        if let Some(skipped) = site.limiter.take_if(now, site.rate, || ceiling::admits(now)) {
             self.write_entry(site, skipped);
         }
     }
@@ -55,14 +55,16 @@ impl Record {
         static CALLS: AtomicU64 = AtomicU64::new(1);
         /// Open calls among which the parent is looked for: a recursion may be deep.
         const PARENTS: usize = 1000;
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let ids = Ids {
             call: CALLS.fetch_add(1, Relaxed),
-            parent: stack::chain().take(PARENTS).find_map(|record| Some(record.ticket.ids()?.call)),
+            parent: stack::chain()
+                .take(PARENTS)
+                .find_map(|record| Some(record.admission.ids()?.call)),
         };
-        let last_rss = event::entry(site.entry, Who { function: site.name(), ids }, skipped);
+        let last_rss = event::entry(site.entry, EventCall { function: site.name(), ids }, skipped);
         self.set_ticket(ids, site.is_cold());
-        self.ticket.set_last_rss(last_rss);
+        self.admission.set_last_rss(last_rss);
     }
 }
 
@@ -70,15 +72,15 @@ impl Record {
 #[allow(clippy::inline_always, reason = "what it is given is in registers")]
 #[inline(always)]
 pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
-    let hit = Hit {
+    let observation = Observation {
         bytes: progress.segment,
         own: progress.segment.since(progress.nested),
         peak: progress.segment_peak.max(0) as u64,
-        mark: progress.level(),
+        level_or_self_peak: progress.level(),
         is_call: false,
     };
-    segment.add(slot(), hit);
-    timeline::end(segment, hit.bytes, hit.peak);
+    segment.add(shard(), observation);
+    timeline::end(segment, observation.bytes, observation.peak);
     #[cfg(feature = "profiling")]
     profiles::segment_ended(segment, progress);
 }
@@ -88,27 +90,27 @@ pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
 #[inline]
 pub(crate) fn begin(function: &'static Annotated) -> Option<&'static Record> {
     let record = stack::enter()?;
-    let caller = stack::callers(record).find_map(|caller| Some((caller, caller.stage()?)));
+    let caller = stack::callers(record).find_map(|caller| Some((caller, caller.position()?)));
     let site = &function.site;
-    let stage = function.start(caller.map(|(_, stage)| stage.node));
+    let position = function.start(caller.map(|(_, position)| position.node));
     let now = clock::coarse();
-    record.begin(stage, caller.map(|(caller, _)| caller), now);
+    record.begin(position, caller.map(|(caller, _)| caller), now);
     if panicking() {
         record.set_began_unwinding();
     }
-    site.crowd.enter(slot(), now);
-    timeline::pass(now, || (site.name(), stage.after));
+    site.concurrency.enter(shard(), now);
+    timeline::pass(now, || (site.name(), position.after));
     if callsite::anybody_listens() {
         record.admit(site, now);
     }
-    watch::at_point(stage);
+    watch::at_point(position);
     Some(record)
 }
 
 /// Forgets a call that may have moved, and whose end cannot be read.
 pub(crate) fn abandon(record: &'static Record) {
-    if let Some(stage) = record.stage() {
-        stage.node.site.crowd.leave(slot());
+    if let Some(position) = record.position() {
+        position.node.site.concurrency.leave(shard());
     }
     record.carried.close();
     pool::release(record);
@@ -131,97 +133,100 @@ fn credit(record: &Record, carried: Option<Carried>) {
 #[inline]
 pub(crate) fn end(record: &'static Record, outcome: Outcome) {
     close(record);
-    let stage = record.stage();
-    match (stack::leave(record), stage) {
-        (Some(left), Some(stage)) => finish(record, left, stage, outcome),
+    let position = record.position();
+    match (stack::leave(record), position) {
+        (Some(left), Some(position)) => finish(record, left, position, outcome),
         (Some(_), None) => pool::release(record),
-        (None, stage) => lose(stage),
+        (None, position) => lose(position),
     }
 }
 
 /// Interrupts a call whose frame is open; `false` if it is lost.
 pub(crate) fn suspend(record: &'static Record) -> bool {
-    let stage = record.stage();
+    let position = record.position();
     let left = stack::leave(record);
     match left {
         Some(left) => drop(record.suspend(left)),
-        None => lose(stage),
+        None => lose(position),
     }
     left.is_some()
 }
 
 /// A call whose frame was left on another thread than it was entered on is in no total.
 #[cold]
-fn lose(stage: Option<&'static Stage>) {
-    if let Some(stage) = stage {
-        stage.node.site.crowd.leave(slot());
+fn lose(position: Option<&'static Position>) {
+    if let Some(position) = position {
+        position.node.site.concurrency.leave(shard());
     }
 }
 
 /// Counts a call that has ended, and writes its exit if it was admitted.
 #[inline]
-fn finish(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
-    let (site, slot) = (stage.node.site, slot());
-    site.crowd.leave(slot);
-    match (left, stage.find(site.end(outcome))) {
+fn finish(record: &'static Record, left: Delta, position: &'static Position, outcome: Outcome) {
+    let (site, shard) = (position.node.site, shard());
+    site.concurrency.leave(shard);
+    match (left, position.find(site.end(outcome))) {
         // What most calls of a hot function are.
-        (Left::Idle, Some(segment)) => {
+        (Delta::Idle, Some(segment)) => {
             pool::release_clean(record);
-            segment.totals.add_idle(slot);
+            segment.totals.add_idle(shard);
         }
-        (Left::Simple(bytes, level), Some(segment)) => {
+        (Delta::Simple(bytes, level), Some(segment)) => {
             pool::release_clean(record);
             let peak = level as u64;
-            segment.add(slot, Hit { bytes, own: bytes, peak, mark: peak, is_call: true });
+            segment.add(
+                shard,
+                Observation { bytes, own: bytes, peak, level_or_self_peak: peak, is_call: true },
+            );
             timeline::end(segment, bytes, peak);
             #[cfg(feature = "profiling")]
             profiles::segment_ended(segment, &record.frame.progress_of(left));
         }
-        _ => finish_any(record, left, stage, outcome),
+        _ => finish_any(record, left, position, outcome),
     }
-    watch::at_point(stage);
+    watch::at_point(position);
 }
 
 #[inline(never)]
-fn finish_any(record: &'static Record, left: Left, stage: &'static Stage, outcome: Outcome) {
-    let (progress, site) = (record.frame.progress_of(left), stage.node.site);
-    let segment = stage.segment(site.end(outcome));
-    record.ticket.pass(segment, progress.level());
-    let exit = record.ticket.ids().map(|ids| Exit {
-        who: Who { function: site.name(), ids },
+fn finish_any(record: &'static Record, left: Delta, position: &'static Position, outcome: Outcome) {
+    let (progress, site) = (record.frame.progress_of(left), position.node.site);
+    let segment = position.segment(site.end(outcome));
+    record.admission.pass(segment, progress.level());
+    let exit = record.admission.ids().map(|ids| Exit {
+        who: EventCall { function: site.name(), ids },
         segment,
-        peak_segment: record.ticket.peak_segment().unwrap_or(segment),
-        started: record.ticket.started(),
-        cold: record.ticket.is_cold(),
+        peak_segment: record.admission.peak_segment().unwrap_or(segment),
+        started: record.admission.started(),
+        cold: record.admission.is_cold(),
         outcome,
     });
     // Before it is counted: nobody must find it among both.
     pool::release(record);
-    let mut whole = Hit {
+    let mut whole = Observation {
         bytes: progress.call,
         own: Bytes::ZERO,
         peak: progress.call_peak.max(0) as u64,
-        mark: progress.self_peak.max(0) as u64,
+        level_or_self_peak: progress.self_peak.max(0) as u64,
         is_call: true,
     };
     site.set_first(&whole);
-    if stage.is_entry {
+    if position.is_entry {
         whole.own = progress.segment.since(progress.nested);
-        segment.add(slot(), whole);
+        segment.add(shard(), whole);
         timeline::end(segment, whole.bytes, whole.peak);
         #[cfg(feature = "profiling")]
         profiles::segment_ended(segment, &progress);
     } else {
         end_segment(segment, &progress);
-        stage.node.start().segment(site.whole(outcome)).add(slot(), whole);
+        position.node.start().segment(site.whole(outcome)).add(shard(), whole);
     }
     if let Some(exit) = exit {
         exit.write(site, &progress);
     }
 }
 
-fn reading(progress: &Progress) -> Option<Reading> {
-    jemalloc::is_global().then(|| Reading {
+fn reading(progress: &Progress) -> Option<SegmentFigures> {
+    jemalloc::is_global().then(|| SegmentFigures {
         allocated: progress.segment.allocated,
         freed: progress.segment.freed,
         peak: progress.segment_peak.max(0) as u64,
@@ -231,7 +236,7 @@ fn reading(progress: &Progress) -> Option<Reading> {
 
 /// The exit of an admitted call, whose record may be another's by now.
 struct Exit {
-    who: Who,
+    who: EventCall,
     segment: &'static Segment,
     peak_segment: &'static Segment,
     /// ns by the fine clock.
@@ -243,9 +248,9 @@ struct Exit {
 impl Exit {
     #[cold]
     fn write(&self, site: &'static Site, progress: &Progress) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let took = clock::fine().saturating_sub(self.started);
-        let whole = Whole {
+        let whole = CallSummary {
             outcome: self.outcome.name(),
             duration: Duration::from_nanos(took),
             peak: progress.call_peak.max(0) as u64,
@@ -300,7 +305,7 @@ pub struct ProbePoint {
     callsite: &'static Callsite,
     /// The path of the function that the probe stands in, by an item in it.
     path: fn() -> &'static str,
-    bucket: Bucket,
+    limiter: RateLimiter,
 }
 
 impl ProbePoint {
@@ -310,7 +315,7 @@ impl ProbePoint {
         path: fn() -> &'static str,
         callsite: &'static Callsite,
     ) -> ProbePoint {
-        ProbePoint { point: Point::new(label), callsite, path, bucket: Bucket::new() }
+        ProbePoint { point: Point::new(label), callsite, path, limiter: RateLimiter::new() }
     }
 }
 
@@ -319,7 +324,7 @@ pub struct Pending {
     callsite: &'static Callsite,
     /// Of the call, if there is one.
     record: Option<&'static Record>,
-    found: Found,
+    found: ProbeEvent,
 }
 
 /// Ends a segment, or takes a snapshot outside any call.
@@ -338,29 +343,29 @@ pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
 
 #[inline]
 fn reach(point: &'static ProbePoint) -> Option<Pending> {
-    if thread::is_quiet() {
+    if thread::is_ignoring() {
         return None;
     }
-    let call = stack::innermost().and_then(|record| Some((record, record.stage()?)));
-    let Some((record, stage)) = call else {
+    let call = stack::innermost().and_then(|record| Some((record, record.position()?)));
+    let Some((record, position)) = call else {
         return if stack::close_lost() { reach(point) } else { snapshot(point) };
     };
     credit(record, record.carried.take());
     let progress = stack::cut(record);
-    let segment = stage.segment(&point.point);
+    let segment = position.segment(&point.point);
     end_segment(segment, &progress);
-    record.set_stage(segment.to);
-    record.ticket.pass(segment, progress.level());
+    record.set_position(segment.to);
+    record.admission.pass(segment, progress.level());
     watch::at_point(segment.to);
-    let (ids, site) = (record.ticket.ids()?, stage.node.site);
+    let (ids, site) = (record.admission.ids()?, position.node.site);
     // A probe in a loop is passed over by the measure of its function's own rate.
-    pending(point, site.rate, Some(record), |skipped| Found {
+    pending(point, site.rate, Some(record), |skipped| ProbeEvent {
         function: site.name(),
         label: segment.label,
         ids: Some(ids),
         reading: reading(&progress),
-        from: Some(stage.after),
-        last_rss: record.ticket.last_rss(),
+        from: Some(position.after),
+        last_rss: record.admission.last_rss(),
         skipped,
     })
 }
@@ -368,7 +373,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
 #[cold]
 fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
     event::warn_without_jemalloc();
-    pending(point, Rate::DEFAULT, None, |skipped| Found {
+    pending(point, Rate::DEFAULT, None, |skipped| ProbeEvent {
         function: path_of((point.path)()),
         label: point.point.label(),
         ids: None,
@@ -383,13 +388,13 @@ fn pending(
     point: &'static ProbePoint,
     rate: Rate,
     record: Option<&'static Record>,
-    found: impl FnOnce(u64) -> Found,
+    found: impl FnOnce(u64) -> ProbeEvent,
 ) -> Option<Pending> {
     if !point.callsite.is_wanted() {
         return None;
     }
     let (now, rate) = (clock::coarse(), ceiling::lower(rate)?);
-    let found = found(point.bucket.take(now, rate)?);
+    let found = found(point.limiter.take(now, rate)?);
     timeline::pass(now, || (found.function, found.label));
     Some(Pending { callsite: point.callsite, record, found })
 }
@@ -398,12 +403,12 @@ impl Pending {
     /// Writes the event with the values of the user's fields.
     #[cold]
     pub fn write(&self, values: &[Option<&dyn Value>]) {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let rss = event::probe(self.callsite, &self.found, values);
         if let Some(record) = self.record {
             // While the fields were made the call may have ended, and another have its record.
-            if record.ticket.ids() == self.found.ids {
-                record.ticket.set_last_rss(rss);
+            if record.admission.ids() == self.found.ids {
+                record.admission.set_last_rss(rss);
             }
         }
     }

@@ -5,16 +5,16 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::runtime::calls::frame::Left;
+use crate::runtime::calls::frame::Delta;
 use crate::runtime::calls::record::Record;
 use crate::runtime::calls::{pool, stack};
 use crate::runtime::events::figures::Ids;
 use crate::runtime::instrument::call;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread;
-use crate::runtime::readings::{clock, slot};
-use crate::runtime::stats::call_tree::Stage;
-use crate::runtime::stats::totals::Hit;
+use crate::runtime::readings::{clock, shard};
+use crate::runtime::stats::call_tree::Position;
+use crate::runtime::stats::totals::Observation;
 
 /// Takes the current call along to where `work` runs: another thread, a thread pool.
 ///
@@ -37,7 +37,7 @@ use crate::runtime::stats::totals::Hit;
 /// # }
 /// ```
 pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
-    let piece = Piece::of_this_call();
+    let piece = CarriedWork::of_this_call();
     move || match piece {
         None => work(),
         Some(mut piece) => piece.run(|| (work(), true)),
@@ -53,12 +53,12 @@ pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
 /// # }
 /// ```
 pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
-    Carry { piece: Piece::of_this_call(), future: Some(future) }
+    Carry { piece: CarriedWork::of_this_call(), future: Some(future) }
 }
 
 pin_project_lite::pin_project! {
     struct Carry<F> {
-        piece: Option<Piece>,
+        piece: Option<CarriedWork>,
         // Empty once it has been dropped inside a reading.
         #[pin]
         future: Option<F>,
@@ -91,11 +91,11 @@ impl<F: Future> Future for Carry<F> {
 }
 
 /// Work that was carried out of a call.
-struct Piece {
+struct CarriedWork {
     /// The call, and its serial; it may have ended.
     call: &'static Record,
     serial: u32,
-    stage: &'static Stage,
+    position: &'static Position,
     /// Of the call, if it was admitted: the events of the work are its own.
     ids: Option<Ids>,
     /// From the first run to the last.
@@ -104,22 +104,22 @@ struct Piece {
 }
 
 // What it refers to are counters.
-impl UnwindSafe for Piece {}
-impl RefUnwindSafe for Piece {}
+impl UnwindSafe for CarriedWork {}
+impl RefUnwindSafe for CarriedWork {}
 
-impl Piece {
-    fn of_this_call() -> Option<Piece> {
-        if thread::is_quiet() {
+impl CarriedWork {
+    fn of_this_call() -> Option<CarriedWork> {
+        if thread::is_ignoring() {
             return None;
         }
-        let in_call = |record: &'static Record| Some((record, record.stage()?.node));
+        let in_call = |record: &'static Record| Some((record, record.position()?.node));
         let (call, node) = stack::chain().find_map(in_call)?;
         call.carried.open();
         // What the call holds now is what the work's own peak stands upon.
         stack::publish_held();
-        let ids = call.ticket.ids();
-        let (serial, stage) = (call.serial(), node.carried());
-        Some(Piece { call, serial, stage, ids, record: None, done: false })
+        let ids = call.admission.ids();
+        let (serial, position) = (call.serial(), node.carried());
+        Some(CarriedWork { call, serial, position, ids, record: None, done: false })
     }
 
     /// Runs a part of the work on this thread; `part` also says whether that was its end.
@@ -157,7 +157,7 @@ impl Piece {
         }
         let record = stack::enter()?;
         record.set_is_carried();
-        record.begin(self.stage, self.running_call(), clock::coarse());
+        record.begin(self.position, self.running_call(), clock::coarse());
         self.record = Some(record);
         if let Some(ids) = self.ids {
             record.set_ticket(ids, false);
@@ -166,9 +166,9 @@ impl Piece {
     }
 
     /// Counts the work that has ended for its function.
-    fn finish(&mut self, record: &'static Record, left: Left) {
-        if let Some(stage) = record.stage() {
-            let segment = stage.segment(&stage.node.site.done);
+    fn finish(&mut self, record: &'static Record, left: Delta) {
+        if let Some(position) = record.position() {
+            let segment = position.segment(&position.node.site.done);
             call::end_segment(segment, &record.frame.progress_of(left));
         }
         self.give(record);
@@ -192,16 +192,17 @@ impl Piece {
 
     /// Counts for the function what came too late for its call.
     fn count_late(&self, bytes: Bytes, peak: i64) {
-        let node = self.stage.node;
+        let node = self.position.node;
         let peak = peak.max(0) as u64;
-        let hit = Hit { bytes, own: Bytes::ZERO, peak, mark: 0, is_call: false };
-        node.start().segment(&node.site.late).add(slot::slot(), hit);
+        let observation =
+            Observation { bytes, own: Bytes::ZERO, peak, level_or_self_peak: 0, is_call: false };
+        node.start().segment(&node.site.late).add(shard::shard(), observation);
     }
 }
 
 /// A part of the work in progress; dropped by its end or by a panic.
 struct Running<'a> {
-    piece: &'a mut Piece,
+    piece: &'a mut CarriedWork,
     record: &'static Record,
     apart: bool,
     done: bool,

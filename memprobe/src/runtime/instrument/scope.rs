@@ -10,7 +10,7 @@ use tracing::Level;
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::instrument::call;
 use crate::runtime::instrument::follow::follow;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::stats::site::Site;
 use crate::runtime::sync::map::Map;
@@ -117,9 +117,9 @@ fn add(
     place: &'static Location<'static>,
     type_name: &'static str,
 ) -> &'static Annotated {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     let make = || Scope::new(hash, name, place, type_name);
-    &SCOPES.get_or_make(hash, |scope| scope.is(hash, name, place), make).function
+    &SCOPES.get_or_init(hash, |scope| scope.is(hash, name, place), make).function
 }
 
 /// The path of the function in which a closure or an `async` block stands; as a target it

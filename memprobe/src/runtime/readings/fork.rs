@@ -5,37 +5,37 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A process, told from children that are forked from it.
 #[derive(Debug)]
-pub(crate) enum Origin {
-    /// By a mark that the kernel takes away in a child: no system call to look.
+pub(crate) enum ForkDetector {
+    /// By a page that the kernel takes away in a child: no system call to look.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    Marked(&'static AtomicBool),
+    Page(&'static AtomicBool),
     /// By its id, where the kernel cannot do that.
     Id(u32),
 }
 
-impl Origin {
-    pub fn here() -> Origin {
+impl ForkDetector {
+    pub fn new() -> ForkDetector {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Some(mark) = mark() {
-            mark.store(true, Relaxed);
-            return Origin::Marked(mark);
+        if let Some(page) = page() {
+            page.store(true, Relaxed);
+            return ForkDetector::Page(page);
         }
-        Origin::Id(std::process::id())
+        ForkDetector::Id(std::process::id())
     }
 
     #[inline]
-    pub fn is_here(&self) -> bool {
+    pub fn is_same_process(&self) -> bool {
         match *self {
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            Origin::Marked(mark) => mark.load(Relaxed),
-            Origin::Id(id) => id == std::process::id(),
+            ForkDetector::Page(page) => page.load(Relaxed),
+            ForkDetector::Id(id) => id == std::process::id(),
         }
     }
 }
 
 /// Takes a page that is all zero in a forked child; since Linux 4.14.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn mark() -> Option<&'static AtomicBool> {
+fn page() -> Option<&'static AtomicBool> {
     use std::ptr::null_mut;
 
     use libc::{MADV_WIPEONFORK, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};

@@ -11,7 +11,7 @@ use std::sync::atomic::{
 use crate::runtime::readings::budget::Budget;
 use crate::runtime::readings::cgroup::{Group, Groups, UNLIMITED};
 use crate::runtime::readings::clock;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Lambda's memory size, bytes. It goes before the limits of cgroups.
@@ -41,10 +41,10 @@ pub(crate) fn find() -> &'static Groups {
     /// What was kept before stays, because others may read it: so often at most.
     const MOVES: usize = 32;
     static MOVED: AtomicUsize = AtomicUsize::new(0);
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     let find = |own| Kept { own, groups: Groups::find(Path::new("/")) };
     let own = fs::read("/proc/self/cgroup").unwrap_or_default();
-    let Some(kept) = KEPT.load(Acquire) else { return &KEPT.get_or_make(|| find(own)).groups };
+    let Some(kept) = KEPT.load(Acquire) else { return &KEPT.get_or_init(|| find(own)).groups };
     if kept.own == own && !kept.groups.is_empty() || MOVED.load(Relaxed) >= MOVES {
         return &kept.groups;
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::runtime::readings::clock;
-use crate::runtime::readings::fork::Origin;
+use crate::runtime::readings::fork::ForkDetector;
 
 /// RSS by one `pread` of a descriptor that is kept; 0.7 µs.
 pub(crate) fn rss() -> Option<u64> {
@@ -24,7 +24,7 @@ pub(crate) struct Resident {
 pub(crate) fn resident() -> Option<Resident> {
     struct Kept {
         page: u64,
-        origin: Origin,
+        origin: ForkDetector,
         file: Option<File>,
     }
     fn open() -> Option<File> {
@@ -32,10 +32,10 @@ pub(crate) fn resident() -> Option<Resident> {
     }
     static KEPT: OnceLock<Kept> = OnceLock::new();
     let kept =
-        KEPT.get_or_init(|| Kept { page: page_size(), origin: Origin::here(), file: open() });
+        KEPT.get_or_init(|| Kept { page: page_size(), origin: ForkDetector::new(), file: open() });
     let mut buffer = [0; 96];
     let text = match &kept.file {
-        Some(file) if kept.origin.is_here() => read_at_start(file, &mut buffer)?,
+        Some(file) if kept.origin.is_same_process() => read_at_start(file, &mut buffer)?,
         // A kept descriptor goes on reading the process that opened it; and where there was
         // none to be had, there may be one now.
         _ => read_at_start(&open()?, &mut buffer)?,

@@ -22,7 +22,7 @@ pub(crate) struct Thread {
     /// and what carried work did here, which the frames around it must not be credited with.
     spent: Cell<Bytes>,
     /// memprobe itself is at work: nothing is measured.
-    is_quiet: Cell<bool>,
+    is_ignoring: Cell<bool>,
     /// A `realloc` came through memprobe's allocator while memprobe was at work.
     realloc_seen: Cell<bool>,
     /// The raw counters that growth is counted from: those at the last callback of the
@@ -41,7 +41,7 @@ thread_local! {
             base: Cell::new(Bytes::ZERO),
             pending: Cell::new((Bytes::ZERO, 0)),
             spent: Cell::new(Bytes::ZERO),
-            is_quiet: Cell::new(false),
+            is_ignoring: Cell::new(false),
             realloc_seen: Cell::new(false),
             called_back: Cell::new(Bytes::ZERO),
             replaced: Cell::new(0),
@@ -106,8 +106,8 @@ impl Thread {
 
     /// Whether memprobe itself is at work on this thread.
     #[inline]
-    pub fn is_quiet(&self) -> bool {
-        self.is_quiet.get()
+    pub fn is_ignoring(&self) -> bool {
+        self.is_ignoring.get()
     }
 
     /// Whether the counters have moved since the last reset of the peak slot, or what they did
@@ -172,15 +172,15 @@ impl Thread {
 }
 
 /// While it lives, nothing that this thread allocates or frees is in any figure.
-pub(crate) struct Quiet {
+pub(crate) struct IgnoreAllocs {
     raw: Bytes,
     outermost: bool,
 }
 
-impl Quiet {
-    pub fn begin() -> Quiet {
+impl IgnoreAllocs {
+    pub fn begin() -> IgnoreAllocs {
         let thread = thread();
-        let outermost = !thread.is_quiet.get();
+        let outermost = !thread.is_ignoring.get();
         let raw = thread.raw();
         if outermost {
             if thread.has_moved(raw) {
@@ -188,13 +188,13 @@ impl Quiet {
                 thread.pending.set((raw, thread.highest(raw)));
                 thread.base.set(PENDING);
             }
-            thread.is_quiet.set(true);
+            thread.is_ignoring.set(true);
         }
-        Quiet { raw, outermost }
+        IgnoreAllocs { raw, outermost }
     }
 }
 
-impl Drop for Quiet {
+impl Drop for IgnoreAllocs {
     fn drop(&mut self) {
         if !self.outermost {
             return;
@@ -208,14 +208,14 @@ impl Drop for Quiet {
             thread.pending.set((raw, thread.pending.get().1));
             thread.base.set(PENDING);
         }
-        thread.is_quiet.set(false);
+        thread.is_ignoring.set(false);
     }
 }
 
 /// Whether memprobe itself is at work on this thread.
 #[inline]
-pub(crate) fn is_quiet() -> bool {
-    thread().is_quiet()
+pub(crate) fn is_ignoring() -> bool {
+    thread().is_ignoring()
 }
 
 /// Whether this thread holds so many bytes more than at the last callback, from which growth is
@@ -232,7 +232,7 @@ pub(crate) fn has_grown_by(bytes: u64) -> bool {
 
 /// Whether the global allocator is memprobe's own, which sends its reallocs here.
 pub(crate) fn is_realloc_seen() -> bool {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     let mut block = std::hint::black_box(Vec::<u8>::with_capacity(64 << 10));
     block.reserve_exact(128 << 10);
     drop(std::hint::black_box(block));

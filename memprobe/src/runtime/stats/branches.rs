@@ -30,7 +30,7 @@ impl Branches {
     pub fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
         let place = self.place(segment.from.node);
         let node = &mut self.all[place].node;
-        node.outcomes.count(ended, sums.hits);
+        node.outcomes.count(ended, sums.count);
         if let Some(figures) = &mut node.figures {
             figures.add(segment, sums, ended);
         }
@@ -42,7 +42,7 @@ impl Branches {
         let rows = if is_carried { &mut node.carried } else { &mut node.segments };
         let new = || NodeSegment { from, label, count: 0, figures: figures() };
         let row = at(&mut self.rows, (place, is_carried, from, label), rows, new);
-        row.count += sums.hits;
+        row.count += sums.count;
         if let Some(figures) = &mut row.figures {
             figures.add_segment(segment, sums);
         }

@@ -2,8 +2,8 @@
 //!
 //! 1. A *node* is a function in one calling context: what led to it. Recursion folds, and so does
 //!    what comes after the tree is full.
-//! 2. A *stage* is where a call of a node is: after which label.
-//! 3. A *segment* goes from a stage to the next point, and has the totals of all passes.
+//! 2. A *position* is where a call of a node is: after which label.
+//! 3. A *segment* goes from a position to the next point, and has the totals of all passes.
 //!
 //! All of it is made when it is first reached, and stays.
 
@@ -13,13 +13,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::readings::slot::Slot;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::shard::Shard;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::freed_elsewhere::FreedElsewhere;
 use crate::runtime::stats::histogram::Distributions;
 use crate::runtime::stats::site::{Point, Site};
-use crate::runtime::stats::totals::{Hit, Totals};
-use crate::runtime::sync::list::List;
+use crate::runtime::stats::totals::{Observation, Totals};
+use crate::runtime::sync::append_list::AppendList;
 use crate::runtime::sync::map::{self, Map};
 
 /// A function, as it is called from one place of the tree.
@@ -30,8 +30,8 @@ pub(crate) struct Node {
     pub kind: Kind,
     /// Of what its calls have kept.
     pub freed_elsewhere: FreedElsewhere,
-    start: OnceLock<&'static Stage>,
-    carried: OnceLock<&'static Stage>,
+    start: OnceLock<&'static Position>,
+    carried: OnceLock<&'static Position>,
 }
 
 #[derive(Clone, Copy)]
@@ -48,15 +48,15 @@ pub(crate) enum Kind {
 pub struct Annotated {
     pub(crate) site: Site,
     /// By their callers.
-    links: List<Link>,
+    links: AppendList<Link>,
     /// Stands for all further callers once there are too many.
-    folded: OnceLock<&'static Stage>,
+    folded: OnceLock<&'static Position>,
 }
 
 /// The node of a function for calls from one caller.
 struct Link {
     caller: Option<&'static Node>,
-    start: &'static Stage,
+    start: &'static Position,
 }
 
 impl Link {
@@ -84,12 +84,12 @@ impl fmt::Debug for Annotated {
 impl Annotated {
     #[doc(hidden)]
     pub const fn new(site: Site) -> Annotated {
-        Annotated { site, links: List::new(), folded: OnceLock::new() }
+        Annotated { site, links: AppendList::new(), folded: OnceLock::new() }
     }
 
     /// Where a call from `caller` starts.
     #[inline]
-    pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+    pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Position {
         match self.links.iter().find(|link| link.is_from(caller)) {
             Some(link) => link.start,
             None => self.start_anew(caller),
@@ -98,15 +98,15 @@ impl Annotated {
 
     /// Where calls start from a caller that was not seen yet.
     #[cold]
-    fn start_anew(&'static self, caller: Option<&'static Node>) -> &'static Stage {
+    fn start_anew(&'static self, caller: Option<&'static Node>) -> &'static Position {
         match (caller, self.folded.get()) {
             (Some(_), Some(folded)) => folded,
             _ => self.add(caller),
         }
     }
 
-    fn add(&'static self, caller: Option<&'static Node>) -> &'static Stage {
-        let _quiet = Quiet::begin();
+    fn add(&'static self, caller: Option<&'static Node>) -> &'static Position {
+        let _ignored = IgnoreAllocs::begin();
         let site = &self.site;
         let outwards = || std::iter::successors(caller, |node| node.caller);
         let same = outwards().find(|node| ptr::eq(node.site, site));
@@ -146,10 +146,10 @@ impl Node {
     }
 
     /// Where work starts that is carried out of a call.
-    pub fn carried(&'static self) -> &'static Stage {
+    pub fn carried(&'static self) -> &'static Position {
         self.carried.get_or_init(|| {
-            let _quiet = Quiet::begin();
-            Box::leak(Box::new(Stage::carried(self)))
+            let _ignored = IgnoreAllocs::begin();
+            Box::leak(Box::new(Position::carried(self)))
         })
     }
 
@@ -159,13 +159,13 @@ impl Node {
     }
 
     /// Where every call of this node starts.
-    pub fn start(&'static self) -> &'static Stage {
-        self.start.get_or_init(|| Box::leak(Box::new(Stage::entry(self))))
+    pub fn start(&'static self) -> &'static Position {
+        self.start.get_or_init(|| Box::leak(Box::new(Position::entry(self))))
     }
 }
 
 /// Somewhere in a call: in a function of some calling context, after a label.
-pub(crate) struct Stage {
+pub(crate) struct Position {
     pub node: &'static Node,
     pub after: &'static str,
     /// Where every call of the node starts.
@@ -173,16 +173,16 @@ pub(crate) struct Stage {
     /// In work that was carried out of a call.
     pub is_carried: bool,
     /// The segments that start here.
-    segments: List<Segment>,
+    segments: AppendList<Segment>,
 }
 
 /// From one point of a function to the next, in one calling context, with its totals.
 pub(crate) struct Segment {
-    pub from: &'static Stage,
+    pub from: &'static Position,
     pub label: &'static str,
     at: &'static Point,
     /// Where the call is once the segment has ended.
-    pub to: &'static Stage,
+    pub to: &'static Position,
     /// Stands for whole calls that had a probe, and not for a segment of one.
     pub whole: bool,
     pub totals: Totals,
@@ -192,41 +192,41 @@ pub(crate) struct Segment {
     is_listed: AtomicBool,
 }
 
-static ALL: List<&'static Segment> = List::new();
+static ALL: AppendList<&'static Segment> = AppendList::new();
 static AFTER: Map<After> = Map::new();
 static SHARED: Map<Shared> = Map::new();
 
 /// Where the calls of a node are after a point, however they came to it.
 struct After {
     at: &'static Point,
-    stage: &'static Stage,
+    position: &'static Position,
 }
 
 /// What the segments of a function with the same labels share in all calling contexts.
 struct Shared {
     /// The ends of the first of them.
-    from: &'static Stage,
+    from: &'static Position,
     at: &'static Point,
     distributions: Distributions,
 }
 
-impl Stage {
+impl Position {
     /// Where every call of a node starts.
-    pub fn entry(node: &'static Node) -> Stage {
-        let segments = List::new();
-        Stage { node, after: "entry", is_entry: true, is_carried: false, segments }
+    pub fn entry(node: &'static Node) -> Position {
+        let segments = AppendList::new();
+        Position { node, after: "entry", is_entry: true, is_carried: false, segments }
     }
 
     /// Where work starts that was carried out of a call of the node.
-    pub fn carried(node: &'static Node) -> Stage {
-        let segments = List::new();
-        Stage { node, after: "carried", is_entry: false, is_carried: true, segments }
+    pub fn carried(node: &'static Node) -> Position {
+        let segments = AppendList::new();
+        Position { node, after: "carried", is_entry: false, is_carried: true, segments }
     }
 
     /// After a label that lies further on.
-    fn further(&self, after: &'static str) -> Stage {
-        let segments = List::new();
-        Stage { after, is_entry: false, segments, ..*self }
+    fn further(&self, after: &'static str) -> Position {
+        let segments = AppendList::new();
+        Position { after, is_entry: false, segments, ..*self }
     }
 
     /// What the calls have kept that started here and have ended, bytes.
@@ -252,7 +252,7 @@ impl Stage {
 
     #[cold]
     fn add(&'static self, at: &'static Point) -> &'static Segment {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let segment = Segment {
             from: self,
             label: at.label(),
@@ -272,36 +272,36 @@ impl Stage {
 }
 
 impl After {
-    fn of(from: &Stage, at: &'static Point) -> &'static Stage {
+    fn of(from: &Position, at: &'static Point) -> &'static Position {
         let node = from.node;
         let hash = map::hash((ptr::from_ref(node), ptr::from_ref(at)));
-        let is = |after: &After| ptr::eq(after.at, at) && ptr::eq(after.stage.node, node);
-        let make = || After { at, stage: Box::leak(Box::new(from.further(at.label()))) };
-        AFTER.get_or_make(hash, is, make).stage
+        let is = |after: &After| ptr::eq(after.at, at) && ptr::eq(after.position.node, node);
+        let make = || After { at, position: Box::leak(Box::new(from.further(at.label()))) };
+        AFTER.get_or_init(hash, is, make).position
     }
 }
 
 impl Shared {
-    fn of(from: &'static Stage, at: &'static Point) -> &'static Distributions {
-        let key = |from: &Stage, at: &Point| {
+    fn of(from: &'static Position, at: &'static Point) -> &'static Distributions {
+        let key = |from: &Position, at: &Point| {
             let site = from.node.site;
             (ptr::from_ref(site), from.after, at.label(), site.is_whole(at))
         };
         let ours = key(from, at);
         let is = |shared: &Shared| key(shared.from, shared.at) == ours;
         let make = || Shared { from, at, distributions: Distributions::new() };
-        &SHARED.get_or_make(map::hash(ours), is, make).distributions
+        &SHARED.get_or_init(map::hash(ours), is, make).distributions
     }
 }
 
 impl Segment {
-    /// Adds what one call did, on the thread with this slot.
+    /// Adds what one call did, on the thread with this shard.
     #[allow(clippy::inline_always, reason = "what it adds is in registers")]
     #[inline(always)]
-    pub fn add(&self, slot: Slot, hit: Hit) {
-        self.totals.add(slot, hit);
-        if hit.bytes != Bytes::ZERO {
-            self.distributions.add(slot, hit.peak, hit.bytes.allocated);
+    pub fn add(&self, shard: Shard, observation: Observation) {
+        self.totals.add(shard, observation);
+        if observation.bytes != Bytes::ZERO {
+            self.distributions.add(shard, observation.peak, observation.bytes.allocated);
         }
     }
 

@@ -29,7 +29,7 @@ pub fn report() -> Report {
     let mut gathered = Gathered::default();
     for segment in call_tree::all() {
         let sums = segment.totals.sums();
-        if sums.hits > 0 {
+        if sums.count > 0 {
             gathered.add(segment, &sums);
         }
     }
@@ -50,7 +50,7 @@ pub fn reset() {
     timeline::reset();
     totals::reset();
     for segment in call_tree::all() {
-        segment.from.node.site.crowd.reset();
+        segment.from.node.site.concurrency.reset();
     }
 }
 
@@ -72,7 +72,7 @@ impl Gathered {
         let counts = self.counts(segment);
         self.function(segment, sums, ended, counts.as_ref());
         if matches!(node.kind, Kind::Folded) {
-            self.folded_calls += ended.map_or(0, |_| sums.hits);
+            self.folded_calls += ended.map_or(0, |_| sums.count);
         } else {
             self.branches.add(segment, sums, ended);
         }
@@ -152,7 +152,7 @@ impl Outcomes {
 
 impl Function {
     fn new(site: &'static Site) -> Function {
-        let (most_at_once, most_at_once_exact) = site.crowd.most();
+        let (most_at_once, most_at_once_exact) = site.concurrency.most();
         Function {
             name: site.name(),
             outcomes: Outcomes::default(),
@@ -177,7 +177,7 @@ impl Function {
         ended: Option<Outcome>,
         counts: Option<&Counts>,
     ) {
-        self.outcomes.count(ended, sums.hits);
+        self.outcomes.count(ended, sums.count);
         if let Some(figures) = &mut self.figures {
             if ended.is_some() {
                 distribute(&mut self.peaks, &mut self.allocations, sums, counts);
@@ -201,7 +201,7 @@ impl SegmentTotals {
 
     /// Adds one of the segments with these labels, from one place or calling context.
     fn add(&mut self, segment: &Segment, sums: &Sums, counts: Option<&Counts>) {
-        self.count += sums.hits;
+        self.count += sums.count;
         if let Some(figures) = &mut self.figures {
             figures.add_segment(segment, sums);
             distribute(&mut self.peaks, &mut self.allocations, sums, counts);
@@ -224,16 +224,16 @@ impl Figures {
         }
         self.peak = self.peak.max(sums.peak);
         self.level = self.peak;
-        self.self_peak = self.self_peak.max(Some(sums.mark));
+        self.self_peak = self.self_peak.max(Some(sums.level_or_self_peak));
         // What a recursion does is in the figures of its outermost call.
         if matches!(segment.from.node.kind, Kind::Recursive(_)) {
             return;
         }
         self.add_bytes(sums);
-        if sums.later_hits > 0 {
+        if sums.recent_count > 0 {
             let steady = self.steady.get_or_insert_with(Steady::default);
-            steady.calls += sums.later_hits;
-            steady.net = steady.net.wrapping_add(sums.later_net);
+            steady.calls += sums.recent_count;
+            steady.net = steady.net.wrapping_add(sums.recent_net);
         }
     }
 
@@ -244,7 +244,8 @@ impl Figures {
             self.add_bytes(sums);
         }
         self.peak = self.peak.max(sums.peak);
-        self.level = self.level.max(if segment.from.is_entry { sums.peak } else { sums.mark });
+        self.level =
+            self.level.max(if segment.from.is_entry { sums.peak } else { sums.level_or_self_peak });
     }
 
     fn add_bytes(&mut self, sums: &Sums) {
@@ -264,7 +265,7 @@ fn distribute(
     sums: &Sums,
     counts: Option<&Counts>,
 ) {
-    peaks.add(sums.hits, sums.peak, counts.map(|counts| &counts.peaks));
+    peaks.add(sums.count, sums.peak, counts.map(|counts| &counts.peaks));
     // Of what single calls have allocated no highest is kept.
-    allocations.add(sums.hits, 0, counts.map(|counts| &counts.allocations));
+    allocations.add(sums.count, 0, counts.map(|counts| &counts.allocations));
 }

@@ -1,31 +1,31 @@
-//! Histograms of one segment, over all calling contexts: each slot has its own, put together
+//! Histograms of one segment, over all calling contexts: each shard has its own, put together
 //! when they are read.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::report::distribution::{BUCKETS, bucket};
-use crate::runtime::readings::slot::{SLOTS, Slot};
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::shard::{SHARDS, Shard};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// How the peaks and the allocated bytes of single calls are distributed. Takes no memory
 /// until a call did something with memory.
 pub(crate) struct Distributions {
-    slots: [StaticRef<Counts>; SLOTS],
+    shards: [StaticRef<Counts>; SHARDS],
     /// Made when there is something to carry.
     carried: OnceLock<Box<Carried>>,
 }
 
-/// What one slot has counted and not carried.
+/// What one shard has counted and not carried.
 struct Counts {
     generation: AtomicU32,
     peaks: [AtomicU8; BUCKETS],
     allocations: [AtomicU8; BUCKETS],
 }
 
-/// What the slots have carried: one counts to 255 in each bucket, so that many slots are
+/// What the shards have carried: one counts to 255 in each bucket, so that many shards are
 /// small and none of them comes here often.
 struct Carried {
     generation: AtomicU32,
@@ -33,24 +33,24 @@ struct Carried {
     allocations: [AtomicU64; BUCKETS],
 }
 
-/// What a slot carries at once.
+/// What a shard carries at once.
 const CARRY: u64 = 1 << u8::BITS;
 
 impl Distributions {
     pub const fn new() -> Distributions {
-        Distributions { slots: [const { StaticRef::none() }; SLOTS], carried: OnceLock::new() }
+        Distributions { shards: [const { StaticRef::none() }; SHARDS], carried: OnceLock::new() }
     }
 
-    /// Adds what one call did, on the thread with this slot.
+    /// Adds what one call did, on the thread with this shard.
     #[inline]
-    pub fn add(&self, slot: Slot, peak: u64, allocated: u64) {
-        let place = slot.of(&self.slots);
+    pub fn add(&self, shard: Shard, peak: u64, allocated: u64) {
+        let place = shard.of(&self.shards);
         let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
         if counts.generation.load(Relaxed) != generation() {
             counts.renew();
         }
         let (peak, allocated) = (bucket(peak), bucket(allocated));
-        let alone = !slot.is_shared();
+        let alone = !shard.is_shared();
         if count(&counts.peaks[peak], alone) {
             self.carried().peaks[peak].fetch_add(CARRY, Relaxed);
         }
@@ -62,7 +62,7 @@ impl Distributions {
     #[cold]
     fn carried(&self) -> &Carried {
         let carried = self.carried.get_or_init(|| {
-            let _quiet = Quiet::begin();
+            let _ignored = IgnoreAllocs::begin();
             Box::new(Carried::new())
         });
         if carried.generation.swap(generation(), Relaxed) != generation() {
@@ -85,7 +85,7 @@ impl Distributions {
 
     fn counts(
         &self,
-        in_slot: fn(&Counts) -> &[AtomicU8; BUCKETS],
+        in_shard: fn(&Counts) -> &[AtomicU8; BUCKETS],
         carried: fn(&Carried) -> &[AtomicU64; BUCKETS],
     ) -> [u64; BUCKETS] {
         let is_now = |since: &AtomicU32| since.load(Relaxed) == generation();
@@ -93,9 +93,9 @@ impl Distributions {
         if let Some(all) = self.carried.get().filter(|carried| is_now(&carried.generation)) {
             sums = std::array::from_fn(|bucket| carried(all)[bucket].load(Relaxed));
         }
-        let slots = self.slots.iter().filter_map(|counts| counts.load(Acquire));
-        for counts in slots.filter(|counts| is_now(&counts.generation)) {
-            for (sum, count) in sums.iter_mut().zip(in_slot(counts)) {
+        let shards = self.shards.iter().filter_map(|counts| counts.load(Acquire));
+        for counts in shards.filter(|counts| is_now(&counts.generation)) {
+            for (sum, count) in sums.iter_mut().zip(in_shard(counts)) {
                 *sum += u64::from(count.load(Relaxed));
             }
         }
@@ -106,8 +106,8 @@ impl Distributions {
 impl Counts {
     #[cold]
     fn make(place: &StaticRef<Counts>) -> &'static Counts {
-        let _quiet = Quiet::begin();
-        place.get_or_make(|| Counts {
+        let _ignored = IgnoreAllocs::begin();
+        place.get_or_init(|| Counts {
             generation: AtomicU32::new(generation()),
             peaks: [const { AtomicU8::new(0) }; BUCKETS],
             allocations: [const { AtomicU8::new(0) }; BUCKETS],

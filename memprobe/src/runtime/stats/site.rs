@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::runtime::events::callsite::Callsite;
-use crate::runtime::events::rate::{Bucket, Rate};
-use crate::runtime::stats::crowd::Crowd;
-use crate::runtime::stats::totals::{Hit, generation};
+use crate::runtime::events::rate_limit::{Rate, RateLimiter};
+use crate::runtime::stats::concurrency::Concurrency;
+use crate::runtime::stats::totals::{Observation, generation};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Site {
     path: fn() -> &'static str,
     path_of: OnceLock<&'static str>,
     pub(crate) rate: Rate,
-    pub(crate) bucket: Bucket,
+    pub(crate) limiter: RateLimiter,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
     ends: [Point; 3],
@@ -59,7 +59,7 @@ pub struct Site {
     /// has ended by then.
     pub(crate) done: Point,
     pub(crate) late: Point,
-    pub(crate) crowd: Crowd,
+    pub(crate) concurrency: Concurrency,
     /// The generation of the totals, the peak and the allocated bytes of the first call that
     /// has ended.
     first: OnceLock<(u32, u64, u64)>,
@@ -84,14 +84,14 @@ impl Site {
                 Some(rate) => Rate::a_second(rate),
                 None => Rate::DEFAULT,
             },
-            bucket: Bucket::new(),
+            limiter: RateLimiter::new(),
             entry,
             exit,
             ends: Point::ends(),
             wholes: Point::ends(),
             done: Point::new("done"),
             late: Point::new("late"),
-            crowd: Crowd::new(),
+            concurrency: Concurrency::new(),
             first: OnceLock::new(),
             warm: AtomicBool::new(false),
         }
@@ -133,7 +133,7 @@ impl Site {
     }
 
     /// Tells the figures of a call that has ended, until there was a first.
-    pub(crate) fn set_first(&self, call: &Hit) {
+    pub(crate) fn set_first(&self, call: &Observation) {
         if self.is_new() {
             let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
         }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::report::{Pass, Sample};
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, heap_stats, limit, proc};
 use crate::runtime::stats::call_tree::Segment;
 
@@ -157,7 +157,7 @@ pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str
 
 #[cold]
 fn sample(now: u64, function: &'static str, label: &'static str) {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     // Whoever finds it taken leaves the sample to the other.
     let Ok(mut timeline) = TIMELINE.try_lock() else { return };
     if now < DUE.load(Relaxed) {
@@ -185,7 +185,7 @@ pub(crate) fn samples() -> Vec<Sample> {
 }
 
 pub(crate) fn reset() {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     *TIMELINE.lock().unwrap_or_else(PoisonError::into_inner) = Timeline::new();
     *ENDED.lock().unwrap_or_else(PoisonError::into_inner) = Ended::new();
     DUE.store(0, Relaxed);

@@ -1,10 +1,10 @@
-//! The totals of a segment: each slot has its own, put together when they are read.
+//! The totals of a segment: each shard has its own, put together when they are read.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::readings::slot::{SLOTS, Slot};
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::shard::{SHARDS, Shard};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::static_ref::StaticRef;
 
 static GENERATION: AtomicU32 = AtomicU32::new(1);
@@ -20,29 +20,29 @@ pub(crate) fn reset() {
     GENERATION.fetch_add(1, Relaxed);
 }
 
-/// Totals of one segment in one slot; a cache line.
+/// Totals of one segment in one shard; a cache line.
 #[repr(align(64))]
 struct Cells {
     generation: AtomicU32,
-    hits: AtomicU64,
+    count: AtomicU64,
     allocated: AtomicU64,
     freed: AtomicU64,
     self_allocated: AtomicU64,
     self_freed: AtomicU64,
     peak: AtomicU64,
-    mark: AtomicU64,
+    level_or_self_peak: AtomicU64,
 }
 
 /// What one segment of one call did, or one whole call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hit {
+pub(crate) struct Observation {
     pub bytes: Bytes,
     pub own: Bytes,
     /// Highest net above the segment's start; 0 where there are no bytes.
     pub peak: u64,
     /// The one figure that the other kind does not have: for a segment the highest net above
     /// the call's start (for a call its peak), for a call its peak without nested ones.
-    pub mark: u64,
+    pub level_or_self_peak: u64,
     /// Is a whole call, with a probe or without.
     pub is_call: bool,
 }
@@ -50,33 +50,33 @@ pub(crate) struct Hit {
 impl Cells {
     #[cold]
     fn make(place: &StaticRef<Cells>) -> &'static Cells {
-        let _quiet = Quiet::begin();
+        let _ignored = IgnoreAllocs::begin();
         let zero = || AtomicU64::new(0);
-        place.get_or_make(|| Cells {
+        place.get_or_init(|| Cells {
             generation: AtomicU32::new(generation()),
-            hits: zero(),
+            count: zero(),
             allocated: zero(),
             freed: zero(),
             self_allocated: zero(),
             self_freed: zero(),
             peak: zero(),
-            mark: zero(),
+            level_or_self_peak: zero(),
         })
     }
 
     fn all(&self) -> [&AtomicU64; 7] {
         [
-            &self.hits,
+            &self.count,
             &self.allocated,
             &self.freed,
             &self.self_allocated,
             &self.self_freed,
             &self.peak,
-            &self.mark,
+            &self.level_or_self_peak,
         ]
     }
 
-    /// Empties the cells of an older generation. Threads that share them may lose a hit to
+    /// Empties the cells of an older generation. Threads that share them may lose a observation to
     /// each other here.
     #[cold]
     fn renew(&self) {
@@ -93,50 +93,50 @@ impl Cells {
 
 /// What all calls did in one segment.
 pub(crate) struct Totals {
-    /// Each made when it is first hit.
-    slots: [StaticRef<Cells>; SLOTS],
-    /// For whole calls, made when one of a few slots sees a second one.
-    halves: StaticRef<[StaticRef<[Halves; TOGETHER]>; SLOTS / TOGETHER]>,
+    /// Each made when it is first observation.
+    shards: [StaticRef<Cells>; SHARDS],
+    /// For whole calls, made when one of a few shards sees a second one.
+    checkpoints: StaticRef<[StaticRef<[Checkpoints; TOGETHER]>; SHARDS / TOGETHER]>,
 }
 
-/// Slots whose halves are made together: for each by itself the places would take much.
+/// Slots whose checkpoints are made together: for each by itself the places would take much.
 const TOGETHER: usize = 4;
-const _: () = assert!(SLOTS % TOGETHER == 0, "each slot is in a group");
+const _: () = assert!(SHARDS % TOGETHER == 0, "each shard is in a group");
 
 /// Calls and their net at the last two powers of two, which tell the latter part of the calls
 /// from the former.
 #[derive(Default)]
-struct Halves {
-    before: Half,
-    last: Half,
+struct Checkpoints {
+    before: Checkpoint,
+    last: Checkpoint,
 }
 
 #[derive(Default)]
-struct Half {
-    hits: AtomicU64,
+struct Checkpoint {
+    count: AtomicU64,
     net: AtomicI64,
 }
 
-impl Half {
-    fn set(&self, (hits, net): (u64, i64)) {
-        self.hits.store(hits, Relaxed);
+impl Checkpoint {
+    fn set(&self, (count, net): (u64, i64)) {
+        self.count.store(count, Relaxed);
         self.net.store(net, Relaxed);
     }
 
     fn get(&self) -> (u64, i64) {
-        (self.hits.load(Relaxed), self.net.load(Relaxed))
+        (self.count.load(Relaxed), self.net.load(Relaxed))
     }
 }
 
 impl Totals {
     pub const fn new() -> Totals {
-        Totals { slots: [const { StaticRef::none() }; SLOTS], halves: StaticRef::none() }
+        Totals { shards: [const { StaticRef::none() }; SHARDS], checkpoints: StaticRef::none() }
     }
 
-    /// The cells of a slot, ready to be added to.
+    /// The cells of a shard, ready to be added to.
     #[inline]
-    fn cells(&self, slot: Slot) -> &Cells {
-        let place = slot.of(&self.slots);
+    fn cells(&self, shard: Shard) -> &Cells {
+        let place = shard.of(&self.shards);
         let cells = place.load(Acquire).unwrap_or_else(|| Cells::make(place));
         if cells.generation.load(Relaxed) != generation() {
             cells.renew();
@@ -146,86 +146,87 @@ impl Totals {
 
     /// Adds a whole call that did nothing with memory.
     #[inline]
-    pub fn add_idle(&self, slot: Slot) {
-        let hits = &self.cells(slot).hits;
-        let hits = if slot.is_shared() { add::<false>(hits, 1) } else { add::<true>(hits, 1) };
-        self.pass_half(slot, hits);
+    pub fn add_idle(&self, shard: Shard) {
+        let count = &self.cells(shard).count;
+        let count = if shard.is_shared() { add::<false>(count, 1) } else { add::<true>(count, 1) };
+        self.pass_checkpoint(shard, count);
     }
 
-    /// Adds what one call did, on the thread with this slot.
+    /// Adds what one call did, on the thread with this shard.
     #[allow(clippy::inline_always, reason = "what it adds is in registers")]
     #[inline(always)]
-    pub fn add(&self, slot: Slot, hit: Hit) {
-        let cells = self.cells(slot);
-        if slot.is_shared() {
-            self.add_among_others(slot, cells, hit);
+    pub fn add(&self, shard: Shard, observation: Observation) {
+        let cells = self.cells(shard);
+        if shard.is_shared() {
+            self.add_among_others(shard, cells, observation);
         } else {
-            self.add_to::<true>(slot, cells, hit);
+            self.add_to::<true>(shard, cells, observation);
         }
     }
 
     #[cold]
-    fn add_among_others(&self, slot: Slot, cells: &Cells, hit: Hit) {
-        self.add_to::<false>(slot, cells, hit);
+    fn add_among_others(&self, shard: Shard, cells: &Cells, observation: Observation) {
+        self.add_to::<false>(shard, cells, observation);
     }
 
     /// `ALONE`: nobody else writes to these cells.
     #[inline]
-    fn add_to<const ALONE: bool>(&self, slot: Slot, cells: &Cells, hit: Hit) {
-        let hits = add::<ALONE>(&cells.hits, 1);
-        raise::<ALONE>(&cells.mark, hit.mark);
-        if hit.bytes != Bytes::ZERO {
-            add::<ALONE>(&cells.allocated, hit.bytes.allocated);
-            add::<ALONE>(&cells.freed, hit.bytes.freed);
-            add::<ALONE>(&cells.self_allocated, hit.own.allocated);
-            add::<ALONE>(&cells.self_freed, hit.own.freed);
-            raise::<ALONE>(&cells.peak, hit.peak);
+    fn add_to<const ALONE: bool>(&self, shard: Shard, cells: &Cells, observation: Observation) {
+        let count = add::<ALONE>(&cells.count, 1);
+        raise::<ALONE>(&cells.level_or_self_peak, observation.level_or_self_peak);
+        if observation.bytes != Bytes::ZERO {
+            add::<ALONE>(&cells.allocated, observation.bytes.allocated);
+            add::<ALONE>(&cells.freed, observation.bytes.freed);
+            add::<ALONE>(&cells.self_allocated, observation.own.allocated);
+            add::<ALONE>(&cells.self_freed, observation.own.freed);
+            raise::<ALONE>(&cells.peak, observation.peak);
         }
-        if hit.is_call {
-            self.pass_half(slot, hits);
+        if observation.is_call {
+            self.pass_checkpoint(shard, count);
         }
     }
 
     /// Remembers how far the calls had come at each power of two.
     #[inline]
-    fn pass_half(&self, slot: Slot, hits: u64) {
-        if hits & hits.wrapping_sub(1) == 0 && hits > 1 {
-            self.halve(slot, hits);
+    fn pass_checkpoint(&self, shard: Shard, count: u64) {
+        if count & count.wrapping_sub(1) == 0 && count > 1 {
+            self.checkpoint(shard, count);
         }
     }
 
     #[cold]
-    fn halve(&self, slot: Slot, hits: u64) {
-        let _quiet = Quiet::begin();
-        let (group, at) = (slot.index() / TOGETHER, slot.index() % TOGETHER);
-        let groups = self.halves.get_or_make(|| [const { StaticRef::none() }; SLOTS / TOGETHER]);
-        let halves = &groups[group].get_or_make(Default::default)[at];
+    fn checkpoint(&self, shard: Shard, count: u64) {
+        let _ignored = IgnoreAllocs::begin();
+        let (group, at) = (shard.index() / TOGETHER, shard.index() % TOGETHER);
+        let groups =
+            self.checkpoints.get_or_init(|| [const { StaticRef::none() }; SHARDS / TOGETHER]);
+        let checkpoints = &groups[group].get_or_init(Default::default)[at];
         // What was there before the second call was before the last reset.
-        halves.before.set(if hits == 2 { (0, 0) } else { halves.last.get() });
-        halves.last.set((hits, self.cells(slot).net()));
+        checkpoints.before.set(if count == 2 { (0, 0) } else { checkpoints.last.get() });
+        checkpoints.last.set((count, self.cells(shard).net()));
     }
 
-    /// The sums over all slots.
+    /// The sums over all shards.
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
-        for (slot, cells) in self.slots.iter().enumerate() {
+        for (shard, cells) in self.shards.iter().enumerate() {
             let cells =
                 cells.load(Acquire).filter(|cells| cells.generation.load(Relaxed) == generation());
             let Some(cells) = cells else { continue };
-            let [hits, allocated, freed, own_allocated, own_freed, peak, mark] =
+            let [count, allocated, freed, own_allocated, own_freed, peak, level_or_self_peak] =
                 cells.all().map(|cell| cell.load(Relaxed));
-            sums.hits += hits;
+            sums.count += count;
             sums.bytes = sums.bytes.plus(Bytes { allocated, freed });
             sums.own = sums.own.plus(Bytes { allocated: own_allocated, freed: own_freed });
             sums.peak = sums.peak.max(peak);
-            sums.mark = sums.mark.max(mark);
-            let groups = self.halves.load(Acquire);
-            let group = groups.and_then(|groups| groups[slot / TOGETHER].load(Acquire));
-            let Some(halves) = group.map(|group| &group[slot % TOGETHER]) else { continue };
-            let (hits_before, net_before) = halves.before.get();
-            if hits_before > 0 && halves.last.get().0 <= hits {
-                sums.later_hits += hits.saturating_sub(hits_before);
-                sums.later_net += cells.net().wrapping_sub(net_before);
+            sums.level_or_self_peak = sums.level_or_self_peak.max(level_or_self_peak);
+            let groups = self.checkpoints.load(Acquire);
+            let group = groups.and_then(|groups| groups[shard / TOGETHER].load(Acquire));
+            let Some(checkpoints) = group.map(|group| &group[shard % TOGETHER]) else { continue };
+            let (count_before, net_before) = checkpoints.before.get();
+            if count_before > 0 && checkpoints.last.get().0 <= count {
+                sums.recent_count += count.saturating_sub(count_before);
+                sums.recent_net += cells.net().wrapping_sub(net_before);
             }
         }
         sums
@@ -258,12 +259,12 @@ fn raise<const ALONE: bool>(cell: &AtomicU64, to: u64) {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    pub hits: u64,
+    pub count: u64,
     pub bytes: Bytes,
     pub own: Bytes,
     pub peak: u64,
-    pub mark: u64,
+    pub level_or_self_peak: u64,
     /// Of each thread's calls the latter ones: half of them or more.
-    pub later_hits: u64,
-    pub later_net: i64,
+    pub recent_count: u64,
+    pub recent_net: i64,
 }

@@ -34,16 +34,16 @@ impl<T: Send + Sync> Map<T> {
 
     /// The value with this hash that `is` the one, made if there is none. Allocates; what was
     /// made in vain, because another thread was first, is dropped.
-    pub fn get_or_make(
+    pub fn get_or_init(
         &self,
         mut hash: u64,
         is: impl Fn(&T) -> bool,
         make: impl Fn() -> T,
     ) -> &'static T {
         let new = || Entry { value: make(), below: [const { Map::new() }; BELOW] };
-        let mut entry = self.0.get_or_make(new);
+        let mut entry = self.0.get_or_init(new);
         while !is(&entry.value) {
-            entry = entry.next(&mut hash).0.get_or_make(new);
+            entry = entry.next(&mut hash).0.get_or_init(new);
         }
         &entry.value
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn each_key_has_one_value_that_all_threads_see() {
         static MAP: Map<u64> = Map::new();
-        let find = |key: u64, hash| MAP.get_or_make(hash, |other| *other == key, || key);
+        let find = |key: u64, hash| MAP.get_or_init(hash, |other| *other == key, || key);
         let all = |hash: fn(u64) -> u64| {
             let of_one = || (0..1000).map(|key| ptr::from_ref(find(key, hash(key))) as usize);
             std::thread::scope(|scope| {
@@ -103,7 +103,7 @@ mod tests {
     fn many_keys_are_found_in_a_few_steps() {
         static MAP: Map<u64> = Map::new();
         for key in 0..50_000 {
-            MAP.get_or_make(hash(key), |other| *other == key, || key);
+            MAP.get_or_init(hash(key), |other| *other == key, || key);
         }
         assert!(depth(&MAP) < 24, "{}", depth(&MAP));
     }

@@ -35,7 +35,7 @@ impl<T: Sync> StaticRef<T> {
     }
 
     /// Puts `value` here for good if there is nothing. Else gives what there is, and it back.
-    pub fn fill(&self, value: Box<T>) -> Result<&'static T, (&'static T, Box<T>)> {
+    pub fn try_init(&self, value: Box<T>) -> Result<&'static T, (&'static T, Box<T>)> {
         let ours = Box::into_raw(value);
         let before =
             self.0.compare_exchange(ptr::null_mut(), ours, Ordering::AcqRel, Ordering::Acquire);
@@ -50,11 +50,11 @@ impl<T: Sync> StaticRef<T> {
     }
 
     /// What stands here, made if there is nothing.
-    pub fn get_or_make(&self, make: impl FnOnce() -> T) -> &'static T {
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &'static T {
         if let Some(value) = self.load(Ordering::Acquire) {
             return value;
         }
-        match self.fill(Box::new(make())) {
+        match self.try_init(Box::new(make())) {
             Ok(value) | Err((value, _)) => value,
         }
     }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use tracing::Level;
 
 use crate::runtime::events::callsite::Callsite;
-use crate::runtime::readings::thread::Quiet;
-use crate::runtime::stats::call_tree::Stage;
+use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::stats::call_tree::Position;
 use crate::runtime::sync::static_ref::StaticRef;
 use crate::runtime::watch::line::{Crossing, LONGEST, Text, value};
-use crate::runtime::watch::marks;
+use crate::runtime::watch::thresholds;
 
 static CALLSITE: Callsite = Callsite::new(
     "memprobe::watch",
@@ -22,7 +22,7 @@ static CALLSITE: Callsite = Callsite::new(
         "memprobe",
         "function",
         "label",
-        "mark",
+        "threshold",
         "at",
         "pid",
         "limit",
@@ -41,16 +41,16 @@ static CALLSITE: Callsite = Callsite::new(
     ],
 );
 
-/// The last crossing of each mark.
-static KEPT: [Kept; marks::MOST] = [const { Kept::new() }; marks::MOST];
+/// The last crossing of each threshold.
+static KEPT: [Kept; thresholds::MOST] = [const { Kept::new() }; thresholds::MOST];
 
 /// A crossing that waits for its event.
 struct Kept {
     state: AtomicU8,
     /// The innermost call of the thread that crossed.
-    stage: StaticRef<Stage>,
-    /// The mark in thousandths of a percent, and the figures of the event.
-    mark: AtomicU64,
+    position: StaticRef<Position>,
+    /// The threshold in thousandths of a percent, and the figures of the event.
+    threshold: AtomicU64,
     figures: [AtomicU64; FIGURES],
     text: [AtomicU64; LONGEST / 8],
     len: AtomicUsize,
@@ -68,8 +68,8 @@ impl Kept {
     const fn new() -> Kept {
         Kept {
             state: AtomicU8::new(EMPTY),
-            stage: StaticRef::none(),
-            mark: AtomicU64::new(0),
+            position: StaticRef::none(),
+            threshold: AtomicU64::new(0),
             figures: [const { AtomicU64::new(ABSENT) }; FIGURES],
             text: [const { AtomicU64::new(0) }; LONGEST / 8],
             len: AtomicUsize::new(0),
@@ -90,13 +90,13 @@ impl Kept {
 /// Keeps a crossing until [`write`]; one that was not written by then is replaced. Allocates
 /// nothing and waits for nobody: while the place is in use there is no event.
 pub(crate) fn keep(crossing: &Crossing<'_>, text: &Text) {
-    let kept = &KEPT[crossing.mark.index % marks::MOST];
+    let kept = &KEPT[crossing.threshold.index % thresholds::MOST];
     if !kept.take(&[EMPTY, FULL]) {
         return;
     }
-    let [innermost, ..] = crossing.whose.calls();
-    kept.stage.store(innermost, Ordering::Relaxed);
-    kept.mark.store((crossing.mark.percent * 1e3) as u64, Ordering::Relaxed);
+    let [innermost, ..] = crossing.trigger.calls();
+    kept.position.store(innermost, Ordering::Relaxed);
+    kept.threshold.store((crossing.threshold.percent * 1e3) as u64, Ordering::Relaxed);
     let estimate = &crossing.estimate;
     let figures = [
         Some(crossing.limit),
@@ -124,7 +124,7 @@ pub(crate) fn keep(crossing: &Crossing<'_>, text: &Text) {
 /// Writes the events of all crossings that were kept.
 #[cold]
 pub(crate) fn write() {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     for kept in &KEPT {
         if kept.take(&[FULL]) {
             write_one(kept);
@@ -139,12 +139,12 @@ fn write_one(kept: &Kept) {
     }
     let len = kept.len.load(Ordering::Relaxed).min(LONGEST);
     let message = str::from_utf8(&bytes[..len]).unwrap_or("");
-    let stage = kept.stage.load(Ordering::Relaxed);
-    let mark = kept.mark.load(Ordering::Relaxed) as f64 / 1e3;
+    let position = kept.position.load(Ordering::Relaxed);
+    let threshold = kept.threshold.load(Ordering::Relaxed) as f64 / 1e3;
     let figures: [Option<u64>; FIGURES] = std::array::from_fn(|at| {
         Some(kept.figures[at].load(Ordering::Relaxed)).filter(|&figure| figure != ABSENT)
     });
-    // The subscriber may take its time, and may cross a mark itself.
+    // The subscriber may take its time, and may cross a threshold itself.
     kept.leave(EMPTY);
     if !CALLSITE.is_wanted() {
         return;
@@ -155,9 +155,9 @@ fn write_one(kept: &Kept) {
     CALLSITE.dispatch(&[
         Some(&message),
         Some(&"watch"),
-        Some(&stage.map(|stage| stage.node.site.name())),
-        Some(&stage.map(|stage| stage.after)),
-        Some(&mark),
+        Some(&position.map(|position| position.node.site.name())),
+        Some(&position.map(|position| position.after)),
+        Some(&threshold),
         Some(&told("at")),
         Some(&pid),
         Some(&limit),

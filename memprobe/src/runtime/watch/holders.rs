@@ -48,7 +48,7 @@ impl Running {
     pub fn look() -> Running {
         let mut running = Running { places: [None; PLACES], others: (0, 0) };
         snapshot::each_running(|call| {
-            let (site, after) = (call.stage.node.site, call.stage.after);
+            let (site, after) = (call.position.node.site, call.position.after);
             // A call that has freed more than it allocated, as one that is given a body, would
             // take what it freed off what the others hold.
             let (oldest, held) = (call.started, call.own.max(0));
@@ -88,7 +88,7 @@ impl Running {
         Some(Group { after, ..places().reduce(Group::with)? })
     }
 
-    /// The functions, those whose calls hold the most first; last those that have more than is
+    /// The functions, those trigger calls hold the most first; last those that have more than is
     /// `live`, because what they have allocated was freed elsewhere.
     pub fn functions(&self, live: i64) -> impl Iterator<Item = Group> {
         let mut last = None;

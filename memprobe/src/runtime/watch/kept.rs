@@ -122,7 +122,7 @@ impl<T: Copy> Kept<T> {
         self.left.checked_sub(self.whole).filter(|&bytes| bytes >= 0)
     }
 
-    /// The functions whose calls have kept the most, exact figures first.
+    /// The functions trigger calls have kept the most, exact figures first.
     pub fn functions(&self) -> impl Iterator<Item = (Share, T)> {
         let unclaimed = self.unclaimed();
         let share = move |claim: Claim| match unclaimed {

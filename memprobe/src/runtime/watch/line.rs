@@ -1,21 +1,21 @@
-//! The line that a watch writes when a mark is crossed: readable, and parsed as `key=value`.
+//! The line that a watch writes when a threshold is crossed: readable, and parsed as `key=value`.
 //! Nothing here allocates.
 
 use std::fmt::{self, Display, Write as _};
 use std::{ptr, str};
 
-use crate::format::units::Scaled;
+use crate::format::units::HumanBytes;
 use crate::runtime::calls::record::Record;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::cgroup::UNLIMITED;
 use crate::runtime::readings::utc::Utc;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::runtime::stats::call_tree::Node;
-use crate::runtime::stats::call_tree::Stage;
-use crate::runtime::watch::gauge::Estimate;
+use crate::runtime::stats::call_tree::Position;
+use crate::runtime::watch::estimator::Estimate;
 use crate::runtime::watch::holders::{Group, Running};
 use crate::runtime::watch::kept::{Held, Kept, Share, most_in};
-use crate::runtime::watch::marks::Mark;
+use crate::runtime::watch::thresholds::Threshold;
 
 /// Longest line, bytes: the system writes up to 4096 into a pipe at once.
 pub(crate) const LONGEST: usize = 2048;
@@ -23,36 +23,36 @@ pub(crate) const LONGEST: usize = 2048;
 /// What begins the line on stderr.
 const PREFIX: &str = "memprobe: ";
 
-/// Whose allocation it was that crossed a mark.
+/// Trigger allocation it was that crossed a threshold.
 #[derive(Clone, Copy)]
-pub(crate) enum Whose {
+pub(crate) enum Trigger {
     /// Of this thread, and of the innermost call on it.
-    Threads,
+    ThisThread,
     /// Of the call that is at a point.
-    Calls(&'static Stage),
+    Call(&'static Position),
     /// Nobody knows.
-    Nobodys,
+    Sampler,
 }
 
-impl Whose {
+impl Trigger {
     /// The innermost call, and those around it.
-    pub fn calls(self) -> [Option<&'static Stage>; CALLERS + 1] {
+    pub fn calls(self) -> [Option<&'static Position>; CALLERS + 1] {
         let mut calls = [None; CALLERS + 1];
         let mut len = 0;
-        if let Whose::Calls(stage) = self {
-            calls[0] = Some(stage);
+        if let Trigger::Call(position) = self {
+            calls[0] = Some(position);
             len = 1;
         }
-        if !matches!(self, Whose::Nobodys) {
-            for stage in stack::chain().filter_map(Record::stage) {
+        if !matches!(self, Trigger::Sampler) {
+            for position in stack::chain().filter_map(Record::position) {
                 // A call that comes to its end is open no more; at other points it is.
-                let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, stage));
+                let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, position));
                 if is_there {
                     continue;
                 }
                 // A recursion may be far deeper than what is told.
                 let Some(place) = calls.get_mut(len) else { break };
-                *place = Some(stage);
+                *place = Some(position);
                 len += 1;
             }
         }
@@ -60,9 +60,9 @@ impl Whose {
     }
 }
 
-/// A mark that was crossed.
+/// A threshold that was crossed.
 pub(crate) struct Crossing<'a> {
-    pub mark: &'a Mark,
+    pub threshold: &'a Threshold,
     pub limit: u64,
     /// The limit before, in the first line after it has changed.
     pub limit_was: Option<u64>,
@@ -71,7 +71,7 @@ pub(crate) struct Crossing<'a> {
     pub allocated: Option<u64>,
     /// What this thread has asked for, bytes.
     pub asked: Option<u64>,
-    pub whose: Whose,
+    pub trigger: Trigger,
 }
 
 /// Callers that are told.
@@ -161,7 +161,7 @@ impl Display for Tight {
                 text.split(' ').try_for_each(|part| self.0.write_str(part))
             }
         }
-        write!(Unspaced(f), "{}", Scaled(self.0))
+        write!(Unspaced(f), "{}", HumanBytes(self.0))
     }
 }
 
@@ -204,7 +204,7 @@ impl Display for Name<'_> {
 }
 
 /// Where a call is: in a function, after a label.
-struct Place(&'static Stage);
+struct Place(&'static Position);
 
 impl Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -305,9 +305,10 @@ impl Display for FinishedCalls {
 impl Text {
     /// The line of a crossing.
     pub fn of(crossing: &Crossing<'_>) -> Text {
-        let Crossing { mark, limit, limit_was, ref estimate, allocated, asked, whose } = *crossing;
+        let Crossing { threshold, limit, limit_was, ref estimate, allocated, asked, trigger } =
+            *crossing;
         let mut text = Text { bytes: [0; LONGEST], len: 0, reserve: 1 };
-        text.add(format_args!("{PREFIX}mark={}%", mark.percent));
+        text.add(format_args!("{PREFIX}threshold={}%", threshold.percent));
         if let Some(now) = clock::time_of_day() {
             text.add(format_args!(" at={}", Utc(now)));
         }
@@ -321,9 +322,9 @@ impl Text {
         text.figure("rss", estimate.rss);
         text.figure("cgroup", estimate.group);
         text.figure("active", estimate.active);
-        if !matches!(whose, Whose::Nobodys) {
+        if !matches!(trigger, Trigger::Sampler) {
             text.figure("asked", asked);
-            text.add_calls(whose);
+            text.add_calls(trigger);
         }
         let running = Running::look();
         if jemalloc::is_global() {
@@ -341,15 +342,15 @@ impl Text {
         text
     }
 
-    fn add_calls(&mut self, whose: Whose) {
-        let calls = whose.calls();
+    fn add_calls(&mut self, trigger: Trigger) {
+        let calls = trigger.calls();
         let Some((Some(innermost), callers)) = calls.split_first() else {
             self.add(" by=\"(not annotated)\"");
             return;
         };
         let function = Name(innermost.node.site.name());
         self.add(format_args!(" by=\"{function}\" after=\"{}\"", Name(innermost.after)));
-        self.list("callers", callers.iter().flatten().map(|stage| Place(stage)));
+        self.list("callers", callers.iter().flatten().map(|position| Place(position)));
     }
 
     fn add_running(&mut self, running: &Running, live: Live) {
@@ -428,13 +429,13 @@ mod tests {
 
     #[test]
     fn a_value_is_found_by_its_key_alone() {
-        let message = "mark=95% after=\"a pid=7, b='c'\" pid=12 kept=<=3MiB last=\"\"";
-        assert_eq!(value(message, "mark"), Some("95%"));
+        let message = "threshold=95% after=\"a pid=7, b='c'\" pid=12 kept=<=3MiB last=\"\"";
+        assert_eq!(value(message, "threshold"), Some("95%"));
         assert_eq!(value(message, "pid"), Some("12"));
         assert_eq!(value(message, "kept"), Some("<=3MiB"));
         assert_eq!(value(message, "last"), Some(""));
         assert_eq!(value(message, "b"), None);
-        assert_eq!(value("", "mark"), None);
+        assert_eq!(value("", "threshold"), None);
     }
 
     #[test]

@@ -15,20 +15,20 @@ use std::time::Duration;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::cgroup::UNLIMITED;
-use crate::runtime::readings::thread::{self as counters, Quiet};
+use crate::runtime::readings::thread::{self as counters, IgnoreAllocs};
 use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc, system};
-use crate::runtime::stats::call_tree::Stage;
-use crate::runtime::watch::gauge::{Coming, Gauge};
-use crate::runtime::watch::line::{Crossing, Text, Whose};
-use crate::runtime::watch::marks::Marks;
+use crate::runtime::stats::call_tree::Position;
+use crate::runtime::watch::estimator::{Estimator, Upcoming};
+use crate::runtime::watch::line::{Crossing, Text, Trigger};
 #[cfg(feature = "profiling")]
 use crate::runtime::watch::profiles::{self, Profiles};
+use crate::runtime::watch::thresholds::Thresholds;
 use crate::runtime::watch::{event as watch_event, kept};
 use crate::values::process::{Heap, Limit};
 use crate::values::watch_mode::{Mode, WatchError};
 
 /// Says who took the memory before the kernel kills the process: one line on stderr, written
-/// at once, when the memory that the process is about to use crosses a mark.
+/// at once, when the memory that the process is about to use crosses a threshold.
 ///
 /// ```
 /// memprobe::global_allocator!();
@@ -47,7 +47,7 @@ use crate::values::watch_mode::{Mode, WatchError};
 ///
 /// | | |
 /// |---|---|
-/// | `mark`, `limit` | the mark that was crossed, and of what |
+/// | `threshold`, `limit` | the threshold that was crossed, and of what |
 /// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
 /// | `limit_was` | the limit before, in the first line after it has changed; `none` if there was none |
 /// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
@@ -55,25 +55,25 @@ use crate::values::watch_mode::{Mode, WatchError};
 /// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
 /// | `by`, `after`, `callers` | the innermost call of this thread, the label it has passed last, and the calls around it |
 /// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is; no bytes where they would be more than there is, because the calls have handed out what they allocated |
-/// | `kept_by_finished_calls` | allocated less freed by calls that have ended, the most first. Then, with `<=`, what may at most be left of functions whose results were freed in code that is not annotated: at some time they had kept more than there was |
+/// | `kept_by_finished_calls` | allocated less freed by calls that have ended, the most first. Then, with `<=`, what may at most be left of functions trigger results were freed in code that is not annotated: at some time they had kept more than there was |
 /// | `not_in_annotated_code` | the rest of jemalloc's memory; with `<=` if the results of finished calls may be in it |
 /// | `outside_jemalloc`, `outside_process` | C libraries, stacks, mappings, as last seen; tmpfs, the kernel and other processes of the cgroup |
 ///
 /// All figures go together: no function has more than there is beside the others. The thread
-/// that crosses a mark is often a bystander: `running` tells who holds. The same is written as
+/// that crosses a threshold is often a bystander: `running` tells who holds. The same is written as
 /// a WARN event, target `memprobe::watch`, at the next point outside the allocator.
 ///
-/// A mark speaks once, and again after the use was 10 % below it; a jump over several marks is
-/// one line. The highest mark also speaks at each further 2 % of the limit, up to 120 %, so that
+/// A threshold speaks once, and again after the use was 10 % below it; a jump over several thresholds is
+/// one line. The highest threshold also speaks at each further 2 % of the limit, up to 120 %, so that
 /// there is a line close to the kill. A limit that changes under the process is followed: the
-/// marks are parts of what it is then.
+/// thresholds are parts of what it is then.
 ///
 /// The environment variable `MEMPROBE_WATCH=off` switches it off.
 #[derive(Clone, Debug)]
 #[must_use = "a watch does nothing until it is installed"]
 pub struct Watch {
     limit: Option<Limit>,
-    marks: Vec<f64>,
+    thresholds: Vec<f64>,
     sample_every: Option<Duration>,
     #[cfg(feature = "profiling")]
     profiles: Option<Profiles>,
@@ -83,7 +83,7 @@ impl Default for Watch {
     fn default() -> Watch {
         Watch {
             limit: None,
-            marks: vec![0.80, 0.90, 0.95],
+            thresholds: vec![0.80, 0.90, 0.95],
             sample_every: None,
             #[cfg(feature = "profiling")]
             profiles: None,
@@ -92,7 +92,7 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// Marks at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
+    /// Thresholds at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
     pub fn new() -> Watch {
         Watch::default()
     }
@@ -104,9 +104,9 @@ impl Watch {
         self
     }
 
-    /// One to eight marks, as parts of the limit: above 0 and up to 1.
-    pub fn at(mut self, marks: impl IntoIterator<Item = f64>) -> Watch {
-        self.marks = marks.into_iter().collect();
+    /// One to eight thresholds, as parts of the limit: above 0 and up to 1.
+    pub fn at(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
+        self.thresholds = thresholds.into_iter().collect();
         self
     }
 
@@ -129,28 +129,28 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// If the marks are wrong, or one was installed before. Never for what the platform
+    /// If the thresholds are wrong, or one was installed before. Never for what the platform
     /// lacks: that is a [`Mode`].
     pub fn install(self) -> Result<Mode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
-        let _quiet = Quiet::begin();
-        let gauge = match &self.limit {
-            Some(limit) => Gauge::of(limit),
-            None => Gauge::of_found(system::find_limit().as_ref()),
+        let _ignored = IgnoreAllocs::begin();
+        let estimator = match &self.limit {
+            Some(limit) => Estimator::of(limit),
+            None => Estimator::of_found(system::find_limit().as_ref()),
         };
-        let limit = gauge.limit();
+        let limit = estimator.limit();
         let whole = if limit == UNLIMITED { 1 << 40 } else { limit };
-        let marks = Marks::new(&self.marks, whole).ok_or(WatchError::Marks)?;
+        let thresholds = Thresholds::new(&self.thresholds, whole).ok_or(WatchError::Thresholds)?;
         if TAKEN.swap(true, Relaxed) {
             return Err(WatchError::Installed);
         }
-        let mode = self.install_once(gauge, whole, marks);
+        let mode = self.install_once(estimator, whole, thresholds);
         Ok(*MODE.get_or_init(|| mode))
     }
 
-    /// `whole` is what the marks are parts of.
-    fn install_once(self, gauge: Gauge, whole: u64, marks: Marks) -> Mode {
-        let limit = gauge.limit();
+    /// `whole` is what the thresholds are parts of.
+    fn install_once(self, estimator: Estimator, whole: u64, thresholds: Thresholds) -> Mode {
+        let limit = estimator.limit();
         if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
             return Mode::Off;
         }
@@ -159,10 +159,10 @@ impl Watch {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
         // Where there is no limit yet, one may be set; if there are groups to set it for.
-        if limit == 0 || limit == UNLIMITED && !gauge.may_be_limited() {
+        if limit == 0 || limit == UNLIMITED && !estimator.may_be_limited() {
             return Mode::Off;
         }
-        let mode = install(gauge, whole, marks, self.sample_every);
+        let mode = install(estimator, whole, thresholds, self.sample_every);
         if limit == UNLIMITED { Mode::Off } else { mode }
     }
 }
@@ -172,8 +172,13 @@ pub(crate) fn mode() -> Option<Mode> {
     MODE.get().copied()
 }
 
-fn install(gauge: Gauge, whole: u64, marks: Marks, sample_every: Option<Duration>) -> Mode {
-    let limit = gauge.limit();
+fn install(
+    estimator: Estimator,
+    whole: u64,
+    thresholds: Thresholds,
+    sample_every: Option<Duration>,
+) -> Mode {
+    let limit = estimator.limit();
     // The limit may become a small one.
     let interval = (limit / 256).clamp(64 << 10, 1 << 20);
     // What is looked up once is looked up here, and never inside the allocator.
@@ -182,7 +187,7 @@ fn install(gauge: Gauge, whole: u64, marks: Marks, sample_every: Option<Duration
         return Mode::Off;
     }
     let told = AtomicU64::new(limit);
-    let watch = Installed { whole, told, interval, marks, gauge, stderr: stderr() };
+    let watch = Installed { whole, told, interval, thresholds, estimator, stderr: stderr() };
     let watch = INSTALLED.get_or_init(|| watch);
     let mode = if is_global && jemalloc::call_back(on_allocation, interval) {
         Mode::Hook
@@ -215,14 +220,14 @@ fn stderr() -> Option<File> {
 }
 
 struct Installed {
-    /// The limit that the marks are parts of. What is used of another limit is held against
+    /// The limit that the thresholds are parts of. What is used of another limit is held against
     /// them as if it were used of this one.
     whole: u64,
     /// The limit that was told last.
     told: AtomicU64,
     interval: u64,
-    marks: Marks,
-    gauge: Gauge,
+    thresholds: Thresholds,
+    estimator: Estimator,
     stderr: Option<File>,
 }
 
@@ -235,7 +240,7 @@ static ASKED: AtomicU8 = AtomicU8::new(0);
 const EVENTS: u8 = 1;
 /// Look, because nobody else does.
 const LOOK: u8 = 2;
-/// See whether a mark that has spoken may do so again.
+/// See whether a threshold that has spoken may do so again.
 const REARM: u8 = 4;
 /// Write a heap profile, or say why there is none.
 #[cfg(feature = "profiling")]
@@ -255,14 +260,14 @@ extern "C" fn on_allocation(_is_alloc: bool, allocated: u64, freed: u64) {
         return;
     }
     let Some(watch) = INSTALLED.get() else { return };
-    let may_cross = grown > 0 || watch.marks.has_spoken();
+    let may_cross = grown > 0 || watch.thresholds.has_spoken();
     if may_cross && !watch.is_calm(0) {
         let asked = now.since(before).allocated;
-        watch.check_inside(&Coming::default(), asked);
+        watch.check_inside(&Upcoming::default(), asked);
     }
 }
 
-/// Whether a block of this size that grows may cross a mark if it must be moved, where the old
+/// Whether a block of this size that grows may cross a threshold if it must be moved, where the old
 /// one and the new one live at once.
 #[cfg(feature = "jemalloc")]
 #[inline]
@@ -278,30 +283,30 @@ pub(crate) fn is_near_before_move(old_size: usize, new_size: usize) -> bool {
 pub(crate) fn before_move(old_size: usize, new_size: usize) {
     let Some(watch) = INSTALLED.get() else { return };
     stack::publish_held_unflushed();
-    let coming = Coming { allocated: new_size as u64, touched: old_size as u64 };
-    watch.check_inside(&coming, coming.allocated);
+    let upcoming = Upcoming { allocated: new_size as u64, touched: old_size as u64 };
+    watch.check_inside(&upcoming, upcoming.allocated);
 }
 
 // --- at points, and on the sampling thread ------------------------------------------------
 
-/// Does at a point of a call, which is at `stage`, what the watch has to do outside the
+/// Does at a point of a call, which is at `position`, what the watch has to do outside the
 /// allocator.
 #[inline]
-pub(crate) fn at_point(stage: &'static Stage) {
+pub(crate) fn at_point(position: &'static Position) {
     if ASKED.load(Relaxed) != 0 {
-        at_point_asked(stage);
+        at_point_asked(position);
     }
 }
 
 #[inline(never)]
-fn at_point_asked(stage: &'static Stage) {
-    if counters::is_quiet() {
+fn at_point_asked(position: &'static Position) {
+    if counters::is_ignoring() {
         return;
     }
     let asked = ASKED.load(Relaxed);
     if let Some(watch) = INSTALLED.get() {
         if asked & LOOK != 0 {
-            watch.look(stage);
+            watch.look(position);
         } else if asked & REARM != 0 {
             watch.rearm();
         }
@@ -324,7 +329,7 @@ fn write_events() {
 }
 
 fn keep_sampling(watch: &'static Installed, every: Duration) {
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     loop {
         thread::sleep(every);
         watch.sample();
@@ -333,51 +338,51 @@ fn keep_sampling(watch: &'static Installed, every: Duration) {
 }
 
 impl Installed {
-    /// The same part of what the marks are parts of, as these bytes are of the limit.
+    /// The same part of what the thresholds are parts of, as these bytes are of the limit.
     fn part(&self, bytes: u64) -> u64 {
-        match self.gauge.limit() {
+        match self.estimator.limit() {
             limit if limit == self.whole => bytes,
             limit => (bytes as f64 / limit as f64 * self.whole as f64) as u64,
         }
     }
 
     /// Whether nothing would change if so much more were allocated. Cheap, and often wrong
-    /// near a mark.
+    /// near a threshold.
     fn is_calm(&self, more: u64) -> bool {
-        let (above, below) = self.marks.calm();
-        self.gauge.guess().is_some_and(|bytes| {
-            let most = bytes.saturating_add(more).saturating_add(self.gauge.margin());
+        let (above, below) = self.thresholds.calm();
+        self.estimator.guess().is_some_and(|bytes| {
+            let most = bytes.saturating_add(more).saturating_add(self.estimator.margin());
             self.part(most) < below && self.part(bytes) >= above
         })
     }
 
     /// Looks where the thread is inside the allocator.
     #[cold]
-    fn check_inside(&self, coming: &Coming, asked: u64) {
-        jemalloc::keeping_errno(|| self.check(coming, Some(asked), Whose::Threads, || None));
+    fn check_inside(&self, upcoming: &Upcoming, asked: u64) {
+        jemalloc::keeping_errno(|| self.check(upcoming, Some(asked), Trigger::ThisThread, || None));
     }
 
     /// Looks at a point, where nobody looks from inside the allocator.
-    fn look(&self, stage: &'static Stage) {
+    fn look(&self, position: &'static Position) {
         const EVERY: u64 = 1_000_000;
         static LAST: AtomicU64 = AtomicU64::new(0);
         let now = clock::coarse();
         if counters::has_grown_by(self.interval) || now.saturating_sub(LAST.load(Relaxed)) > EVERY {
             LAST.store(now, Relaxed);
-            self.check(&Coming::default(), None, Whose::Calls(stage), jemalloc::heap);
+            self.check(&Upcoming::default(), None, Trigger::Call(position), jemalloc::heap);
         }
     }
 
     fn rearm(&self) {
-        let (above, _) = self.marks.calm();
-        if self.gauge.guess().is_none_or(|bytes| self.part(bytes) < above) {
-            let bytes = self.gauge.read(&Coming::default(), false).bytes;
-            self.marks.rearm(self.part(bytes));
+        let (above, _) = self.thresholds.calm();
+        if self.estimator.guess().is_none_or(|bytes| self.part(bytes) < above) {
+            let bytes = self.estimator.read(&Upcoming::default(), false).bytes;
+            self.thresholds.rearm(self.part(bytes));
         }
-        if !self.marks.has_spoken() {
+        if !self.thresholds.has_spoken() {
             ASKED.fetch_and(!REARM, SeqCst);
-            // Another thread may have crossed a mark meanwhile.
-            if self.marks.has_spoken() {
+            // Another thread may have crossed a threshold meanwhile.
+            if self.thresholds.has_spoken() {
                 ASKED.fetch_or(REARM, SeqCst);
             }
         }
@@ -388,31 +393,32 @@ impl Installed {
         // Finds the cgroups to which the process was moved.
         let _ = limit::standing(clock::fine());
         let heap = heap_stats::within_budget(clock::fine());
-        self.check(&Coming::default(), None, Whose::Nobodys, || heap);
+        self.check(&Upcoming::default(), None, Trigger::Sampler, || heap);
     }
 
-    /// Reads how much is used, and speaks if that crosses a mark. `heap` refreshes jemalloc's
+    /// Reads how much is used, and speaks if that crosses a threshold. `heap` refreshes jemalloc's
     /// figures where that is allowed.
     fn check(
         &self,
-        coming: &Coming,
+        upcoming: &Upcoming,
         asked: Option<u64>,
-        whose: Whose,
+        trigger: Trigger,
         heap: impl FnOnce() -> Option<Heap>,
     ) {
-        let mut estimate = self.gauge.read(coming, matches!(whose, Whose::Nobodys));
+        let mut estimate = self.estimator.read(upcoming, matches!(trigger, Trigger::Sampler));
         kept::look_for_freed();
-        self.marks.rearm(self.part(estimate.bytes));
-        if self.marks.reached(self.part(estimate.bytes)).is_some() {
+        self.thresholds.rearm(self.part(estimate.bytes));
+        if self.thresholds.reached(self.part(estimate.bytes)).is_some() {
             // The limit may be another now.
-            estimate = self.gauge.read(coming, true);
+            estimate = self.estimator.read(upcoming, true);
         }
-        let Some(mark) = self.marks.cross(self.part(estimate.bytes)) else { return };
+        let Some(threshold) = self.thresholds.cross(self.part(estimate.bytes)) else { return };
         let allocated = heap().map(|heap| heap.allocated);
-        let limit = self.gauge.limit();
+        let limit = self.estimator.limit();
         let told = self.told.swap(limit, Relaxed);
         let limit_was = Some(told).filter(|&told| told != limit);
-        let crossing = Crossing { mark, limit, limit_was, estimate, allocated, asked, whose };
+        let crossing =
+            Crossing { threshold, limit, limit_was, estimate, allocated, asked, trigger };
         self.speak(&crossing);
         ASKED.fetch_or(EVENTS | REARM, SeqCst);
     }
@@ -425,7 +431,7 @@ impl Installed {
         }
         watch_event::keep(crossing, &text);
         #[cfg(feature = "profiling")]
-        if profiles::cross(crossing.whose.calls()[0]) {
+        if profiles::cross(crossing.trigger.calls()[0]) {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
     }

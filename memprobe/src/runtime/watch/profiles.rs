@@ -11,12 +11,12 @@ use tracing::Level;
 use crate::runtime::calls::frame::Progress;
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::readings::jemalloc;
-use crate::runtime::readings::thread::Quiet;
-use crate::runtime::stats::call_tree::{Segment, Stage};
+use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::stats::call_tree::{Position, Segment};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: whenever
-/// a mark speaks, and where a segment that is named here passes a bound.
+/// a threshold speaks, and where a segment that is named here passes a bound.
 ///
 /// A profile tells the lines of code that the memory comes from. It is written at the next
 /// point outside the allocator; an event says where, and how to open it. Nothing is written
@@ -107,10 +107,10 @@ struct Installed {
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
 
-/// A mark was crossed, and no profile was written for it yet.
+/// A threshold was crossed, and no profile was written for it yet.
 static CROSSED: AtomicBool = AtomicBool::new(false);
 /// Where the call was that crossed it.
-static CROSSED_BY: StaticRef<Stage> = StaticRef::none();
+static CROSSED_BY: StaticRef<Position> = StaticRef::none();
 
 static CALLSITE: Callsite = Callsite::new(
     "memprobe::watch",
@@ -120,7 +120,7 @@ static CALLSITE: Callsite = Callsite::new(
 );
 
 /// Inside the allocator: has the next point write a profile. Gives whether it is to.
-pub(crate) fn cross(innermost: Option<&'static Stage>) -> bool {
+pub(crate) fn cross(innermost: Option<&'static Position>) -> bool {
     if INSTALLED.get().is_none() {
         return false;
     }
@@ -129,19 +129,19 @@ pub(crate) fn cross(innermost: Option<&'static Stage>) -> bool {
     true
 }
 
-/// Outside the allocator: writes the profile of a mark that was crossed. Gives whether it must
+/// Outside the allocator: writes the profile of a threshold that was crossed. Gives whether it must
 /// be asked again.
 pub(crate) fn at_point() -> bool {
     let Some(installed) = INSTALLED.get() else { return false };
-    let _quiet = Quiet::begin();
+    let _ignored = IgnoreAllocs::begin();
     if !jemalloc::is_profiling() {
         // Held until somebody listens.
         return !warn_without_profiling();
     }
     if CROSSED.swap(false, Relaxed) {
         let by = CROSSED_BY.load(Relaxed);
-        let name = by.map_or("memprobe", |stage| stage.node.site.name());
-        installed.write(name, by.map_or("mark", |stage| stage.after));
+        let name = by.map_or("memprobe", |position| position.node.site.name());
+        installed.write(name, by.map_or("threshold", |position| position.after));
     }
     false
 }
@@ -163,7 +163,7 @@ impl Installed {
             };
             let is_over = figure > 0 && figure as u64 > bound.above;
             if is_over && bound.is_of(segment) && !passed.swap(true, Relaxed) {
-                let _quiet = Quiet::begin();
+                let _ignored = IgnoreAllocs::begin();
                 if jemalloc::is_profiling() {
                     self.write(segment.from.node.site.name(), segment.label);
                 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::runtime::sync::static_ref::StaticRef;
 
-pub(crate) struct List<T: 'static> {
+pub(crate) struct AppendList<T: 'static> {
     first: StaticRef<Link<T>>,
     /// One from which it is not far to the end.
     last: StaticRef<Link<T>>,
@@ -15,9 +15,9 @@ struct Link<T: 'static> {
     next: StaticRef<Link<T>>,
 }
 
-impl<T: Send + Sync> List<T> {
-    pub const fn new() -> List<T> {
-        List { first: StaticRef::none(), last: StaticRef::none() }
+impl<T: Send + Sync> AppendList<T> {
+    pub const fn new() -> AppendList<T> {
+        AppendList { first: StaticRef::none(), last: StaticRef::none() }
     }
 
     /// The values, the oldest first.
@@ -47,7 +47,7 @@ impl<T: Send + Sync> List<T> {
     ) -> &'static T {
         let mut ours = Box::new(Link { value, next: StaticRef::none() });
         loop {
-            match place.fill(ours) {
+            match place.try_init(ours) {
                 Ok(link) => {
                     self.last.store(Some(link), Release);
                     return &link.value;
@@ -61,11 +61,11 @@ impl<T: Send + Sync> List<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::List;
+    use super::AppendList;
 
     #[test]
     fn threads_that_add_the_same_get_the_same() {
-        static LIST: List<u64> = List::new();
+        static LIST: AppendList<u64> = AppendList::new();
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_threads_push_is_all_there_and_in_the_order_of_each() {
-        static LIST: List<(u64, u64)> = List::new();
+        static LIST: AppendList<(u64, u64)> = AppendList::new();
         std::thread::scope(|scope| {
             for thread in 0..8 {
                 scope.spawn(move || {

@@ -1,6 +1,6 @@
 //! How many calls of one function ran at once, exactly, although every thread counts by itself.
 //!
-//! 1. Each slot has a lane in which its threads count the calls that they have begun and not
+//! 1. Each shard has a lane in which its threads count the calls that they have begun and not
 //!    ended. A call may end in another lane than it began in, so a lane may be below 0; the sum
 //!    over all lanes is how many calls run.
 //! 2. Each lane has an allowance. All allowances together are the highest sum that was seen, so
@@ -19,14 +19,14 @@ use std::sync::atomic::{
     Ordering::SeqCst, fence,
 };
 
-use crate::runtime::readings::slot::{SLOTS, Slot};
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::shard::{SHARDS, Shard};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Calls that run, and the most that did at once.
-pub(crate) struct Crowd {
-    lanes: StaticRef<[Lane; SLOTS]>,
+pub(crate) struct Concurrency {
+    lanes: StaticRef<[Lane; SHARDS]>,
     generation: AtomicU32,
     most: AtomicI64,
     /// More calls may have run at once.
@@ -39,7 +39,7 @@ pub(crate) struct Crowd {
     looks: AtomicU32,
 }
 
-/// What the threads of one slot have begun and not ended.
+/// What the threads of one shard have begun and not ended.
 #[repr(align(64))]
 struct Lane {
     /// How many calls began here, times 2³², and how many more have begun than ended: one word,
@@ -63,9 +63,9 @@ fn open(count: u64) -> i64 {
     i64::from(count as u32 as i32)
 }
 
-impl Crowd {
-    pub const fn new() -> Crowd {
-        Crowd {
+impl Concurrency {
+    pub const fn new() -> Concurrency {
+        Concurrency {
             lanes: StaticRef::none(),
             generation: AtomicU32::new(0),
             most: AtomicI64::new(0),
@@ -78,21 +78,21 @@ impl Crowd {
     }
 
     #[inline]
-    fn lanes(&self) -> &'static [Lane; SLOTS] {
+    fn lanes(&self) -> &'static [Lane; SHARDS] {
         self.lanes.load(Acquire).unwrap_or_else(|| self.make())
     }
 
     #[cold]
-    fn make(&self) -> &'static [Lane; SLOTS] {
-        let _quiet = Quiet::begin();
-        self.lanes.get_or_make(|| [const { Lane::new() }; SLOTS])
+    fn make(&self) -> &'static [Lane; SHARDS] {
+        let _ignored = IgnoreAllocs::begin();
+        self.lanes.get_or_init(|| [const { Lane::new() }; SHARDS])
     }
 
     /// A call begins, at `now` by the coarse clock.
     #[inline]
-    pub fn enter(&self, slot: Slot, now: u64) {
-        let lane = slot.of(self.lanes());
-        let open = open(lane.add(slot, BEGUN));
+    pub fn enter(&self, shard: Shard, now: u64) {
+        let lane = shard.of(self.lanes());
+        let open = open(lane.add(shard, BEGUN));
         if open > lane.allowed.load(Relaxed) && lane.paused.load(Relaxed) != now {
             self.look(lane, now);
         }
@@ -100,8 +100,8 @@ impl Crowd {
 
     /// A call ends.
     #[inline]
-    pub fn leave(&self, slot: Slot) {
-        slot.of(self.lanes()).add(slot, ENDED);
+    pub fn leave(&self, shard: Shard) {
+        shard.of(self.lanes()).add(shard, ENDED);
     }
 
     #[cold]
@@ -192,10 +192,10 @@ impl Crowd {
 
 /// The counts of all lanes, and whether all stood like this at one time: a sum of some of before
 /// and some of after would be one of calls that never ran together.
-fn read_all(lanes: &[Lane; SLOTS]) -> ([u64; SLOTS], bool) {
+fn read_all(lanes: &[Lane; SHARDS]) -> ([u64; SHARDS], bool) {
     let read = || {
         fence(SeqCst);
-        std::array::from_fn(|slot| lanes[slot].count.load(Relaxed))
+        std::array::from_fn(|shard| lanes[shard].count.load(Relaxed))
     };
     let mut counts = read();
     for _ in 0..8 {
@@ -214,8 +214,8 @@ impl Lane {
     }
 
     #[inline]
-    fn add(&self, slot: Slot, change: u64) -> u64 {
-        if slot.is_shared() {
+    fn add(&self, shard: Shard, change: u64) -> u64 {
+        if shard.is_shared() {
             return self.count.fetch_add(change, Relaxed).wrapping_add(change);
         }
         let count = self.count.load(Relaxed).wrapping_add(change);

@@ -9,7 +9,7 @@ use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
 use crate::values::process::Limit;
 
 /// Reads what an estimate needs.
-pub(crate) struct Gauge {
+pub(crate) struct Estimator {
     /// The limit as it was read last; [`UNLIMITED`] if there is none.
     limit: AtomicU64,
     against: Against,
@@ -56,7 +56,7 @@ pub(crate) struct Estimate {
 
 /// What is not in any figure yet, bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Coming {
+pub(crate) struct Upcoming {
     /// About to be allocated.
     pub allocated: u64,
     /// About to be touched at once.
@@ -68,23 +68,23 @@ pub(crate) struct Coming {
 const STALE: u64 = 10_000_000;
 const MOVED: u64 = 64;
 
-impl Gauge {
+impl Estimator {
     /// For a limit that the program has given.
-    pub fn of(limit: &Limit) -> Gauge {
+    pub fn of(limit: &Limit) -> Estimator {
         let against = Group::of(limit).map_or(Against::Rss, Against::Group);
-        Gauge::new(limit.bytes, against)
+        Estimator::new(limit.bytes, against)
     }
 
     /// For the limit that was found, if there is one. Where the cgroups set it, or may set one,
     /// it is read again and again.
-    pub fn of_found(limit: Option<&Limit>) -> Gauge {
+    pub fn of_found(limit: Option<&Limit>) -> Estimator {
         let is_cgroups = limit.is_none_or(|limit| limit.source.is_cgroup());
         let against = if is_cgroups { Against::Groups } else { Against::Rss };
-        Gauge::new(limit.map_or(UNLIMITED, |limit| limit.bytes), against)
+        Estimator::new(limit.map_or(UNLIMITED, |limit| limit.bytes), against)
     }
 
-    fn new(limit: u64, against: Against) -> Gauge {
-        Gauge {
+    fn new(limit: u64, against: Against) -> Estimator {
+        Estimator {
             limit: AtomicU64::new(limit),
             against,
             beside_active: AtomicU64::new(0),
@@ -137,7 +137,7 @@ impl Gauge {
     }
 
     /// Reads RSS, and the cgroup with its limit if that was long ago or `whole` is asked for.
-    pub fn read(&self, coming: &Coming, whole: bool) -> Estimate {
+    pub fn read(&self, upcoming: &Upcoming, whole: bool) -> Estimate {
         let now = clock::coarse();
         let active = jemalloc::active();
         let resident = proc::resident();
@@ -163,7 +163,8 @@ impl Gauge {
             self.beside_active.store(own.saturating_sub(active).max(rest), Relaxed);
             self.active_then.store(active, Relaxed);
         }
-        let bytes = needed.saturating_add(coming.allocated).max(own.saturating_add(coming.touched));
+        let bytes =
+            needed.saturating_add(upcoming.allocated).max(own.saturating_add(upcoming.touched));
         Estimate {
             bytes: bytes.saturating_add(beside),
             active,

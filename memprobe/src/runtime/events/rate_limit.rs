@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
-use crate::runtime::readings::slot::{SLOTS, slot};
-use crate::runtime::readings::thread::Quiet;
+use crate::runtime::readings::shard::{SHARDS, shard};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Nanoseconds in a second.
@@ -32,15 +32,15 @@ impl Rate {
 }
 
 /// Which events are written: so many a second, with a burst of twice that and of one at least
-/// (the generic cell rate algorithm: one word, the time at which the bucket is full again).
-pub(crate) struct Bucket {
+/// (the generic cell rate algorithm: one word, the time at which the limiter is full again).
+pub(crate) struct RateLimiter {
     full_at: AtomicU64,
     skipped: Skipped,
 }
 
-impl Bucket {
-    pub const fn new() -> Bucket {
-        Bucket { full_at: AtomicU64::new(0), skipped: Skipped::new() }
+impl RateLimiter {
+    pub const fn new() -> RateLimiter {
+        RateLimiter { full_at: AtomicU64::new(0), skipped: Skipped::new() }
     }
 
     /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
@@ -50,7 +50,7 @@ impl Bucket {
         self.take_if(now, rate, || true)
     }
 
-    /// The same where another has a say in what this bucket would give.
+    /// The same where another has a say in what this limiter would give.
     #[inline]
     pub fn take_if(&self, now: u64, rate: Rate, also: impl FnOnce() -> bool) -> Option<u64> {
         if self.has_room(now, rate) && also() {
@@ -71,9 +71,9 @@ impl Bucket {
     }
 }
 
-/// How many were passed over, by slots: in a hot function it is nearly all, on every thread.
+/// How many were passed over, by shards: in a hot function it is nearly all, on every thread.
 struct Skipped {
-    counts: StaticRef<[Count; SLOTS]>,
+    counts: StaticRef<[Count; SHARDS]>,
     /// How many of them were told.
     told: AtomicU64,
 }
@@ -89,9 +89,9 @@ impl Skipped {
 
     #[inline]
     fn add(&self) {
-        let (slot, counts) = (slot(), self.counts.load(Acquire).unwrap_or_else(|| self.make()));
-        let count = &slot.of(counts).0;
-        if slot.is_shared() {
+        let (shard, counts) = (shard(), self.counts.load(Acquire).unwrap_or_else(|| self.make()));
+        let count = &shard.of(counts).0;
+        if shard.is_shared() {
             count.fetch_add(1, Relaxed);
         } else {
             count.store(count.load(Relaxed) + 1, Relaxed);
@@ -99,9 +99,9 @@ impl Skipped {
     }
 
     #[cold]
-    fn make(&self) -> &'static [Count; SLOTS] {
-        let _quiet = Quiet::begin();
-        self.counts.get_or_make(|| [const { Count(AtomicU64::new(0)) }; SLOTS])
+    fn make(&self) -> &'static [Count; SHARDS] {
+        let _ignored = IgnoreAllocs::begin();
+        self.counts.get_or_init(|| [const { Count(AtomicU64::new(0)) }; SHARDS])
     }
 
     /// How many there were since this was last asked.
@@ -118,39 +118,39 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_a_burst_of_twice_its_rate_and_then_its_rate() {
-        let (bucket, rate) = (Bucket::new(), Rate::a_second(10.0));
-        let taken = (0..100).filter(|_| bucket.take(0, rate).is_some()).count();
+        let (limiter, rate) = (RateLimiter::new(), Rate::a_second(10.0));
+        let taken = (0..100).filter(|_| limiter.take(0, rate).is_some()).count();
         assert_eq!(taken, 20);
-        assert_eq!(bucket.take(99_999_999, rate), None);
-        assert_eq!(bucket.take(100_000_000, rate), Some(81), "tells what it passed over");
-        assert_eq!(bucket.take(100_000_000, rate), None);
-        let (bucket, all) = (Bucket::new(), Rate::a_second(0.0));
-        assert!((0..1000).all(|_| bucket.take(0, all) == Some(0)), "0 is no limit");
+        assert_eq!(limiter.take(99_999_999, rate), None);
+        assert_eq!(limiter.take(100_000_000, rate), Some(81), "tells what it passed over");
+        assert_eq!(limiter.take(100_000_000, rate), None);
+        let (limiter, all) = (RateLimiter::new(), Rate::a_second(0.0));
+        assert!((0..1000).all(|_| limiter.take(0, all) == Some(0)), "0 is no limit");
     }
 
     #[test]
     fn a_rate_below_one_gives_one_at_a_time() {
         for (rate, each) in [(0.1, 10 * SECOND), (0.5, 2 * SECOND), (1e-6, 1_000_000 * SECOND)] {
-            let (bucket, rate) = (Bucket::new(), Rate::a_second(rate));
+            let (limiter, rate) = (RateLimiter::new(), Rate::a_second(rate));
             let now = 5 * SECOND;
-            assert_eq!(bucket.take(now, rate), Some(0));
-            assert_eq!(bucket.take(now, rate), None);
-            assert_eq!(bucket.take(now + each - 1, rate), None);
-            assert_eq!(bucket.take(now + each, rate), Some(2));
-            assert_eq!(bucket.take(now + each, rate), None);
+            assert_eq!(limiter.take(now, rate), Some(0));
+            assert_eq!(limiter.take(now, rate), None);
+            assert_eq!(limiter.take(now + each - 1, rate), None);
+            assert_eq!(limiter.take(now + each, rate), Some(2));
+            assert_eq!(limiter.take(now + each, rate), None);
         }
-        let (bucket, rate) = (Bucket::new(), Rate::a_second(1.0));
-        let taken = (0..10).filter(|_| bucket.take(0, rate).is_some()).count();
+        let (limiter, rate) = (RateLimiter::new(), Rate::a_second(1.0));
+        let taken = (0..10).filter(|_| limiter.take(0, rate).is_some()).count();
         assert_eq!(taken, 2, "twice the rate from 1 on");
     }
 
     #[test]
     fn what_another_refuses_is_told_as_skipped() {
         for rate in [Rate::DEFAULT, Rate::a_second(0.0)] {
-            let bucket = Bucket::new();
-            assert_eq!(bucket.take_if(0, rate, || false), None);
-            assert_eq!(bucket.take_if(0, rate, || true), Some(1));
-            assert_eq!(bucket.take_if(0, rate, || true), Some(0));
+            let limiter = RateLimiter::new();
+            assert_eq!(limiter.take_if(0, rate, || false), None);
+            assert_eq!(limiter.take_if(0, rate, || true), Some(1));
+            assert_eq!(limiter.take_if(0, rate, || true), Some(0));
         }
     }
 

@@ -6,8 +6,8 @@ use crate::runtime::events::figures::Ids;
 use crate::runtime::stats::call_tree::Segment;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// The ticket in a record; nothing but `call_id` counts in that of a call without one.
-pub(crate) struct Ticket {
+/// The admission in a record; nothing but `call_id` counts in that of a call without one.
+pub(crate) struct Admission {
     /// From 1; 0 of a call that was not admitted.
     call_id: AtomicU64,
     /// 0 where no call around this one was.
@@ -23,7 +23,7 @@ pub(crate) struct Ticket {
     last_rss: AtomicU64,
 }
 
-impl Ticket {
+impl Admission {
     pub fn set(&self, ids: Ids, started: u64, cold: bool) {
         self.parent_id.store(ids.parent.unwrap_or(0), Relaxed);
         self.started.store(started, Relaxed);

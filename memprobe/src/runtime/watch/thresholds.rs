@@ -1,0 +1,262 @@
+//! The thresholds of a watch: which of them the use of memory has crossed.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Thresholds at most.
+pub(crate) const MOST: usize = 8;
+
+/// A part of the limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Threshold {
+    pub percent: f64,
+    pub bytes: u64,
+    /// Where it stands among the thresholds.
+    pub index: usize,
+}
+
+impl Threshold {
+    /// Below this the threshold may speak again.
+    fn rearms_below(&self) -> u64 {
+        rearms_below(self.bytes)
+    }
+}
+
+/// What has spoken at so many bytes may do so again below this.
+fn rearms_below(bytes: u64) -> u64 {
+    bytes - bytes / 10
+}
+
+/// What lies above the highest threshold, in steps of 2 % of the limit: it speaks at each of them,
+/// so that there is a line close to the kill.
+struct Steps {
+    from: u64,
+    each: u64,
+    most: u32,
+}
+
+impl Steps {
+    const PERCENT: f64 = 2.0;
+    /// The last step, percent of the limit: what is far above was asked for, and is not used.
+    const LAST: f64 = 120.0;
+
+    fn above(highest: &Threshold) -> Steps {
+        let each = highest.bytes as f64 * Self::PERCENT / highest.percent;
+        let most = (Self::LAST - highest.percent) / Self::PERCENT;
+        Steps { from: highest.bytes, each: (each as u64).max(1), most: most as u32 }
+    }
+
+    /// How many steps this use has reached.
+    fn reached(&self, used: u64) -> u32 {
+        let steps = used.saturating_sub(self.from) / self.each;
+        steps.min(u64::from(self.most)) as u32
+    }
+
+    /// Where a step is, bytes; `None` beyond the last.
+    fn at(&self, step: u32) -> Option<u64> {
+        let above = self.each.saturating_mul(u64::from(step));
+        (step <= self.most).then_some(self.from.saturating_add(above))
+    }
+
+    /// Below this a step may be told again.
+    fn rearms_below(&self, step: u32) -> u64 {
+        self.at(step).map_or(u64::MAX, rearms_below)
+    }
+}
+
+/// Each threshold speaks once, and again after the use was 10 % below it; so does the highest one at
+/// each step above it.
+#[allow(clippy::struct_field_names, reason = "they are the thresholds")]
+pub(crate) struct Thresholds {
+    /// The lowest first.
+    thresholds: Vec<Threshold>,
+    /// A bit for each threshold.
+    spoken: AtomicU32,
+    /// How many steps above the highest threshold were told.
+    told: AtomicU32,
+}
+
+impl Thresholds {
+    /// `None` unless there are one to [`MOST`] parts of the limit, above 0 and up to 1.
+    pub fn new(parts: &[f64], limit: u64) -> Option<Thresholds> {
+        if parts.is_empty() || !parts.iter().all(|&part| part > 0.0 && part <= 1.0) {
+            return None;
+        }
+        let mut parts = parts.to_vec();
+        parts.sort_by(f64::total_cmp);
+        parts.dedup();
+        let threshold = |(index, part): (usize, f64)| Threshold {
+            percent: (part * 1e5).round() / 1e3,
+            bytes: (limit as f64 * part) as u64,
+            index,
+        };
+        let thresholds: Vec<Threshold> = parts.into_iter().enumerate().map(threshold).collect();
+        (thresholds.len() <= MOST).then_some(Thresholds {
+            thresholds,
+            spoken: AtomicU32::new(0),
+            told: AtomicU32::new(0),
+        })
+    }
+
+    /// The steps above this threshold, if it is the highest.
+    fn steps_above(&self, threshold: &Threshold) -> Option<Steps> {
+        (threshold.index + 1 == self.thresholds.len()).then(|| Steps::above(threshold))
+    }
+
+    /// Whether any threshold has spoken and may not do so again yet.
+    pub fn has_spoken(&self) -> bool {
+        self.spoken.load(Relaxed) != 0
+    }
+
+    /// Between these nothing would change: no threshold would speak, and none be armed again.
+    pub fn calm(&self) -> (u64, u64) {
+        let (spoken, told) = (self.spoken.load(Relaxed), self.told.load(Relaxed));
+        let has_spoken = |threshold: &&Threshold| spoken & 1 << threshold.index != 0;
+        let last = self.thresholds.iter().rev().find(has_spoken);
+        let steps = last.and_then(|last| self.steps_above(last));
+        let above = match &steps {
+            Some(steps) => steps.rearms_below(told),
+            None => last.map_or(0, Threshold::rearms_below),
+        };
+        let next = self
+            .thresholds
+            .iter()
+            .find(|threshold| !has_spoken(threshold))
+            .map(|threshold| threshold.bytes);
+        let below = next.or_else(|| steps?.at(told + 1)).unwrap_or(u64::MAX);
+        (above, below)
+    }
+
+    /// The highest threshold that this use has reached, if it has something to say: it has not
+    /// spoken, or not of this step above it.
+    pub fn reached(&self, used: u64) -> Option<&Threshold> {
+        let threshold = self.thresholds.iter().rev().find(|threshold| threshold.bytes <= used)?;
+        let steps = self.steps_above(threshold).map_or(0, |steps| steps.reached(used));
+        let is_new = self.spoken.load(Relaxed) & 1 << threshold.index == 0
+            || steps > self.told.load(Relaxed);
+        is_new.then_some(threshold)
+    }
+
+    /// Gives the threshold that speaks now, if any: the highest that was reached, for all thresholds and
+    /// steps that were jumped over.
+    pub fn cross(&self, used: u64) -> Option<&Threshold> {
+        let threshold = self.reached(used)?;
+        let bit = 1_u32 << threshold.index;
+        let is_first = self.spoken.fetch_or(bit | (bit - 1), Relaxed) & bit == 0;
+        let is_further = self.steps_above(threshold).is_some_and(|steps| {
+            let steps = steps.reached(used);
+            self.told.fetch_max(steps, Relaxed) < steps
+        });
+        (is_first || is_further).then_some(threshold)
+    }
+
+    /// Arms the thresholds and the steps again that this use of memory is far enough below.
+    pub fn rearm(&self, used: u64) {
+        let rests = self.thresholds.iter().filter(|threshold| used < threshold.rearms_below());
+        let rearmed = rests.fold(0, |bits, threshold| bits | 1_u32 << threshold.index);
+        if self.spoken.load(Relaxed) & rearmed != 0 {
+            self.spoken.fetch_and(!rearmed, Relaxed);
+        }
+        let told = self.told.load(Relaxed);
+        if told > 0 {
+            let steps = self.thresholds.last().map(Steps::above);
+            let stays = |step: &u32| steps.as_ref().is_some_and(|s| used >= s.rearms_below(*step));
+            let still = (1..=told).rev().find(stays).unwrap_or(0);
+            if still < told {
+                self.told.fetch_min(still, Relaxed);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thresholds() -> Thresholds {
+        Thresholds::new(&[0.9, 0.8, 0.95, 0.9], 1000).expect("good thresholds")
+    }
+
+    fn spoken(thresholds: &Thresholds, used: u64) -> Option<f64> {
+        thresholds.rearm(used);
+        thresholds.cross(used).map(|threshold| threshold.percent)
+    }
+
+    #[test]
+    fn each_mark_speaks_once_and_a_jump_over_several_is_one() {
+        let thresholds = thresholds();
+        assert_eq!(thresholds.calm(), (0, 800));
+        assert_eq!(spoken(&thresholds, 799), None);
+        assert_eq!(spoken(&thresholds, 800), Some(80.0));
+        assert_eq!(spoken(&thresholds, 850), None);
+        assert_eq!(thresholds.calm(), (720, 900));
+        assert_eq!(spoken(&thresholds, 2000), Some(95.0), "for 90 too");
+        assert_eq!(thresholds.calm(), (1071, u64::MAX), "for all steps too");
+        assert_eq!(spoken(&thresholds, 9000), None);
+        assert_eq!(spoken(&thresholds, 900), None);
+        assert_eq!(thresholds.calm(), (891, 1010), "what is 10 % above was armed again");
+        assert!(thresholds.has_spoken());
+    }
+
+    #[test]
+    fn the_highest_mark_speaks_again_at_each_further_two_percent() {
+        let thresholds = thresholds();
+        assert_eq!(spoken(&thresholds, 951), Some(95.0));
+        assert_eq!(thresholds.calm(), (855, 970));
+        let told: Vec<u64> =
+            (952..3000).filter(|&used| spoken(&thresholds, used).is_some()).collect();
+        let steps: Vec<u64> = (1..=12).map(|step| 950 + 20 * step).collect();
+        assert_eq!(told, steps, "up to 20 % above the limit");
+        let lower = Thresholds::new(&[0.5], 1000).expect("good thresholds");
+        assert_eq!(spoken(&lower, 519), Some(50.0));
+        assert_eq!(spoken(&lower, 547), Some(50.0), "a jump over two steps is one");
+        assert_eq!(spoken(&lower, 559), None);
+        assert_eq!(lower.calm(), (486, 560));
+    }
+
+    #[test]
+    fn a_step_is_told_once_until_it_is_armed_again() {
+        let thresholds = thresholds();
+        assert_eq!(spoken(&thresholds, 995), Some(95.0));
+        for _ in 0..1000 {
+            assert_eq!(spoken(&thresholds, 895), None);
+            assert_eq!(spoken(&thresholds, 1005), None, "990 is not 10 % above 895");
+        }
+        assert_eq!(spoken(&thresholds, 890), None);
+        assert_eq!(spoken(&thresholds, 985), None, "970 is not 10 % above 890");
+        assert_eq!(spoken(&thresholds, 995), Some(95.0));
+        assert_eq!(spoken(&thresholds, 800), None);
+        assert_eq!(spoken(&thresholds, 940), Some(90.0));
+        assert_eq!(
+            spoken(&thresholds, 990),
+            Some(95.0),
+            "the threshold and its steps are one line"
+        );
+        assert_eq!(spoken(&thresholds, 990), None);
+    }
+
+    #[test]
+    fn a_mark_is_armed_again_ten_percent_below() {
+        let thresholds = thresholds();
+        assert_eq!(spoken(&thresholds, 960), Some(95.0));
+        assert_eq!(spoken(&thresholds, 855), None);
+        assert_eq!(spoken(&thresholds, 960), None, "not far enough below");
+        assert_eq!(spoken(&thresholds, 854), None);
+        assert_eq!(spoken(&thresholds, 900), None, "90 was not that far");
+        assert_eq!(spoken(&thresholds, 960), Some(95.0));
+        assert_eq!(spoken(&thresholds, 700), None);
+        assert!(!thresholds.has_spoken());
+        assert_eq!(spoken(&thresholds, 800), Some(80.0));
+    }
+
+    #[test]
+    fn what_is_no_part_of_the_limit_is_refused() {
+        let bad: [&[f64]; 6] = [&[], &[0.0], &[-0.5], &[1.01], &[f64::NAN], &[0.5, f64::INFINITY]];
+        for parts in bad {
+            assert!(Thresholds::new(parts, 1000).is_none(), "{parts:?}");
+        }
+        let nine: Vec<f64> = (1..=9).map(|tenth| f64::from(tenth) / 10.0).collect();
+        assert!(Thresholds::new(&nine, 1000).is_none());
+        assert!(Thresholds::new(&nine[..8], 1000).is_some());
+        assert!(Thresholds::new(&[1.0], 1000).is_some());
+    }
+}
