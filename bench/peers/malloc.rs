@@ -12,8 +12,8 @@ fn main() {
     #[cfg(feature = "memprobe")]
     if let Some(mib) = std::env::args().nth(1) {
         let limit = mib.parse::<u64>().expect("a limit in MiB") << 20;
-        let watch = memprobe::Watch::new().limit(memprobe::Limit::of_bytes(limit));
-        assert_eq!(watch.install(), Ok(memprobe::Mode::Hook));
+        let watch = memprobe::Watch::new().limit(memprobe::Limit::from_bytes(limit));
+        assert_eq!(watch.install(), Ok(memprobe::watch::WatchMode::Hook));
     }
     memprobe_bench::heap::compare();
 }

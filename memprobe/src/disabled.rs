@@ -10,7 +10,7 @@ use crate::values::in_flight::InFlight;
 use crate::values::process::{Limit, Process};
 use crate::values::status::Status;
 use crate::values::usage::{Unavailable, Usage};
-use crate::values::watch_mode::{Mode, WatchError};
+use crate::values::watch_mode::{WatchError, WatchMode};
 
 /// Compiled out: every figure is absent.
 pub fn process() -> Process {
@@ -123,7 +123,7 @@ impl Watch {
     }
 
     /// Compiled out: there are no thresholds.
-    pub fn at(self, _marks: impl IntoIterator<Item = f64>) -> Watch {
+    pub fn thresholds(self, _marks: impl IntoIterator<Item = f64>) -> Watch {
         self
     }
 
@@ -137,8 +137,8 @@ impl Watch {
     /// # Errors
     ///
     /// Never.
-    pub fn install(self) -> Result<Mode, WatchError> {
-        Ok(Mode::Off)
+    pub fn install(self) -> Result<WatchMode, WatchError> {
+        Ok(WatchMode::Off)
     }
 }
 

@@ -76,7 +76,7 @@
 //! | `duration_us` | of the call, with its awaits |
 //! | `call_peak`, `call_peak_from`, `call_peak_label` | the call's peak and the segment that reached it |
 //! | `call_net`, `call_allocated`, `call_freed` | of the whole call |
-//! | `rss_max` | highest resident set so far (`VmHWM`) |
+//! | `peak_rss` | highest resident set so far (`VmHWM`) |
 //! | `cold` | `true` in the first call of the function |
 //!
 //! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
@@ -107,7 +107,7 @@
 //! …
 //! ```
 //!
-//! [`Pressure`], [`Growing`] and [`Churn`] say how each verdict is found, [`Figures`] what each
+//! [`Pressure`], [`Growth`] and [`Churn`] say how each verdict is found, [`Figures`] what each
 //! figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
 //! `path.folded` stacks for flame graphs, `off` nothing; several stand between commas.
 //! [`report_every()`] writes it to a file while the program runs, so that it outlives a kill.
@@ -126,7 +126,7 @@
 //! program touches what it has just asked for.
 //!
 //! ```no_run
-//! # fn main() -> Result<(), memprobe::WatchError> {
+//! # fn main() -> Result<(), memprobe::watch::WatchError> {
 //! memprobe::Watch::new().install()?;
 //! # Ok(())
 //! # }
@@ -153,7 +153,7 @@
 //! - `serde`: [`Report`], [`Process`] and [`InFlight`] as `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
-//! - `profiling`: `Profiles`, jemalloc's heap profiles at a mark of the watch or where a
+//! - `profiling`: `Profiles`, jemalloc's heap profiles at a threshold of the watch or where a
 //!   segment passes a bound.
 //! - `dlopen`: for what is loaded while a program runs, as an extension of Python, a plugin or a
 //!   proc-macro crate. Without it the loader says `cannot allocate memory in static TLS block`:
@@ -187,7 +187,7 @@ extern crate self as memprobe;
 mod allocator;
 mod format;
 mod macros;
-mod report;
+pub mod report;
 #[cfg_attr(not(feature = "enabled"), path = "disabled.rs")]
 mod runtime;
 mod values;
@@ -196,17 +196,27 @@ mod values;
 #[doc(hidden)]
 pub mod __private;
 
+/// What is reached through [`Process`].
+pub mod process {
+    pub use crate::values::process::{Heap, LimitSource};
+}
+
+/// What is reached through [`Status`].
+pub mod status {
+    pub use crate::values::status::{Events, GlobalAllocator, Reading};
+}
+
+/// What is reached through [`Watch`].
+pub mod watch {
+    pub use crate::values::watch_mode::{WatchError, WatchMode};
+}
+
 #[cfg(feature = "jemalloc")]
 pub use allocator::Allocator;
 #[doc(hidden)]
 pub use macros::__assert_peak;
 pub use macros::memprobe;
-pub use report::distribution::Distribution;
-pub use report::verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
-pub use report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
-    Steady,
-};
+pub use report::Report;
 #[cfg(feature = "profiling")]
 pub use runtime::Profiles;
 pub use runtime::{
@@ -214,7 +224,6 @@ pub use runtime::{
     process, report, report_every, report_on_exit, reset, scope, scope_future, status,
 };
 pub use values::in_flight::InFlight;
-pub use values::process::{Heap, Limit, LimitSource, Process};
-pub use values::status::{Events, GlobalAllocator, Reading, Status};
+pub use values::process::{Limit, Process};
+pub use values::status::Status;
 pub use values::usage::{Unavailable, Usage};
-pub use values::watch_mode::{Mode, WatchError};

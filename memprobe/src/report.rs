@@ -14,9 +14,11 @@ mod style;
 mod text;
 pub(crate) mod verdict;
 
+pub use distribution::Distribution;
+pub use verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
+
 use std::time::Duration;
 
-use crate::report::distribution::Distribution;
 use crate::values::process::Process;
 
 /// What every annotated function has done since the start or the last [`reset`](crate::reset()).
@@ -63,14 +65,14 @@ pub struct Function {
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
     /// Most calls that ran at once, also of one future that waits while others run.
-    pub most_at_once: Option<u64>,
+    pub max_concurrent: Option<u64>,
     /// Whether there were never more. A function whose calls are short, many, and on many
     /// threads is looked at only so often, and may have run more of them at once than were seen.
-    pub most_at_once_exact: bool,
+    pub max_concurrent_exact: bool,
     /// The figures of whole calls; `None` where jemalloc is not the global allocator.
     pub figures: Option<Figures>,
     /// The first call, to hold against the others.
-    pub cold: Option<Cold>,
+    pub first_call: Option<FirstCall>,
     /// How the peaks of single calls are distributed.
     pub peaks: Distribution,
     /// How the allocated bytes of single calls are distributed.
@@ -85,7 +87,7 @@ pub struct Function {
 /// The first call of a function: it fills caches and makes what later calls find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Cold {
+pub struct FirstCall {
     /// Highest net above its start, bytes.
     pub peak: u64,
     /// Bytes allocated.
@@ -179,7 +181,7 @@ pub struct Figures {
     pub peak: u64,
     /// Highest net above the start of the call. For a segment it is what the call held before
     /// and the segment's peak, so that the segment of the true high-water has the highest.
-    pub level: u64,
+    pub high_water: u64,
     /// Highest net while the call was the innermost, less what its nested calls had kept:
     /// what the function itself had at most. `None` for segments.
     pub self_peak: Option<u64>,
@@ -209,7 +211,7 @@ impl Function {
     /// The highest peak times the most calls at once, bytes: what all of them would need
     /// together if they peaked at the same time.
     pub fn pressure(&self) -> Option<u64> {
-        Some(self.figures?.peak.saturating_mul(self.most_at_once?))
+        Some(self.figures?.peak.saturating_mul(self.max_concurrent?))
     }
 }
 

@@ -4,6 +4,6 @@
 #[memprobe::memprobe(name = "build")]
 fn main() {
     memprobe::probe!("begun");
-    assert!(!memprobe::status().compiled_in);
+    assert!(!memprobe::status().enabled);
     println!("cargo::rerun-if-changed=build.rs");
 }

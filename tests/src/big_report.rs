@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::iter;
 
-use memprobe::{Figures, Function, Node, Report, memprobe, probe};
+use memprobe::report::{Figures, Function, Node};
+use memprobe::{Report, memprobe, probe};
 
 /// Functions for each module.
 const MODULE: usize = 8;
@@ -54,7 +55,7 @@ pub fn big_report(functions: usize) -> Report {
             function(at, template, &labels, &mut random)
         })
         .collect();
-    report.functions.sort_by_key(|one| std::cmp::Reverse(one.figures.map(|all| all.level)));
+    report.functions.sort_by_key(|one| std::cmp::Reverse(one.figures.map(|all| all.high_water)));
     report.tree = report
         .functions
         .chunks(ROOT)
@@ -83,10 +84,10 @@ fn function(
     if at % 50 == 0 {
         function.outcomes.cancelled = random.below(calls);
     }
-    function.most_at_once = Some(1 + random.below(at as u64 % 40 + 1));
+    function.max_concurrent = Some(1 + random.below(at as u64 % 40 + 1));
     let figures = function.figures.as_mut().expect("figures");
     scale(figures, calls, random);
-    if let Some(cold) = &mut function.cold {
+    if let Some(cold) = &mut function.first_call {
         cold.peak += random.below(4096);
         cold.allocated += random.below(4096);
     }
@@ -110,8 +111,8 @@ fn scale(figures: &mut Figures, calls: u64, random: &mut Random) {
     let nested = if random.below(2) == 0 { random.below(each + 1) } else { 0 };
     figures.self_allocated = figures.allocated - nested;
     figures.self_freed = figures.freed;
-    figures.level += random.below(figures.level / 8 + 1);
-    figures.peak = figures.level;
+    figures.high_water += random.below(figures.high_water / 8 + 1);
+    figures.peak = figures.high_water;
     figures.self_peak = figures.self_peak.map(|peak| peak + random.below(peak / 8 + 1));
 }
 

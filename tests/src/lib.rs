@@ -17,7 +17,7 @@ pub mod watch_line;
 
 /// What a report of this moment says of the function whose path ends in `path`; `None` before
 /// its first call has ended.
-pub fn function(path: &str) -> Option<memprobe::Function> {
+pub fn function(path: &str) -> Option<memprobe::report::Function> {
     memprobe::report().functions.into_iter().find(|function| function.name.ends_with(path))
 }
 

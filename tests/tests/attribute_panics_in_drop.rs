@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use memprobe::{Outcomes, memprobe};
+use memprobe::memprobe;
+use memprobe::report::Outcomes;
 use memprobe_tests::function;
 
 memprobe::global_allocator!();

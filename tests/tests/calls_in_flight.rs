@@ -59,7 +59,7 @@ fn rows(calls: &[InFlight]) -> Vec<(&str, &str, i64, i64)> {
     let short = |path: &'static str| path.rsplit("::").next().unwrap_or(path);
     calls
         .iter()
-        .map(|call| (short(call.function), call.after, mib(call.held), mib(call.net)))
+        .map(|call| (short(call.function), call.last_label, mib(call.held), mib(call.net)))
         .collect()
 }
 

@@ -85,7 +85,7 @@ fn the_memory_of_many_calls_is_given_back() {
 
     let calls = |name: &str| {
         let function = function(name).expect("was called");
-        (function.outcomes.returned, function.most_at_once, function.most_at_once_exact)
+        (function.outcomes.returned, function.max_concurrent, function.max_concurrent_exact)
     };
     let (calls_of_down, most) = (3 * (CALLS as u64 + 1), CALLS as u64 + 1);
     assert_eq!(calls("::down"), (calls_of_down, Some(most), true));

@@ -21,7 +21,7 @@ fn blocks(barrier: &Barrier) {
 }
 
 fn most(name: &str) -> Option<u64> {
-    function(name)?.most_at_once
+    function(name)?.max_concurrent
 }
 
 fn poll_all(count: usize) {

@@ -59,7 +59,7 @@ fn shrink(round: u64) {
 
 fn most(name: &str) -> (u64, bool) {
     let function = function(name).expect("was called");
-    (function.most_at_once.expect("is counted"), function.most_at_once_exact)
+    (function.max_concurrent.expect("is counted"), function.max_concurrent_exact)
 }
 
 /// So many clients, each of which calls the handler again and again.

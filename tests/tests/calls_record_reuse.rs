@@ -6,7 +6,8 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 
-use memprobe::{Node, memprobe, probe};
+use memprobe::report::Node;
+use memprobe::{memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
 use memprobe_tests::{block, function, poll, yield_now};
 
@@ -161,7 +162,10 @@ fn breaks() {
 fn shows() {
     let calls = memprobe::in_flight();
     let call = calls.iter().find(|call| call.function.ends_with("::shows")).expect("it runs");
-    assert_eq!((call.after, call.held, call.net, call.peak), ("entry", Some(0), Some(0), Some(0)));
+    assert_eq!(
+        (call.last_label, call.held, call.net, call.peak),
+        ("entry", Some(0), Some(0), Some(0))
+    );
 }
 
 fn runs_known_calls() {

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::thread;
 
-use memprobe::{Figures, carry, carry_future, memprobe, probe};
+use memprobe::report::Figures;
+use memprobe::{carry, carry_future, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
 use memprobe_tests::{function, yield_now};
 use rayon::prelude::*;

@@ -105,7 +105,7 @@ fn uploads_are_listed_once() {
     inside.wait();
     let rows: Vec<_> = memprobe::in_flight()
         .iter()
-        .map(|call| (call.after, call.held.expect("jemalloc") >> 20))
+        .map(|call| (call.last_label, call.held.expect("jemalloc") >> 20))
         .collect();
     assert_eq!(rows, [("received", 0); UPLOADS], "what the threads hold is not seen yet");
     // The calls end first; then the work stands for itself.
@@ -113,7 +113,7 @@ fn uploads_are_listed_once() {
         assert!(poll(upload.as_mut()));
     }
     drop(uploads);
-    let after: Vec<_> = memprobe::in_flight().iter().map(|call| call.after).collect();
+    let after: Vec<_> = memprobe::in_flight().iter().map(|call| call.last_label).collect();
     assert_eq!(after, ["carried"; UPLOADS]);
     inside.wait();
     while !memprobe::in_flight().is_empty() {

@@ -15,7 +15,7 @@ fn handler() -> Vec<u8> {
 
 /// Names in order, with what stands there: a value if it is the same on every run.
 fn keys(object: &Map<String, Value>) -> Vec<String> {
-    const VARY: [&str; 5] = ["uptime_us", "rss", "rss_max", "duration_us", "message"];
+    const VARY: [&str; 5] = ["uptime_us", "rss", "peak_rss", "duration_us", "message"];
     let mut keys: Vec<String> = object
         .iter()
         .map(|(name, value)| {
@@ -102,7 +102,7 @@ fn events_are_flat_json() {
                 &JEMALLOC,
                 &["outcome=\"returned\"", "duration_us", "call_peak=1048576"],
                 &["call_peak_from=\"entry\"", "call_peak_label=\"page\"", "call_net=1048576"],
-                &["call_allocated=1048576", "call_freed=0", "rss_max", "cold=true"],
+                &["call_allocated=1048576", "call_freed=0", "peak_rss", "cold=true"],
                 &["target=\"billing\""],
             ])
         ]

@@ -46,14 +46,14 @@ rss # U, highest # U memprobe=\"exit\" function=\"events_text::inner\" from=\"lo
 label=\"return\" call_id=# parent_id=# uptime_us=# peak=# net=# held=# allocated=# freed=# \
 rss=# jemalloc_allocated=# jemalloc_active=# jemalloc_resident=# jemalloc_metadata=# \
 outcome=\"returned\" duration_us=# call_peak=# call_net=# call_allocated=# call_freed=# \
-rss_max=# cold=true
+peak_rss=# cold=true
  INFO request{id=#}: memprobe::events_text: handler: returned after # T: peak # U in \
 entry -> copied, kept +# U; rss # U, highest # U memprobe=\"exit\" \
 function=\"events_text::handler\" from=\"copied\" label=\"return\" call_id=# uptime_us=# \
 peak=# net=+# held=# allocated=# freed=# rss=# jemalloc_allocated=# jemalloc_active=# \
 jemalloc_resident=# jemalloc_metadata=# outcome=\"returned\" duration_us=# call_peak=# \
 call_peak_from=\"entry\" call_peak_label=\"copied\" call_net=# call_allocated=# call_freed=# \
-rss_max=# cold=true
+peak_rss=# cold=true
 ";
 
 #[test]

@@ -56,9 +56,9 @@ fn the_figures_are_what_the_sizes_in_it_come_to() {
         })
     );
     let visit = function(&report, "visit");
-    assert_eq!(visit["most_at_once"], json!(100));
+    assert_eq!(visit["max_concurrent"], json!(100));
     assert_eq!(visit["pressure"], json!(100 * MIB));
-    assert_eq!(visit["cold"], json!({ "peak": MIB, "allocated": MIB }));
+    assert_eq!(visit["first_call"], json!({ "peak": MIB, "allocated": MIB }));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 mod random_scopes;
 
-use memprobe::{Limit, Mode, Watch};
+use memprobe::watch::WatchMode;
+use memprobe::{Limit, Watch};
 
 #[global_allocator]
 static ALLOCATOR: memprobe_tests::exact::Exact<memprobe::Allocator> =
@@ -12,7 +13,7 @@ static ALLOCATOR: memprobe_tests::exact::Exact<memprobe::Allocator> =
 #[test]
 fn figures_are_exact() {
     // So small a limit that it always has to look.
-    let mode = Watch::new().limit(Limit::of_bytes(1 << 20)).install();
-    assert_eq!(mode, Ok(Mode::Hook));
+    let mode = Watch::new().limit(Limit::from_bytes(1 << 20)).install();
+    assert_eq!(mode, Ok(WatchMode::Hook));
     random_scopes::run(random_scopes::peaks_are_exact);
 }

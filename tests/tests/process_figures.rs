@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use memprobe::{LimitSource, Process};
+use memprobe::Process;
+use memprobe::process::LimitSource;
 
 memprobe::global_allocator!();
 
@@ -23,13 +24,15 @@ fn figures_of_this_process() {
     let touched = vec![1_u8; 64 << 20];
     let process = memprobe::process();
     assert!(is_own(&process), "{process:?}");
-    assert!(process.rss_max >= process.rss, "{process:?}");
+    assert!(process.peak_rss >= process.rss, "{process:?}");
     let heap = process.heap.expect("jemalloc is the global allocator");
     assert!(heap.allocated >= 64 << 20, "{heap:?}");
     assert!(heap.allocated <= heap.active && heap.active <= heap.resident, "{heap:?}");
     assert!(heap.resident <= heap.mapped && heap.metadata > 0, "{heap:?}");
     let total = fs::read_to_string("/proc/meminfo").expect("/proc");
-    assert!(total.contains(&format!("{} kB", process.physical.expect("physical") >> 10)));
+    assert!(
+        total.contains(&format!("{} kB", process.physical_memory.expect("physical_memory") >> 10))
+    );
     if let Some(limit) = &process.limit {
         match &limit.source {
             LimitSource::Cgroup(file) => {

@@ -45,9 +45,9 @@ fn under_a_lowered_limit_the_line_is_there_before_the_kill() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), Some(9), "it is killed: {output:?}");
         let lines = watch_line::lines(&output.stderr);
-        let marks: Vec<&str> = lines.iter().map(|line| line.get("mark")).collect();
-        assert!(marks.starts_with(&["80%", "90%", "95%"]), "{stderr}");
-        assert!(marks[3..].iter().all(|mark| *mark == "95%"), "its steps: {stderr}");
+        let thresholds: Vec<&str> = lines.iter().map(|line| line.get("threshold")).collect();
+        assert!(thresholds.starts_with(&["80%", "90%", "95%"]), "{stderr}");
+        assert!(thresholds[3..].iter().all(|threshold| *threshold == "95%"), "its steps: {stderr}");
         assert!(lines.iter().all(|line| line.get("limit") == "64.0MiB"), "{stderr}");
         let was = match from {
             NONE => "none",
@@ -78,7 +78,7 @@ fn under_a_raised_limit_nothing_is_said_of_the_old_one() {
     assert_eq!(output.status.signal(), Some(9), "it is killed: {output:?}");
     let lines = watch_line::lines(&output.stderr);
     let [first, ..] = &lines[..] else { panic!("no line: {output:?}") };
-    let limits = (first.get("mark"), first.get("limit"), first.get("limit_was"));
+    let limits = (first.get("threshold"), first.get("limit"), first.get("limit_was"));
     assert_eq!(limits, ("80%", "256.0MiB", "64.0MiB"), "{first:?}");
 
     let Some(output) = changed(64 * MIB, NONE, 100) else { return };
@@ -96,7 +96,7 @@ fn a_process_that_is_moved_has_the_limit_of_where_it_is() {
     assert_eq!(output.status.signal(), Some(9), "it is killed: {output:?}");
     let lines = watch_line::lines(&output.stderr);
     let last = lines.last().unwrap_or_else(|| panic!("no line: {output:?}"));
-    assert_eq!((last.get("mark"), last.get("limit")), ("95%", "64.0MiB"), "{last:?}");
+    assert_eq!((last.get("threshold"), last.get("limit")), ("95%", "64.0MiB"), "{last:?}");
 }
 
 /// A percentage that is followed by what closes it.
@@ -137,9 +137,9 @@ fn no_view_says_more_than_a_hundred_percent_where_rss_is_above_the_limit() {
     let process = &report["process"];
     let highest = bytes(process, "highest").expect("a figure");
     assert!((80 * MIB..=128 * MIB).contains(&highest), "{process}");
-    assert_eq!(process["highest"], process["cgroup_usage_max"]);
+    assert_eq!(process["peak_used"], process["cgroup_usage_max"]);
     assert_eq!(process["used"], process["cgroup_usage"]);
-    assert!(bytes(process, "rss_max") > Some(140 * MIB), "{process}");
+    assert!(bytes(process, "peak_rss") > Some(140 * MIB), "{process}");
 
     let line = text.lines().find(|line| line.starts_with("process ")).expect("a line");
     let of_limit = percentages(line);

@@ -42,7 +42,7 @@ fn neither_costs_a_figure() {
         }
     }
     fs::write("/proc/self/comm", b"thumbnailer-t\xc3\xb6\xc3").expect("a name");
-    assert!(memprobe::process().rss_max.is_some_and(|highest| highest > 0));
+    assert!(memprobe::process().peak_rss.is_some_and(|highest| highest > 0));
 
     Recorder::install();
     let (before, start) = (age_us(), Instant::now());

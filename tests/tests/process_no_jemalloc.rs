@@ -1,7 +1,8 @@
 //! Another global allocator: one warning that says what to add, held until somebody wants
 //! it; heap figures are absent, RSS is there, and the program is unharmed.
 
-use memprobe::{Events, GlobalAllocator, memprobe, probe};
+use memprobe::status::{Events, GlobalAllocator};
+use memprobe::{memprobe, probe};
 use memprobe_tests::output::Output;
 
 #[memprobe(rate = 0)]

@@ -1,7 +1,8 @@
 //! A program's own `tikv_jemallocator`: everything works; `status()` says what would be
 //! exact with memprobe's.
 
-use memprobe::{GlobalAllocator, memprobe};
+use memprobe::memprobe;
+use memprobe::status::GlobalAllocator;
 use memprobe_tests::record::{self, Recorder};
 
 #[global_allocator]

@@ -1,6 +1,7 @@
 //! `status()` says what is there, and for each "no" what to add.
 
-use memprobe::{Events, GlobalAllocator, Limit, memprobe, probe};
+use memprobe::status::{Events, GlobalAllocator};
+use memprobe::{Limit, memprobe, probe};
 use tracing_subscriber::filter::EnvFilter;
 
 memprobe::global_allocator!();
@@ -13,7 +14,7 @@ fn works() {
 #[test]
 fn status_says_what_is_there() {
     let status = memprobe::status();
-    assert!(status.compiled_in);
+    assert!(status.enabled);
     assert_eq!(status.allocator, GlobalAllocator::Memprobe);
     assert!(status.jemalloc.is_some_and(|version| version.starts_with("5.")));
     assert!(status.readings.iter().all(|reading| reading.available), "{status:?}");
@@ -50,7 +51,7 @@ fn status_says_what_is_there() {
         assert!(status.to_string().contains("wanted at 3 of the 3 places"), "{status}");
     });
 
-    let mode = memprobe::Watch::new().limit(Limit::of_bytes(1 << 50)).install();
+    let mode = memprobe::Watch::new().limit(Limit::from_bytes(1 << 50)).install();
     assert_eq!(memprobe::status().watch, mode.ok());
     assert!(memprobe::status().to_string().contains("watch: looks "), "{}", memprobe::status());
 }

@@ -3,7 +3,8 @@
 
 use std::hint::black_box;
 
-use memprobe::{Node, memprobe, probe};
+use memprobe::report::Node;
+use memprobe::{memprobe, probe};
 use memprobe_tests::yield_now;
 
 memprobe::global_allocator!();
@@ -111,8 +112,8 @@ async fn figures_by_calling_context() {
     assert_eq!(helper.figures.expect("jemalloc").allocated, 488 << 10);
     assert_eq!(helper.peaks.count(), 7);
     assert_eq!(helper.peaks.quantile(1.0), Some(128 << 10));
-    assert_eq!(helper.cold.expect("a first call").peak, 64 << 10);
-    assert_eq!(helper.most_at_once, Some(1));
+    assert_eq!(helper.first_call.expect("a first call").peak, 64 << 10);
+    assert_eq!(helper.max_concurrent, Some(1));
     let first = function("::first").figures.expect("jemalloc");
     assert_eq!((first.peak, first.self_peak), (320 << 10, Some(256 << 10)));
     let second = function("::second").figures.expect("jemalloc");
@@ -127,7 +128,7 @@ async fn figures_by_calling_context() {
         "a recursion is one row, and its bytes are counted once"
     );
     assert_eq!(report.folded_calls, 0);
-    let cold = report.functions[0].cold;
+    let cold = report.functions[0].first_call;
     assert_eq!(cold.expect("the innermost ends first").peak, 64 << 10);
     a_helper_of_many_callers();
 }

@@ -37,11 +37,11 @@ fn a_deep_tree_is_reported_on_a_small_stack() {
     on_a_stack_of(SMALL, move || {
         let report = memprobe::report();
         assert_eq!(report.functions.len(), FUNCTIONS);
-        let is_last = |function: &&memprobe::Function| function.name == last;
+        let is_last = |function: &&memprobe::report::Function| function.name == last;
         let function = report.functions.iter().find(is_last).expect("it was called");
         assert_eq!(function.outcomes.calls(), 8);
         // Each is somewhere in the tree, or among what it has no room for.
-        let mut open: Vec<&memprobe::Node> = report.tree.iter().collect();
+        let mut open: Vec<&memprobe::report::Node> = report.tree.iter().collect();
         let mut calls = report.folded_calls;
         while let Some(node) = open.pop() {
             calls += node.outcomes.calls();

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use memprobe::Function;
+use memprobe::report::Function;
 use memprobe_tests::big_report::big_report;
 use memprobe_tests::browser::Browser;
 use serde_json::{Value, json};
@@ -136,17 +136,17 @@ fn the_figures_are_those_of_the_json(browser: &mut Browser, json: &Value) {
             .sum();
         let (peaks, allocations) = (&function["peaks"], &function["allocations"]);
         // Twice the count, and one more where it is a lower bound.
-        let at_once = function["most_at_once"].as_u64().expect("a count") * 2
-            + u64::from(function["most_at_once_exact"] == json!(false));
+        let at_once = function["max_concurrent"].as_u64().expect("a count") * 2
+            + u64::from(function["max_concurrent_exact"] == json!(false));
         let expected = [
             &json!(calls),
             &json!(at_once),
-            &figures["level"],
+            &figures["high_water"],
             &function["pressure"],
             &peaks["p50"],
             &peaks["p95"],
             &peaks["p99"],
-            &function["cold"]["peak"],
+            &function["first_call"]["peak"],
             &figures["net"],
             &figures["steady"]["per_call"],
             &figures["allocated"],
@@ -154,7 +154,7 @@ fn the_figures_are_those_of_the_json(browser: &mut Browser, json: &Value) {
             &allocations["p50"],
             &allocations["p95"],
             &allocations["p99"],
-            &function["cold"]["allocated"],
+            &function["first_call"]["allocated"],
         ];
         let texts = expected.map(|value| value.as_i64().map(|value| value.to_string()));
         assert_eq!(row.as_array().expect("cells")[1..], texts.map(|text| json!(text)), "{row}");
@@ -329,13 +329,13 @@ fn what_one_types_is_found(browser: &mut Browser, culprit: &Function) {
     assert_eq!(row[0], json!(culprit.name));
     for (at, value) in [
         (1, culprit.outcomes.calls()),
-        (2, 2 * culprit.most_at_once.expect("a count")),
-        (3, figures.level),
+        (2, 2 * culprit.max_concurrent.expect("a count")),
+        (3, figures.high_water),
         (4, culprit.pressure().expect("a product")),
         (6, culprit.peaks.quantile(0.95).expect("a peak")),
         (11, figures.allocated),
         (12, figures.self_allocated),
-        (16, culprit.cold.expect("a first call").allocated),
+        (16, culprit.first_call.expect("a first call").allocated),
     ] {
         assert_eq!(row[at], json!(value.to_string()), "column {at} of {row}");
     }

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use memprobe::{Distribution, Function, measure, memprobe, probe};
+use memprobe::report::{Distribution, Function};
+use memprobe::{measure, memprobe, probe};
 
 memprobe::global_allocator!();
 

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::thread::sleep;
 use std::time::Duration;
 
-use memprobe::{Pass, Sample, memprobe, probe};
+use memprobe::report::{Pass, Sample};
+use memprobe::{memprobe, probe};
 
 memprobe::global_allocator!();
 

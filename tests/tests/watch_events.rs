@@ -33,11 +33,11 @@ fn the_event_says_the_same_at_the_next_point() {
     let stdout = String::from_utf8(output.stdout).expect("text");
     let events: Vec<Value> =
         stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(events.len(), 2, "a mark speaks again once it is armed anew: {stdout}");
+    assert_eq!(events.len(), 2, "a threshold speaks again once it is armed anew: {stdout}");
     assert_eq!(lines.len(), 2, "{stderr}");
     for ((event, line), text) in events.iter().zip(&lines).zip(stderr.lines()) {
         assert_eq!(
-            (&event["level"], &event["target"]),
+            (&event["high_water"], &event["target"]),
             (&"WARN".into(), &"memprobe::watch".into())
         );
         let fields = &event["fields"];
@@ -47,7 +47,7 @@ fn the_event_says_the_same_at_the_next_point() {
             (&fields["function"], &fields["label"]),
             (&"victim::inner".into(), &"inside".into())
         );
-        assert_eq!((&fields["mark"], &fields["limit"]), (&50.0.into(), &(64 << 20).into()));
+        assert_eq!((&fields["threshold"], &fields["limit"]), (&50.0.into(), &(64 << 20).into()));
         let bytes = |name: &str| fields[name].as_u64().unwrap_or_else(|| panic!("{name}: {event}"));
         assert!(bytes("estimate") >= bytes("active").max(bytes("rss")), "{event}");
         assert!((54 << 20..56 << 20).contains(&bytes("asked")), "{event}");
@@ -93,7 +93,7 @@ fn it_has_a_switch_and_a_limit_to_find() {
 fn after_a_fork_it_reads_the_child() {
     let (parent, output) = run_as("forked", &[]);
     let lines = watch_line::lines(&output.stderr);
-    let last = lines.last().expect("the child crosses a mark");
+    let last = lines.last().expect("the child crosses a threshold");
     assert!(last.mib("rss") > 50.0, "{last:?}");
     assert_ne!(last.get("pid"), parent.to_string());
 }

@@ -74,7 +74,7 @@ fn many_small_allocations() {
     let Some(line) = last_line(&["small_boxes"]) else { return };
     assert!(is_held_by(&line, "small_boxes", "opened"), "{line:?}");
     assert_eq!((line.get("by"), line.get("after")), ("victim::small_boxes", "opened"));
-    assert_eq!(line.get("mark"), "95%");
+    assert_eq!(line.get("threshold"), "95%");
     // An interval, or the list of the boxes that grows.
     assert!(line.mib("asked") >= 0.5 && line.mib("asked") < 10.0, "{line:?}");
 }
@@ -83,7 +83,7 @@ fn many_small_allocations() {
 fn one_huge_allocation_is_told_before_it_is_touched() {
     let Some(line) = last_line(&["huge"]) else { return };
     assert!(is_held_by(&line, "huge", "sized"), "{line:?}");
-    assert_eq!(line.get("mark"), "95%", "a jump over all marks");
+    assert_eq!(line.get("threshold"), "95%", "a jump over all thresholds");
     assert!(line.mib("asked") >= 400.0 && line.mib("estimate") >= 400.0, "{line:?}");
     assert!(line.mib("rss") < 30.0, "nothing is touched yet: {line:?}");
 }
@@ -197,7 +197,7 @@ fn the_highest_mark_speaks_until_the_kill() {
     let Some(output) = run(&["no_probe"]) else { return };
     let last = last_line_of(&["no_probe"], &output);
     let lines = watch_line::lines(&output.stderr);
-    let highest: Vec<_> = lines.iter().filter(|line| line.get("mark") == "95%").collect();
+    let highest: Vec<_> = lines.iter().filter(|line| line.get("threshold") == "95%").collect();
     assert!((3..60).contains(&highest.len()), "{highest:#?}");
     for pair in highest.windows(2) {
         // 2 % of the limit, and what an estimate may be off.

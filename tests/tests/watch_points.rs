@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use memprobe::{Limit, Mode, Watch, WatchError, memprobe, probe};
+use memprobe::watch::{WatchError, WatchMode};
+use memprobe::{Limit, Watch, memprobe, probe};
 use memprobe_tests::record::{self, Recorder};
 
 const MIB: u64 = 1 << 20;
@@ -18,15 +19,16 @@ fn grows() {
 
 #[test]
 fn it_looks_at_points() {
-    for marks in [vec![], vec![0.0], vec![1.5], vec![0.5, f64::NAN]] {
-        let refused = Watch::new().limit(Limit::of_bytes(MIB)).at(marks.clone()).install();
-        assert_eq!(refused, Err(WatchError::Marks), "{marks:?}");
+    for thresholds in [vec![], vec![0.0], vec![1.5], vec![0.5, f64::NAN]] {
+        let refused =
+            Watch::new().limit(Limit::from_bytes(MIB)).thresholds(thresholds.clone()).install();
+        assert_eq!(refused, Err(WatchError::InvalidThresholds), "{thresholds:?}");
     }
     let rss = memprobe::process().rss.expect("/proc");
-    let watch = Watch::new().limit(Limit::of_bytes(rss + 60 * MIB)).at([0.999, 0.001]);
-    assert_eq!(watch.install(), Ok(Mode::Points), "wrong marks were no install");
+    let watch = Watch::new().limit(Limit::from_bytes(rss + 60 * MIB)).thresholds([0.999, 0.001]);
+    assert_eq!(watch.install(), Ok(WatchMode::Points), "wrong thresholds were no install");
     let again = Watch::new().install();
-    assert_eq!(again, Err(WatchError::Installed));
+    assert_eq!(again, Err(WatchError::AlreadyInstalled));
     assert!(again.is_err_and(|why| why.to_string().contains("as long as the process")));
 
     Recorder::install();
@@ -36,9 +38,9 @@ fn it_looks_at_points() {
         .filter(|event| event.metadata.target() == "memprobe::watch")
         .collect();
     let [first, second] = &warnings[..] else { panic!("{warnings:#?}") };
-    assert_eq!(first.get("mark"), Some("0.1"), "crossed from the start: {first:?}");
+    assert_eq!(first.get("threshold"), Some("0.1"), "crossed from the start: {first:?}");
     assert_eq!(first.get("function"), None, "by nobody that is known");
-    assert_eq!(second.get("mark"), Some("99.9"));
+    assert_eq!(second.get("threshold"), Some("99.9"));
     assert_eq!(
         (second.get("function"), second.get("label")),
         (Some("watch_points::grows"), Some("grown"))

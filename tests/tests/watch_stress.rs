@@ -1,4 +1,4 @@
-//! Ten thousand crossings of the marks on sixteen threads, with a subscriber and a panic hook
+//! Ten thousand crossings of the thresholds on sixteen threads, with a subscriber and a panic hook
 //! that allocate and lock: no deadlock, no crash, and every crossing is told.
 
 use std::process::Command;
@@ -24,6 +24,6 @@ fn ten_thousand_crossings_on_sixteen_threads() {
         assert!(holders.contains("victim::crowded"), "{line:?}");
     }
     let events = stdout.trim().strip_prefix("events: ").map(str::parse);
-    // A mark that is crossed again before its event was written has one event.
+    // A threshold that is crossed again before its event was written has one event.
     assert!(matches!(events, Some(Ok(CYCLES..))), "{stdout}");
 }

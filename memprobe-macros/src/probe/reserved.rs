@@ -30,7 +30,7 @@ const RESERVED: [&str; 31] = [
     "call_net",
     "call_allocated",
     "call_freed",
-    "rss_max",
+    "peak_rss",
     "cold",
 ];
 

@@ -43,14 +43,14 @@ pub struct Calls {
     /// Those that came to their good end.
     done: AtomicU64,
     running: AtomicU64,
-    most_at_once: AtomicU64,
+    max_concurrent: AtomicU64,
 }
 
 impl Calls {
     pub fn begin(&self) -> Call<'_> {
         self.begun.fetch_add(1, Relaxed);
         let running = self.running.fetch_add(1, Relaxed) + 1;
-        self.most_at_once.fetch_max(running, Relaxed);
+        self.max_concurrent.fetch_max(running, Relaxed);
         Call(self)
     }
 }

@@ -33,7 +33,7 @@ async fn in_flight() -> Json<Vec<Value>> {
     let calls = memprobe::in_flight().into_iter().map(|call| {
         json!({
             "function": call.function,
-            "after": call.after,
+            "last_label": call.last_label,
             "age_ms": call.age.as_millis() as u64,
             "held": call.held,
             "peak": call.peak,

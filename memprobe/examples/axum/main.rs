@@ -69,7 +69,7 @@ fn run(options: &Options) -> ExitCode {
     let _report = memprobe::report_on_exit();
     let ended = serve(options);
     for call in memprobe::in_flight() {
-        eprintln!("axum: {} has not ended, after {}", call.function, call.after);
+        eprintln!("axum: {} has not ended, after {}", call.function, call.last_label);
     }
     match ended {
         Ok(()) => ExitCode::SUCCESS,

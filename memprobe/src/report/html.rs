@@ -185,7 +185,7 @@ mod tests {
         ] {
             assert!(page.contains(told), "{told}: {page}");
         }
-        report.process.rss_max = Some(90 * MIB);
+        report.process.peak_rss = Some(90 * MIB);
         let told = "which may never have happened: the process had 90.0 MiB at most";
         assert!(report.to_html().contains(told));
         let page = report.at_once("app::crowd", 1).to_html();

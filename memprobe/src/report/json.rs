@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::distribution::Distribution;
-use crate::report::verdict::{Churn, Growing, Pressure, Verdict, Verdicts};
+use crate::report::verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
 use crate::report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady,
 };
 use crate::values::in_flight::InFlight;
@@ -61,15 +61,15 @@ serialize!(function: Function {
     "segments": function.segments,
     "carried": function.carried,
     maybe {
-        "most_at_once": function.most_at_once,
-        "most_at_once_exact": function.most_at_once.map(|_| function.most_at_once_exact),
+        "max_concurrent": function.max_concurrent,
+        "max_concurrent_exact": function.max_concurrent.map(|_| function.max_concurrent_exact),
         "pressure": function.pressure(),
         "figures": function.figures,
-        "cold": function.cold,
+        "first_call": function.first_call,
     }
 });
 
-serialize!(cold: Cold {
+serialize!(cold: FirstCall {
     "peak": cold.peak,
     "allocated": cold.allocated,
 });
@@ -119,7 +119,7 @@ serialize!(figures: Figures {
     "self_freed": figures.self_freed,
     "self_net": figures.self_net(),
     "peak": figures.peak,
-    "level": figures.level,
+    "high_water": figures.high_water,
     maybe {
         "self_peak": figures.self_peak,
         "steady": figures.steady,
@@ -164,20 +164,20 @@ serialize!(process: Process {
     maybe {
         "heap": process.heap,
         "rss": process.rss,
-        "rss_max": process.rss_max,
+        "peak_rss": process.peak_rss,
         "limit": process.limit,
         "cgroup_usage": process.cgroup_usage,
         "cgroup_usage_max": process.cgroup_usage_max,
         "address_space_limit": process.address_space_limit,
-        "physical": process.physical,
+        "physical_memory": process.physical_memory,
         "used": process.used(),
-        "highest": process.highest(),
+        "peak_used": process.peak_used(),
     }
 });
 
 serialize!(call: InFlight {
     "function": call.function,
-    "after": call.after,
+    "last_label": call.last_label,
     "age_us": micros(call.age),
     maybe {
         "call_id": call.call_id,
@@ -226,17 +226,17 @@ serialize!(pressure: Pressure {
     "peak": pressure.peak,
     "bytes": pressure.bytes,
     maybe {
-        "most_at_once": pressure.most_at_once,
-        "most_at_once_exact": pressure.most_at_once.map(|_| pressure.most_at_once_exact),
+        "max_concurrent": pressure.max_concurrent,
+        "max_concurrent_exact": pressure.max_concurrent.map(|_| pressure.max_concurrent_exact),
         "segment": pressure.segment,
     }
 });
 
-serialize!(growing: Growing {
+serialize!(growing: Growth {
     "path": growing.path,
     "steady": growing.steady,
     maybe {
-        "slope_per_second": growing.slope,
+        "growth_per_second": growing.growth_per_second,
     }
 });
 
@@ -244,7 +244,7 @@ serialize!(churn: Churn {
     "path": churn.path,
     "allocated": churn.allocated,
     "needed": churn.needed,
-    "times": churn.times(),
+    "ratio": churn.ratio(),
 });
 
 #[cfg(feature = "json")]
@@ -280,8 +280,8 @@ mod tests {
     #[test]
     fn numbers_are_raw_and_what_is_absent_has_no_key() {
         let mut report = report(&[calls("load", 10, MIB, 2 * MIB, 1)]);
-        report.functions[0].most_at_once = None;
-        report.functions[0].cold = None;
+        report.functions[0].max_concurrent = None;
+        report.functions[0].first_call = None;
         let value = value(&report);
         let load = &value["functions"][0];
         assert_eq!(
@@ -289,13 +289,13 @@ mod tests {
             json!({
                 "allocated": 10 * MIB, "freed": 10 * MIB - 10, "net": 10,
                 "self_allocated": 10 * MIB, "self_freed": 10 * MIB - 10, "self_net": 10,
-                "peak": 2 * MIB, "level": 2 * MIB, "self_peak": 2 * MIB,
+                "peak": 2 * MIB, "high_water": 2 * MIB, "self_peak": 2 * MIB,
                 "steady": { "calls": 5, "net": 5, "per_call": 1 },
             })
         );
         assert_eq!(load["peaks"]["p99"], json!(2 * MIB));
         assert_eq!(load["outcomes"], json!({ "returned": 10, "panicked": 0, "cancelled": 0 }));
-        assert_eq!(load.get("most_at_once"), None);
+        assert_eq!(load.get("max_concurrent"), None);
         assert_eq!(load.get("cold"), None);
         assert_eq!(value["process"].get("rss"), None);
         assert_eq!(value["tree"][0]["figures"], load["figures"]);
@@ -306,7 +306,7 @@ mod tests {
         let mut call = InFlight {
             function: "app::upload",
             call_id: Some(17),
-            after: "decoded",
+            last_label: "decoded",
             age: Duration::from_millis(217),
             held: Some(1 << 20),
             net: Some(-5),
@@ -315,14 +315,14 @@ mod tests {
         assert_eq!(
             serde_json::to_value(call).expect("JSON"),
             json!({
-                "function": "app::upload", "call_id": 17, "after": "decoded", "age_us": 217_000,
+                "function": "app::upload", "call_id": 17, "last_label": "decoded", "age_us": 217_000,
                 "held": MIB, "net": -5, "peak": 8 * MIB,
             })
         );
         (call.call_id, call.held, call.net, call.peak) = (None, None, None, None);
         assert_eq!(
             serde_json::to_value(call).expect("JSON"),
-            json!({ "function": "app::upload", "after": "decoded", "age_us": 217_000 })
+            json!({ "function": "app::upload", "last_label": "decoded", "age_us": 217_000 })
         );
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::report::distribution::Distribution;
 use crate::report::{
-    Cold, Figures, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady, walk,
 };
 use crate::values::process::{Heap, Limit, LimitSource, Process};
@@ -53,7 +53,7 @@ impl Calls {
                 self_allocated: self.own * self.count,
                 self_freed: freed.wrapping_sub(sum(|figures| figures.freed)),
                 peak: self.peak,
-                level: self.peak,
+                high_water: self.peak,
                 self_peak: Some(self.peak),
                 steady: (half > 0).then_some(Steady { calls: half, net: self.kept * half as i64 }),
             }),
@@ -83,10 +83,10 @@ fn function(node: &Node) -> Function {
     Function {
         name: node.function,
         outcomes: node.outcomes,
-        most_at_once: Some(1),
-        most_at_once_exact: true,
+        max_concurrent: Some(1),
+        max_concurrent_exact: true,
         figures: node.figures,
-        cold: Some(Cold { peak: figures.peak, allocated: figures.allocated / calls }),
+        first_call: Some(FirstCall { peak: figures.peak, allocated: figures.allocated / calls }),
         peaks: Distribution::of(figures.peak, calls),
         allocations: Distribution::of(figures.allocated / calls, calls),
         segments: node.segments.iter().map(segment).collect(),
@@ -110,7 +110,7 @@ impl Report {
     pub(crate) fn at_once(mut self, function: &str, calls: u64) -> Report {
         for other in &mut self.functions {
             if other.name == function {
-                other.most_at_once = Some(calls);
+                other.max_concurrent = Some(calls);
             }
         }
         self
@@ -166,7 +166,8 @@ pub fn hot_spots() -> Report {
     .map(|(from, label, allocated, level, kept)| {
         let allocated = allocated * 100;
         let freed = (allocated as i64 - kept * 100) as u64;
-        let figures = Figures { allocated, freed, level, peak: level / 2, ..Figures::default() };
+        let figures =
+            Figures { allocated, freed, high_water: level, peak: level / 2, ..Figures::default() };
         NodeSegment { from, label, count: 100, figures: Some(figures) }
     })
     .collect();
@@ -185,7 +186,7 @@ pub fn hot_spots() -> Report {
             retained: 0,
         }),
         rss: Some(77 * MIB),
-        rss_max: Some(121 * MIB),
+        peak_rss: Some(121 * MIB),
         limit: Some(Limit { bytes: 512 * MIB, source: LimitSource::Lambda }),
         ..Process::default()
     };

@@ -117,7 +117,7 @@ fn process(process: &Process) -> String {
     let parts = [
         ("rss", process.rss, !by_cgroup),
         ("cgroup", process.cgroup_usage.filter(|_| by_cgroup), true),
-        ("highest", process.highest(), true),
+        ("highest", process.peak_used(), true),
     ];
     let parts = parts.iter().filter_map(|&(name, bytes, is_part)| {
         let bytes = bytes?;
@@ -260,13 +260,13 @@ impl<'a> Tree<'a> {
 }
 
 fn peak(node: &Node) -> u64 {
-    node.figures.map_or(0, |figures| figures.level)
+    node.figures.map_or(0, |figures| figures.high_water)
 }
 
 /// The most calls at once, which may be a lower bound.
 fn at_once(function: &Function) -> String {
-    let sign = if function.most_at_once_exact { "" } else { "≥" };
-    function.most_at_once.map_or(String::new(), |calls| format!("{sign}{}", HumanCount(calls)))
+    let sign = if function.max_concurrent_exact { "" } else { "≥" };
+    function.max_concurrent.map_or(String::new(), |calls| format!("{sign}{}", HumanCount(calls)))
 }
 
 /// How calls ended, where not all returned.
@@ -296,7 +296,7 @@ fn cells(count: u64, figures: Option<&Figures>) -> [String; 6] {
     [
         count,
         String::new(),
-        HumanBytes(figures.level).to_string(),
+        HumanBytes(figures.high_water).to_string(),
         Net(figures.net()).to_string(),
         figures.steady.map_or(String::new(), per_call),
         HumanBytes(figures.allocated).to_string(),
@@ -339,7 +339,7 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
         let source = LimitSource::Cgroup("/sys/fs/cgroup/memory.max".into());
         let mut process = Process {
             rss: Some(258 * MIB),
-            rss_max: Some(260 * MIB),
+            peak_rss: Some(260 * MIB),
             cgroup_usage: Some(192 * MIB),
             cgroup_usage_max: Some(224 * MIB),
             limit: Some(Limit { bytes: 256 * MIB, source }),
@@ -373,7 +373,7 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
     #[test]
     fn a_lower_bound_of_calls_at_once_is_said_to_be_one() {
         let mut report = report(&[calls("crowd", 100, MIB, MIB, 0)]).at_once("crowd", 7);
-        report.functions[0].most_at_once_exact = false;
+        report.functions[0].max_concurrent_exact = false;
         let text = report.to_string();
         assert!(text.contains("crowd peaks at 1.0 MiB × at least 7 at once = 7.0 MiB"), "{text}");
         let row = text.lines().find(|line| line.starts_with("p   crowd")).expect("a row");

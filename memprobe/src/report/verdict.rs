@@ -15,7 +15,7 @@ pub struct Verdicts {
     /// The function whose calls may need the most memory together.
     pub pressure: Verdict<Pressure>,
     /// What keeps more and more.
-    pub growing: Verdict<Growing>,
+    pub growing: Verdict<Growth>,
     /// The function that allocates far more than it needs.
     pub churn: Verdict<Churn>,
 }
@@ -57,10 +57,10 @@ pub struct Pressure {
     /// The highest peak of a single call, bytes.
     pub peak: u64,
     /// Most calls that ran at once. Where it is not known the product counts one.
-    pub most_at_once: Option<u64>,
-    /// Whether there were never more: [`Function::most_at_once_exact`].
-    pub most_at_once_exact: bool,
-    /// `peak × most_at_once`, bytes.
+    pub max_concurrent: Option<u64>,
+    /// Whether there were never more: [`Function::max_concurrent_exact`].
+    pub max_concurrent_exact: bool,
+    /// `peak × max_concurrent`, bytes.
     pub bytes: u64,
     /// The segment that reached the peak, by the labels at its ends; `None` where calls have
     /// no probes.
@@ -88,14 +88,14 @@ pub struct Pressure {
 /// `Display` says it in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Growing {
+pub struct Growth {
     /// From the root of the call tree to the call that keeps the memory.
     pub path: Vec<&'static str>,
     /// What the latter part of the last one's calls kept.
     pub steady: Steady,
     /// How fast the process's `allocated` grew, bytes a second: what confirms it. `None`
     /// without a timeline.
-    pub slope: Option<i64>,
+    pub growth_per_second: Option<i64>,
 }
 
 /// The function that itself, without nested annotated calls, has allocated the most beyond
@@ -180,7 +180,8 @@ impl Report {
         let segment = path.last().filter(|node| node.segments.len() > 1).and_then(|node| {
             let segments = node.segments.iter();
             // Of those that were as high, the one that rose to it.
-            let height = |segment: &&NodeSegment| segment.figures.map(|all| (all.level, all.peak));
+            let height =
+                |segment: &&NodeSegment| segment.figures.map(|all| (all.high_water, all.peak));
             let highest = segments.max_by_key(height)?;
             Some((highest.from, highest.label))
         });
@@ -188,8 +189,8 @@ impl Report {
             function: function.name,
             path: names(&path, function.name),
             peak,
-            most_at_once: function.most_at_once,
-            most_at_once_exact: function.most_at_once_exact,
+            max_concurrent: function.max_concurrent,
+            max_concurrent_exact: function.max_concurrent_exact,
             bytes,
             segment,
         })
@@ -208,7 +209,7 @@ impl Report {
         context
     }
 
-    fn growing(&self) -> Verdict<Growing> {
+    fn growing(&self) -> Verdict<Growth> {
         let steady: Vec<(&Node, Steady)> =
             self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
         if steady.is_empty() {
@@ -244,10 +245,10 @@ impl Report {
             path.push(inner);
             at = inner;
         }
-        Verdict::Found(Growing {
+        Verdict::Found(Growth {
             path: names(&path, root.function),
             steady: steady_or_all(at),
-            slope: slope.map(|slope| slope.per_second),
+            growth_per_second: slope.map(|slope| slope.per_second),
         })
     }
 
@@ -382,7 +383,7 @@ fn slope(samples: Vec<&Sample>) -> Option<Slope> {
 
 impl Churn {
     /// How many times the need was allocated.
-    pub fn times(&self) -> u64 {
+    pub fn ratio(&self) -> u64 {
         self.allocated / self.needed.max(1)
     }
 }
@@ -406,8 +407,8 @@ impl fmt::Display for Path<'_> {
 impl fmt::Display for Pressure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} peaks at {}", short(self.function), HumanBytes(self.peak))?;
-        if let Some(calls) = self.most_at_once.filter(|&calls| calls > 1) {
-            let least = if self.most_at_once_exact { "" } else { "at least " };
+        if let Some(calls) = self.max_concurrent.filter(|&calls| calls > 1) {
+            let least = if self.max_concurrent_exact { "" } else { "at least " };
             write!(f, " × {least}{calls} at once = {}", HumanBytes(self.bytes))?;
         }
         match (self.path.last(), self.segment) {
@@ -420,11 +421,11 @@ impl fmt::Display for Pressure {
     }
 }
 
-impl fmt::Display for Growing {
+impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_call = SignedBytes(self.steady.per_call());
         write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
-        match self.slope {
+        match self.growth_per_second {
             Some(slope) => {
                 write!(f, "; the process grows by {} a second", HumanBytes(slope.max(0) as u64))
             }
@@ -437,7 +438,7 @@ impl fmt::Display for Churn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Churn { path, allocated, needed } = self;
         let (allocated, needed) = (HumanBytes(*allocated), HumanBytes(*needed));
-        write!(f, "{} allocated {allocated}, {} × the {needed} it needed", Path(path), self.times())
+        write!(f, "{} allocated {allocated}, {} × the {needed} it needed", Path(path), self.ratio())
     }
 }
 
@@ -460,7 +461,7 @@ mod tests {
         let verdicts = report.verdicts();
         let pressure = verdicts.pressure.found().expect("some");
         assert_eq!(pressure.function, "crowd");
-        assert_eq!((pressure.peak, pressure.most_at_once), (MIB, Some(100)));
+        assert_eq!((pressure.peak, pressure.max_concurrent), (MIB, Some(100)));
         assert_eq!(pressure.bytes, 100 * MIB);
     }
 
@@ -506,13 +507,13 @@ mod tests {
         let verdicts = alone.verdicts();
         let growing = verdicts.growing.found().expect("grows");
         assert_eq!(growing.steady, Steady { calls: 50, net: 50 * KEPT });
-        assert_eq!(growing.slope, None);
+        assert_eq!(growing.growth_per_second, None);
         assert_eq!(growing.to_string(), "keeper keeps +64 KiB a call; no timeline confirms it");
 
         let seen = report(&[keeper()]).allocated_from_to(MIB, MIB + 6400 * KIB);
         let verdicts = seen.verdicts();
         let growing = verdicts.growing.found().expect("grows");
-        let slope = growing.slope.expect("a timeline");
+        let slope = growing.growth_per_second.expect("a timeline");
         assert!(slope.abs_diff(640 * KIB as i64) < 16 * KIB, "640 KiB a second: {slope}");
     }
 
@@ -559,7 +560,7 @@ mod tests {
         let churn = verdicts.churn.found().expect("some");
         assert_eq!(churn.path, ["root", "churner"]);
         assert_eq!(churn.allocated, 1000 * MIB);
-        assert!((80..110).contains(&churn.times()), "{churn}");
+        assert!((80..110).contains(&churn.ratio()), "{churn}");
     }
 
     #[test]

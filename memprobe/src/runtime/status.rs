@@ -21,11 +21,11 @@ pub fn status() -> Status {
         ("thread.peak", global && jemalloc::Peak::get().is_some()),
         ("stats", process.heap.is_some()),
         ("rss", process.rss.is_some()),
-        ("VmHWM", process.rss_max.is_some()),
+        ("VmHWM", process.peak_rss.is_some()),
     ]
     .map(|(name, available)| Reading { name, available });
     Status {
-        compiled_in: true,
+        enabled: true,
         allocator,
         jemalloc: jemalloc::version(),
         readings: readings.into(),

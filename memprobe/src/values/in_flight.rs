@@ -20,7 +20,7 @@ pub struct InFlight {
     /// The `call_id` of its events. `None` for a call that is not written.
     pub call_id: Option<u64>,
     /// The label that it has passed last; `entry` before the first.
-    pub after: &'static str,
+    pub last_label: &'static str,
     /// How long it has run, with its awaits; to within a tick of the kernel, mostly 1 to 4 ms.
     pub age: Duration,
     /// Its net without that of nested calls that run as well, bytes: what the call itself
@@ -44,7 +44,7 @@ impl fmt::Display for InFlight {
         if let Some(peak) = self.peak {
             write!(f, ", peak {}", HumanBytes(peak))?;
         }
-        write!(f, " ({}, after '{}')", HumanDuration(self.age), self.after)?;
+        write!(f, " ({}, after '{}')", HumanDuration(self.age), self.last_label)?;
         match self.call_id {
             Some(call_id) => write!(f, ", call {call_id}"),
             None => Ok(()),
@@ -61,7 +61,7 @@ mod tests {
         let mut call = InFlight {
             function: "app::upload",
             call_id: Some(17),
-            after: "decoded",
+            last_label: "decoded",
             age: Duration::from_millis(217),
             held: Some(1 << 20),
             net: Some(3 << 20),

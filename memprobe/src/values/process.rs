@@ -32,7 +32,7 @@ pub struct Process {
     /// Resident set size, bytes.
     pub rss: Option<u64>,
     /// Highest resident set size so far (`VmHWM`), bytes.
-    pub rss_max: Option<u64>,
+    pub peak_rss: Option<u64>,
     /// What the process is killed at.
     pub limit: Option<Limit>,
     /// The usage of the cgroup less its page cache, bytes: what the kernel cannot take back
@@ -48,7 +48,7 @@ pub struct Process {
     /// kill, so it enters no percentage.
     pub address_space_limit: Option<u64>,
     /// Physical memory of the machine, bytes. Enters no percentage.
-    pub physical: Option<u64>,
+    pub physical_memory: Option<u64>,
 }
 
 impl Process {
@@ -59,16 +59,16 @@ impl Process {
         if self.is_limited_by_cgroup() { self.cgroup_usage.or(self.rss) } else { self.rss }
     }
 
-    /// The highest that is known to have stood against the limit, bytes: [`rss_max`], and where
+    /// The highest that is known to have stood against the limit, bytes: [`peak_rss`], and where
     /// a cgroup sets the limit [`cgroup_usage_max`]; or what is [`used`] now where that is more.
     /// It may be above a limit that was lowered since.
     ///
-    /// [`rss_max`]: Process::rss_max
+    /// [`peak_rss`]: Process::peak_rss
     /// [`cgroup_usage_max`]: Process::cgroup_usage_max
     /// [`used`]: Process::used
-    pub fn highest(&self) -> Option<u64> {
+    pub fn peak_used(&self) -> Option<u64> {
         let counted = self.is_limited_by_cgroup() && self.cgroup_usage.is_some();
-        let highest = if counted { self.cgroup_usage_max } else { self.rss_max };
+        let highest = if counted { self.cgroup_usage_max } else { self.peak_rss };
         highest.max(self.used())
     }
 
@@ -97,7 +97,7 @@ pub struct Limit {
 
 impl Limit {
     /// A limit that the program knows of.
-    pub fn of_bytes(bytes: u64) -> Limit {
+    pub fn from_bytes(bytes: u64) -> Limit {
         Limit { bytes, source: LimitSource::Program }
     }
 }
@@ -113,7 +113,7 @@ pub enum LimitSource {
     /// A cgroup above those that can be seen, version 1: `hierarchical_memory_limit` in this
     /// file (`memory.stat`).
     CgroupAbove(PathBuf),
-    /// The program gave it: [`Limit::of_bytes`].
+    /// The program gave it: [`Limit::from_bytes`].
     Program,
 }
 
@@ -145,7 +145,7 @@ mod tests {
     fn process(source: LimitSource) -> Process {
         Process {
             rss: Some(258 * MIB),
-            rss_max: Some(260 * MIB),
+            peak_rss: Some(260 * MIB),
             cgroup_usage: Some(248 * MIB),
             cgroup_usage_max: Some(255 * MIB),
             limit: Some(Limit { bytes: 256 * MIB, source }),
@@ -159,7 +159,7 @@ mod tests {
         for source in [LimitSource::Cgroup(file()), LimitSource::CgroupAbove(file())] {
             let mut process = process(source);
             assert_eq!(process.used(), Some(248 * MIB));
-            assert_eq!(process.highest(), Some(255 * MIB));
+            assert_eq!(process.peak_used(), Some(255 * MIB));
             assert_eq!(process.percent_of_limit(255 * MIB), Some(99));
             process.cgroup_usage = None;
             assert_eq!(process.used(), Some(258 * MIB), "there is nothing else");
@@ -171,7 +171,7 @@ mod tests {
     fn against_any_other_limit_stands_rss() {
         for source in [LimitSource::Lambda, LimitSource::Program] {
             let process = process(source);
-            assert_eq!((process.used(), process.highest()), (Some(258 * MIB), Some(260 * MIB)));
+            assert_eq!((process.used(), process.peak_used()), (Some(258 * MIB), Some(260 * MIB)));
             assert_eq!(process.percent_of_limit(260 * MIB), Some(101), "it was exceeded");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::format::units::HumanBytes;
 use crate::values::process::Limit;
-use crate::values::watch_mode::Mode;
+use crate::values::watch_mode::WatchMode;
 
 /// What memprobe has to work with, asked by [`status`](crate::status()).
 ///
@@ -17,7 +17,7 @@ use crate::values::watch_mode::Mode;
 #[non_exhaustive]
 pub struct Status {
     /// Whether memprobe is compiled in (its feature `enabled`).
-    pub compiled_in: bool,
+    pub enabled: bool,
     /// Where Rust's allocations go.
     pub allocator: GlobalAllocator,
     /// jemalloc's version, where jemalloc is linked.
@@ -32,7 +32,7 @@ pub struct Status {
     /// `off`, `None` where it is not set.
     pub rate: Option<f64>,
     /// How the installed [`Watch`](crate::Watch) looks; `None` where none is installed.
-    pub watch: Option<Mode>,
+    pub watch: Option<WatchMode>,
 }
 
 /// Where Rust's allocations go.
@@ -79,7 +79,7 @@ pub enum Events {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.compiled_in {
+        if !self.enabled {
             return f.write_str(
                 "memprobe is compiled out: build with its feature `enabled`, \
                  as in `memprobe = { …, features = [\"enabled\"] }`\n",
@@ -150,12 +150,12 @@ impl fmt::Display for Status {
                 "watch: none; for a line before the kill add \
                  `memprobe::Watch::new().install()?;` to `main`\n"
             }
-            Some(Mode::Hook) => "watch: looks from inside the allocator\n",
-            Some(Mode::Points) => {
+            Some(WatchMode::Hook) => "watch: looks from inside the allocator\n",
+            Some(WatchMode::Points) => {
                 "watch: looks at entries, probes and exits; jemalloc 5.3.1 or newer as the global \
                  allocator would call it back\n"
             }
-            Some(Mode::Off) => {
+            Some(WatchMode::Off) => {
                 "watch: off, for there is no limit, or nothing to read, or MEMPROBE_WATCH=off\n"
             }
         })

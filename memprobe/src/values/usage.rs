@@ -47,7 +47,7 @@ pub enum Unavailable {
     /// Rust's allocations do not go to jemalloc.
     OtherAllocator,
     /// The work ran while memprobe itself was at work, as in a subscriber.
-    Nested,
+    InsideSubscriber,
     /// The work was moved to another thread while it ran, as a coroutine may be.
     OtherThread,
 }
@@ -63,7 +63,9 @@ impl fmt::Display for Unavailable {
                 "jemalloc is not the global allocator: add `memprobe::global_allocator!();` to \
                  the crate with `main`, or to the test"
             }
-            Unavailable::Nested => "there are no figures of what a subscriber does in an event",
+            Unavailable::InsideSubscriber => {
+                "there are no figures of what a subscriber does in an event"
+            }
             Unavailable::OtherThread => {
                 "the work was moved to another thread while it ran, as in a coroutine: there are \
                  no figures of that"

@@ -5,7 +5,7 @@ use std::fmt;
 /// How an installed [`Watch`](crate::Watch) looks at the memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Mode {
+pub enum WatchMode {
     /// From inside the allocator, right after an allocation and before the program touches it:
     /// a call that never comes to its next point is named too.
     Hook,
@@ -24,19 +24,19 @@ pub enum Mode {
 #[non_exhaustive]
 pub enum WatchError {
     /// The thresholds are not one to eight numbers above 0 and up to 1.
-    Thresholds,
+    InvalidThresholds,
     /// There is one already; it lives as long as the process.
-    Installed,
+    AlreadyInstalled,
 }
 
 impl fmt::Display for WatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            WatchError::Thresholds => {
+            WatchError::InvalidThresholds => {
                 "the thresholds of a watch are one to eight parts of the limit, above 0 and up to 1, \
-                 as in `.at([0.80, 0.90, 0.95])`"
+                 as in `.thresholds([0.80, 0.90, 0.95])`"
             }
-            WatchError::Installed => {
+            WatchError::AlreadyInstalled => {
                 "a watch was installed before: there is one, and it lives as long as the process"
             }
         })

@@ -68,7 +68,7 @@ fn main() {
     let every: memprobe::ReportEvery =
         memprobe::report_every(std::time::Duration::from_secs(60), &file);
     drop(every);
-    assert_eq!(std::fs::remove_file(file).is_ok(), memprobe::status().compiled_in);
+    assert_eq!(std::fs::remove_file(file).is_ok(), memprobe::status().enabled);
     println!("{} calls run", memprobe::in_flight().len());
     let process: memprobe::Process = memprobe::process();
     println!("used: {:?}", process.used());
@@ -78,10 +78,10 @@ fn main() {
     report.write_folded(std::io::stdout()).expect("stdout is open");
     print!("{}", memprobe::status());
     let watch = memprobe::Watch::new()
-        .limit(memprobe::Limit::of_bytes(1 << 50))
-        .at([0.5, 1.0])
+        .limit(memprobe::Limit::from_bytes(1 << 50))
+        .thresholds([0.5, 1.0])
         .sample_every(std::time::Duration::from_secs(60));
-    let mode: Result<memprobe::Mode, memprobe::WatchError> = watch.install();
+    let mode: Result<memprobe::watch::WatchMode, memprobe::watch::WatchError> = watch.install();
     println!("watch: {mode:?}");
     assert!(mode.is_ok());
 }

@@ -36,16 +36,17 @@ fn panics() -> u8 {
 #[test]
 fn compiled_out() {
     let status = memprobe::status();
-    assert!(
-        !status.compiled_in,
-        "built with the whole workspace: run `cargo test -p memprobe-off`"
-    );
+    assert!(!status.enabled, "built with the whole workspace: run `cargo test -p memprobe-off`");
     assert!(status.to_string().contains("compiled out"), "{status}");
     assert_eq!(works().len(), 1000);
     assert_eq!(memprobe::scope("scope", || works().len()), 1000);
     assert_eq!(memprobe::process(), memprobe::Process::default(), "absent, not 0");
     for _ in 0..2 {
-        assert_eq!(memprobe::Watch::new().install(), Ok(memprobe::Mode::Off), "never an error");
+        assert_eq!(
+            memprobe::Watch::new().install(),
+            Ok(memprobe::watch::WatchMode::Off),
+            "never an error"
+        );
     }
     let report = memprobe::report();
     assert!(report.functions.is_empty());

@@ -20,7 +20,7 @@ fn what_is_compiled_out_is_said_in_one_line() {
         let said = said(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
         let (line, rest) = said.split_once('\n').expect("a line");
         assert!(line.starts_with("memprobe: MEMPROBE_REPORT="), "{said}");
-        if memprobe::status().compiled_in {
+        if memprobe::status().enabled {
             assert!(line.contains(&format!("needs memprobe's feature `{feature}`")), "{said}");
             assert!(rest.starts_with("pressure  "), "the report is not lost: {said}");
         } else {

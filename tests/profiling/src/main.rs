@@ -11,13 +11,13 @@ const MIB: usize = 1 << 20;
 fn main() {
     let directory = std::env::args().nth(1).expect("a directory");
     tracing_subscriber::fmt().json().with_max_level(tracing::Level::WARN).init();
-    let profiles = Profiles::to(directory)
-        .at_most(3)
-        .when_net("load", "entry", "read", 4 << 20)
-        .when_net("load", "entry", "read", 1 << 40)
-        .when_peak("load", "read", "return", 8 << 20)
-        .when_net("load", "read", "return", 0);
-    let watch = Watch::new().limit(Limit::of_bytes(64 << 20)).profiles(profiles);
+    let profiles = Profiles::new(directory)
+        .max_files(3)
+        .on_net_above("load", "entry", "read", 4 << 20)
+        .on_net_above("load", "entry", "read", 1 << 40)
+        .on_peak_above("load", "read", "return", 8 << 20)
+        .on_net_above("load", "read", "return", 0);
+    let watch = Watch::new().limit(Limit::from_bytes(64 << 20)).profiles(profiles);
     println!("{:?}", watch.install());
     for _ in 0..4 {
         load();

@@ -7,7 +7,7 @@ use memprobe::{memprobe, probe};
 memprobe::global_allocator!();
 
 #[tokio::main(worker_threads = 2)]
-async fn main() -> Result<(), memprobe::WatchError> {
+async fn main() -> Result<(), memprobe::watch::WatchError> {
     tracing_subscriber::fmt().with_ansi(false).init();
     memprobe::Watch::new().install()?;
     let requests: Vec<_> = (1..=40).map(|photo| tokio::spawn(thumbnail(photo))).collect();

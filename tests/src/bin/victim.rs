@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::Duration;
 
-use memprobe::{Limit, Mode, Watch, memprobe, probe};
+use memprobe::watch::WatchMode;
+use memprobe::{Limit, Watch, memprobe, probe};
 use memprobe_tests::listener::Listener;
 use memprobe_tests::yield_now;
 use tracing::Event;
@@ -25,15 +26,17 @@ fn main() {
     let number = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(0);
     let watch = match &*scenario {
         "c_malloc" | "tmpfs" => Watch::new().sample_every(Duration::from_millis(2)),
-        "crossings" | "forked" => Watch::new().limit(Limit::of_bytes(64 << 20)),
-        "events" => Watch::new().limit(Limit::of_bytes(64 << 20)).at([0.5]),
+        "crossings" | "forked" => Watch::new().limit(Limit::from_bytes(64 << 20)),
+        "events" => Watch::new().limit(Limit::from_bytes(64 << 20)).thresholds([0.5]),
         _ => Watch::new(),
     };
     let mode = watch.install();
     match &*scenario {
         "mode" => return println!("{mode:?}"),
-        "changed" => assert!(matches!(mode, Ok(Mode::Hook | Mode::Off)), "off without a limit"),
-        _ => assert_eq!(mode, Ok(Mode::Hook), "in a cgroup with a limit"),
+        "changed" => {
+            assert!(matches!(mode, Ok(WatchMode::Hook | WatchMode::Off)), "off without a limit")
+        }
+        _ => assert_eq!(mode, Ok(WatchMode::Hook), "in a cgroup with a limit"),
     }
     match &*scenario {
         "one_of_many" => run(one_of_many()),
@@ -145,7 +148,7 @@ fn no_probe() {
     }
 }
 
-/// One thread grows in a loop without points and stops below all marks; another crosses them.
+/// One thread grows in a loop without points and stops below all thresholds; another crosses them.
 fn no_point() {
     let grown = Barrier::new(2);
     std::thread::scope(|scope| {
@@ -327,7 +330,7 @@ fn reservation() {
     black_box(Vec::<u8>::with_capacity(400 * MIB));
 }
 
-/// Sixteen threads that cross the marks together, so many times, while a subscriber and a
+/// Sixteen threads that cross the thresholds together, so many times, while a subscriber and a
 /// panic hook allocate and lock.
 fn crossings(cycles: usize) {
     Listener(greedy).install();
@@ -390,12 +393,12 @@ fn greedy(event: &Event<'_>) {
     keep(format!("{event:?}"));
 }
 
-/// Crosses a mark, comes to a point, and does it again once the mark is armed anew.
+/// Crosses a threshold, comes to a point, and does it again once the threshold is armed anew.
 fn events() {
     tracing_subscriber::fmt().json().with_max_level(tracing::Level::WARN).init();
     for _ in 0..2 {
         outer();
-        // Too little to cross a mark; enough to be looked at.
+        // Too little to cross a threshold; enough to be looked at.
         drop(black_box(Vec::<u8>::with_capacity(MIB)));
     }
 }

@@ -188,10 +188,10 @@ fn check_bytes(report: &Report, counters: &Value) {
 
 #[test]
 fn most_at_once_is_what_the_handlers_have_counted() {
-    let service = Service::start("most_at_once", &[]);
+    let service = Service::start("max_concurrent", &[]);
     let most = |function: &str, handler: &str| {
-        let memprobe = number(&service.report().function(function)["most_at_once"]);
-        (number(&service.counters()["handlers"][handler]["most_at_once"]), memprobe)
+        let memprobe = number(&service.report().function(function)["max_concurrent"]);
+        (number(&service.counters()["handlers"][handler]["max_concurrent"]), memprobe)
     };
     // A handler counts a moment after it was entered and until a moment before its exit.
     load(&service, 25, |client, _| ("upload", upload(client, 128)));

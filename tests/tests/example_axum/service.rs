@@ -79,7 +79,7 @@ impl Service {
         let calls = self.json("/debug/memprobe/in_flight");
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let calls = calls.as_array().expect("a list").iter();
-        calls.map(|call| (text(&call["function"]), text(&call["after"]))).collect()
+        calls.map(|call| (text(&call["function"]), text(&call["last_label"]))).collect()
     }
 
     /// How many calls of a function run now.

@@ -119,16 +119,16 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
         }
         (None, _) => {}
     }
-    let Some((found, calls @ 2..)) = found.and_then(|found| Some((found, found.most_at_once?)))
+    let Some((found, calls @ 2..)) = found.and_then(|found| Some((found, found.max_concurrent?)))
     else {
         return answer;
     };
     let (peak, bytes) = (HumanBytes(found.peak), HumanBytes(found.bytes));
-    let least = if found.most_at_once_exact { "" } else { "at least " };
+    let least = if found.max_concurrent_exact { "" } else { "at least " };
     let function = short(found.function);
     let product = format!("{function}: {least}{calls} calls at once × {peak} = {bytes}");
     answer.more.push(Line { text: product, row: row_of(report, found.function) });
-    let highest = report.process.highest().filter(|&highest| highest < found.bytes);
+    let highest = report.process.peak_used().filter(|&highest| highest < found.bytes);
     answer.add(match highest {
         Some(highest) => format!(
             "if all of them peaked together, which may never have happened: the process had {} \
@@ -152,7 +152,7 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     answer.is_bad = true;
     let calls = found.steady.calls;
     answer.add(format!("on average over the last {calls} calls, when all is warm"));
-    answer.add(match found.slope {
+    answer.add(match found.growth_per_second {
         Some(slope) => format!(
             "the process confirms it: allocated grows by {} a second",
             HumanBytes(slope.max(0) as u64)
@@ -161,7 +161,7 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     });
     let room = report.process.limit.as_ref().zip(report.process.used());
     let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
-    if let (Some(room), Some(slope @ 1..)) = (room, found.slope) {
+    if let (Some(room), Some(slope @ 1..)) = (room, found.growth_per_second) {
         let left = HumanDuration(Duration::from_secs(room / slope as u64));
         answer.add(format!("at this pace the limit is reached in {left}"));
     }
@@ -174,7 +174,7 @@ fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
         let nothing = "No function allocates far more than it needs.";
         return Answer::without(question, &verdicts.churn, nothing);
     };
-    let big = format!("{} × its need", found.times());
+    let big = format!("{} × its need", found.ratio());
     let mut answer = Answer::new(question, big, Path(&found.path).to_string());
     answer.row = found.path.last().and_then(|function| row_of(report, function));
     let (allocated, needed) = (HumanBytes(found.allocated), HumanBytes(found.needed));
@@ -184,7 +184,7 @@ fn churn(report: &Report, verdicts: &Verdicts) -> Answer {
 
 fn limit(process: &Process) -> Answer {
     let question = "How near the limit";
-    let Some(highest) = process.highest() else {
+    let Some(highest) = process.peak_used() else {
         return Answer::new(
             question,
             "Not known".to_owned(),
@@ -217,7 +217,7 @@ fn limit(process: &Process) -> Answer {
         ),
     });
     answer.add(format!("now {}", HumanBytes(used)));
-    if let Some(rss) = process.rss_max.filter(|_| is_usage) {
+    if let Some(rss) = process.peak_rss.filter(|_| is_usage) {
         let rss = HumanBytes(rss);
         answer.add(format!("highest RSS {rss}, with files, which the cgroup has as cache"));
     }

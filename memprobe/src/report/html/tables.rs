@@ -74,7 +74,7 @@ struct Scales {
 impl Scales {
     fn of<'a>(figures: impl Iterator<Item = &'a Figures> + Clone) -> Scales {
         Scales {
-            peaks: Kind::Bar(Scale::of(figures.clone().map(|figures| figures.level as i64))),
+            peaks: Kind::Bar(Scale::of(figures.clone().map(|figures| figures.high_water as i64))),
             nets: Kind::Bar(Scale::of(figures.map(Figures::net))),
         }
     }
@@ -179,13 +179,13 @@ fn function_cells(function: &Function) -> Vec<Option<i64>> {
     let [allocated50, allocated95, allocated99] = quantiles(&function.allocations, figures);
     vec![
         cell(function.outcomes.calls()),
-        function.most_at_once.map(|calls| bound(calls, function.most_at_once_exact)),
-        cell(figures.map(|figures| figures.level)),
+        function.max_concurrent.map(|calls| bound(calls, function.max_concurrent_exact)),
+        cell(figures.map(|figures| figures.high_water)),
         cell(function.pressure()),
         p50,
         p95,
         p99,
-        cell(function.cold.map(|cold| cold.peak)),
+        cell(function.first_call.map(|cold| cold.peak)),
         figures.map(Figures::net),
         per_call(figures),
         cell(figures.map(|figures| figures.allocated)),
@@ -193,7 +193,7 @@ fn function_cells(function: &Function) -> Vec<Option<i64>> {
         allocated50,
         allocated95,
         allocated99,
-        cell(function.cold.map(|cold| cold.allocated)),
+        cell(function.first_call.map(|cold| cold.allocated)),
     ]
 }
 
@@ -272,7 +272,7 @@ fn segment_cells(segment: &SegmentTotals) -> Vec<Option<i64>> {
     let [p50, p95, p99] = quantiles(&segment.peaks, figures);
     vec![
         cell(segment.count),
-        cell(figures.map(|figures| figures.level)),
+        cell(figures.map(|figures| figures.high_water)),
         p50,
         p95,
         p99,
@@ -360,7 +360,7 @@ fn context_cells(node: &Node) -> Vec<Option<i64>> {
     let figures = node.figures.as_ref();
     vec![
         cell(node.outcomes.calls()),
-        cell(figures.map(|figures| figures.level)),
+        cell(figures.map(|figures| figures.high_water)),
         cell(figures.and_then(|figures| figures.self_peak)),
         figures.map(Figures::net),
         per_call(figures),

@@ -112,7 +112,7 @@ impl<'a> Chart<'a> {
         let limit = self.limit;
         let drawn = limit.filter(|_| self.reaches);
         let heights = self.heights();
-        let times = self.times();
+        let times = self.ratio();
         let tags = self.tags(&marks);
         let numbers: Vec<_> = marks
             .iter()
@@ -213,7 +213,7 @@ impl<'a> Chart<'a> {
     }
 
     /// Round times, and where they stand.
-    fn times(&self) -> Vec<(String, String)> {
+    fn ratio(&self) -> Vec<(String, String)> {
         let wanted = self.span / 5.0;
         let power = 10_f64.powf(wanted.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * power);

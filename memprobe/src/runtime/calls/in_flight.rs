@@ -59,7 +59,7 @@ fn in_flight_at(call: &RunningCall, now: u64) -> InFlight {
     InFlight {
         function: call.position.node.site.name(),
         call_id: call.call_id,
-        after: call.position.after,
+        last_label: call.position.after,
         age: Duration::from_nanos(now.saturating_sub(call.started)),
         held: is_global.then_some(call.own),
         net: is_global.then_some(call.net),

@@ -40,7 +40,7 @@ macro_rules! __fields {
             "uptime_us", "peak", "net", "held", "allocated", "freed", "rss", "cgroup",
             "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata",
             "outcome", "duration_us", "call_peak", "call_peak_from", "call_peak_label",
-            "call_net", "call_allocated", "call_freed", "rss_max", "cold",
+            "call_net", "call_allocated", "call_freed", "peak_rss", "cold",
         ]
     };
 }
@@ -143,7 +143,7 @@ pub(crate) fn exit(
 ) {
     let around = ProcessSnapshot::look();
     // The kernel adds up its counters now and then, so its highest may lag behind.
-    let rss_max = proc::rss_max().max(around.rss);
+    let peak_rss = proc::peak_rss().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     line.name(who.function);
@@ -160,7 +160,7 @@ pub(crate) fn exit(
             SignedBytes(whole.allocated.wrapping_sub(whole.freed) as i64)
         );
     }
-    line.rss_and_highest(&around, rss_max);
+    line.rss_and_highest(&around, peak_rss);
     let heap = around.heap();
     let figure = |of: fn(&SegmentFigures) -> u64| reading.map(of);
     let (peak, allocated, freed) =
@@ -203,7 +203,7 @@ pub(crate) fn exit(
         Some(&call_net),
         Some(&call_allocated),
         Some(&call_freed),
-        Some(&rss_max),
+        Some(&peak_rss),
         Some(&cold),
     ]);
 }

@@ -84,7 +84,7 @@ impl Measurement {
             None => stack::enter(),
         };
         self.record = self.record.or(begun);
-        let record = begun.ok_or(Unavailable::Nested)?;
+        let record = begun.ok_or(Unavailable::InsideSubscriber)?;
         Ok(Part { record, of: self })
     }
 

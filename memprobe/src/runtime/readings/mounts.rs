@@ -254,7 +254,7 @@ mod tests {
         let process = tree.read();
         let file = "/sys/fs/cgroup two/payload/app.service/memory.max";
         assert_eq!(process.limit, Some(cgroup(64 * MIB, file)));
-        assert_eq!((process.rss, process.rss_max), (Some(2 * MIB), Some(4 * MIB)));
+        assert_eq!((process.rss, process.peak_rss), (Some(2 * MIB), Some(4 * MIB)));
     }
 
     #[test]

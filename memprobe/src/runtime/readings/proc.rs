@@ -74,7 +74,7 @@ fn page_size() -> u64 {
 }
 
 /// `VmHWM`, bytes.
-pub(crate) fn rss_max() -> Option<u64> {
+pub(crate) fn peak_rss() -> Option<u64> {
     kib_field(&fs::read("/proc/self/status").ok()?, "VmHWM:")
 }
 

@@ -47,18 +47,20 @@ impl System<'_> {
     fn read(&self, groups: &Groups, rss: Option<u64>) -> Process {
         let status = self.text("/proc/self/status").unwrap_or_default();
         // The kernel adds up its counters now and then, so its highest may lag behind.
-        let rss_max = kib_field(&status, "VmHWM:").max(rss);
+        let peak_rss = kib_field(&status, "VmHWM:").max(rss);
         let limit = self.limit(groups);
-        let (cgroup_usage, cgroup_usage_max) = self.usage(groups, &status, rss_max);
+        let (cgroup_usage, cgroup_usage_max) = self.usage(groups, &status, peak_rss);
         Process {
             heap: None,
             rss,
-            rss_max,
+            peak_rss,
             cgroup_usage,
             cgroup_usage_max,
             limit,
             address_space_limit: self.address_space_limit(),
-            physical: self.text("/proc/meminfo").and_then(|text| kib_field(&text, "MemTotal:")),
+            physical_memory: self
+                .text("/proc/meminfo")
+                .and_then(|text| kib_field(&text, "MemTotal:")),
         }
     }
 
@@ -77,7 +79,7 @@ impl System<'_> {
         &self,
         groups: &Groups,
         status: &[u8],
-        rss_max: Option<u64>,
+        peak_rss: Option<u64>,
     ) -> (Option<u64>, Option<u64>) {
         let tightest = groups.limit();
         let Some(group) = groups.tightest(tightest) else { return (None, None) };
@@ -85,7 +87,7 @@ impl System<'_> {
         let read = group.highest_read();
         // Mapped files are in RSS. A cgroup has them as cache, or not at all.
         let files = kib_field(status, "RssFile:");
-        let own = rss_max.zip(files).map(|(rss, files)| rss.saturating_sub(files));
+        let own = peak_rss.zip(files).map(|(rss, files)| rss.saturating_sub(files));
         let most = group.highest_with_cache(self.root).or(tightest.map(|limit| limit.bytes));
         let own = own.zip(most).map(|(own, most)| own.min(most));
         (Some(usage), own.max(Some(read)))
@@ -178,9 +180,9 @@ pub(crate) mod tests {
         assert_eq!(process.limit, Some(cgroup(256 * MIB, "/sys/fs/cgroup/app.slice/memory.max")));
         assert_eq!(process.cgroup_usage, Some(90 * MIB), "of the group with the limit");
         assert_eq!(process.used(), Some(90 * MIB), "more than RSS");
-        assert_eq!((process.rss, process.rss_max), (Some(2 * MIB), Some(4 * MIB)));
+        assert_eq!((process.rss, process.peak_rss), (Some(2 * MIB), Some(4 * MIB)));
         assert_eq!(process.address_space_limit, Some(1 << 30));
-        assert_eq!(process.physical, Some(16 * MIB));
+        assert_eq!(process.physical_memory, Some(16 * MIB));
 
         let process = tree.read_in(Some(128 * MIB));
         let limit = Limit { bytes: 128 * MIB, source: LimitSource::Lambda };
@@ -274,7 +276,7 @@ pub(crate) mod tests {
         assert_eq!(usage("memory/memory.limit_in_bytes"), Some(6700));
         assert_eq!(usage("app/memory.max"), Some(0), "never below 0");
         assert_eq!(usage("other/memory.max"), None, "no such files");
-        assert!(Group::of(&Limit::of_bytes(1)).is_none());
+        assert!(Group::of(&Limit::from_bytes(1)).is_none());
     }
 
     const STATUS: &str =
@@ -294,8 +296,8 @@ pub(crate) mod tests {
             files.extend(peak.map(|peak| ("sys/fs/cgroup/memory.peak", peak)));
             let process = Tree::new(name, &files).read();
             assert_eq!((process.rss, process.used()), (Some(256 * MIB), Some(200 * MIB)));
-            assert_eq!(process.highest(), process.cgroup_usage_max);
-            process.highest()
+            assert_eq!(process.peak_used(), process.cgroup_usage_max);
+            process.peak_used()
         };
         assert_eq!(highest("peak-240", Some("251658240")), Some(240 * MIB), "without files");
         assert_eq!(highest("peak-220", Some("230686720")), Some(220 * MIB));

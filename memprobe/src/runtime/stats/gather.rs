@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::report::distribution::{Buckets, Distribution};
-use crate::report::{Cold, Figures, Function, Outcomes, Report, SegmentTotals, Steady};
+use crate::report::{Figures, FirstCall, Function, Outcomes, Report, SegmentTotals, Steady};
 use crate::runtime::readings::{clock, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
@@ -152,17 +152,17 @@ impl Outcomes {
 
 impl Function {
     fn new(site: &'static Site) -> Function {
-        let (most_at_once, most_at_once_exact) = site.concurrency.most();
+        let (max_concurrent, max_concurrent_exact) = site.concurrency.most();
         Function {
             name: site.name(),
             outcomes: Outcomes::default(),
-            most_at_once: Some(most_at_once),
-            most_at_once_exact,
+            max_concurrent: Some(max_concurrent),
+            max_concurrent_exact,
             figures: figures(),
-            cold: site
+            first_call: site
                 .cold()
                 .filter(|_| jemalloc::is_global())
-                .map(|(peak, allocated)| Cold { peak, allocated }),
+                .map(|(peak, allocated)| FirstCall { peak, allocated }),
             peaks: Distribution::default(),
             allocations: Distribution::default(),
             segments: Vec::new(),
@@ -223,7 +223,7 @@ impl Figures {
             return;
         }
         self.peak = self.peak.max(sums.peak);
-        self.level = self.peak;
+        self.high_water = self.peak;
         self.self_peak = self.self_peak.max(Some(sums.level_or_self_peak));
         // What a recursion does is in the figures of its outermost call.
         if matches!(segment.from.node.kind, Kind::Recursive(_)) {
@@ -244,8 +244,11 @@ impl Figures {
             self.add_bytes(sums);
         }
         self.peak = self.peak.max(sums.peak);
-        self.level =
-            self.level.max(if segment.from.is_entry { sums.peak } else { sums.level_or_self_peak });
+        self.high_water = self.high_water.max(if segment.from.is_entry {
+            sums.peak
+        } else {
+            sums.level_or_self_peak
+        });
     }
 
     fn add_bytes(&mut self, sums: &Sums) {

@@ -26,7 +26,7 @@ pub(crate) fn at<'a, K: Eq + Hash, T>(
 pub(crate) type Row = (usize, bool, &'static str, &'static str);
 
 pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
-    Reverse(figures.map(|figures| figures.level))
+    Reverse(figures.map(|figures| figures.high_water))
 }
 
 pub(crate) fn figures() -> Option<Figures> {

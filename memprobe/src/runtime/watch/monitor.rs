@@ -25,7 +25,7 @@ use crate::runtime::watch::profiles::{self, Profiles};
 use crate::runtime::watch::thresholds::Thresholds;
 use crate::runtime::watch::{event as watch_event, kept};
 use crate::values::process::{Heap, Limit};
-use crate::values::watch_mode::{Mode, WatchError};
+use crate::values::watch_mode::{WatchError, WatchMode};
 
 /// Says who took the memory before the kernel kills the process: one line on stderr, written
 /// at once, when the memory that the process is about to use crosses a threshold.
@@ -33,7 +33,7 @@ use crate::values::watch_mode::{Mode, WatchError};
 /// ```
 /// memprobe::global_allocator!();
 ///
-/// fn main() -> Result<(), memprobe::WatchError> {
+/// fn main() -> Result<(), memprobe::watch::WatchError> {
 ///     memprobe::Watch::new().install()?;
 ///     // …
 /// #   Ok(())
@@ -105,7 +105,7 @@ impl Watch {
     }
 
     /// One to eight thresholds, as parts of the limit: above 0 and up to 1.
-    pub fn at(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
+    pub fn thresholds(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
         self.thresholds = thresholds.into_iter().collect();
         self
     }
@@ -130,8 +130,8 @@ impl Watch {
     /// # Errors
     ///
     /// If the thresholds are wrong, or one was installed before. Never for what the platform
-    /// lacks: that is a [`Mode`].
-    pub fn install(self) -> Result<Mode, WatchError> {
+    /// lacks: that is a [`WatchMode`].
+    pub fn install(self) -> Result<WatchMode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
         let _ignored = IgnoreAllocs::begin();
         let estimator = match &self.limit {
@@ -140,19 +140,20 @@ impl Watch {
         };
         let limit = estimator.limit();
         let whole = if limit == UNLIMITED { 1 << 40 } else { limit };
-        let thresholds = Thresholds::new(&self.thresholds, whole).ok_or(WatchError::Thresholds)?;
+        let thresholds =
+            Thresholds::new(&self.thresholds, whole).ok_or(WatchError::InvalidThresholds)?;
         if TAKEN.swap(true, Relaxed) {
-            return Err(WatchError::Installed);
+            return Err(WatchError::AlreadyInstalled);
         }
         let mode = self.install_once(estimator, whole, thresholds);
         Ok(*MODE.get_or_init(|| mode))
     }
 
     /// `whole` is what the thresholds are parts of.
-    fn install_once(self, estimator: Estimator, whole: u64, thresholds: Thresholds) -> Mode {
+    fn install_once(self, estimator: Estimator, whole: u64, thresholds: Thresholds) -> WatchMode {
         let limit = estimator.limit();
         if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
-            return Mode::Off;
+            return WatchMode::Off;
         }
         #[cfg(feature = "profiling")]
         if self.profiles.is_some_and(Profiles::install) {
@@ -160,15 +161,15 @@ impl Watch {
         }
         // Where there is no limit yet, one may be set; if there are groups to set it for.
         if limit == 0 || limit == UNLIMITED && !estimator.may_be_limited() {
-            return Mode::Off;
+            return WatchMode::Off;
         }
         let mode = install(estimator, whole, thresholds, self.sample_every);
-        if limit == UNLIMITED { Mode::Off } else { mode }
+        if limit == UNLIMITED { WatchMode::Off } else { mode }
     }
 }
 
 /// How the watch looks, once it is installed.
-pub(crate) fn mode() -> Option<Mode> {
+pub(crate) fn mode() -> Option<WatchMode> {
     MODE.get().copied()
 }
 
@@ -177,23 +178,23 @@ fn install(
     whole: u64,
     thresholds: Thresholds,
     sample_every: Option<Duration>,
-) -> Mode {
+) -> WatchMode {
     let limit = estimator.limit();
     // The limit may become a small one.
     let interval = (limit / 256).clamp(64 << 10, 1 << 20);
     // What is looked up once is looked up here, and never inside the allocator.
     let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), proc::rss());
     if active.or(rss).is_none() {
-        return Mode::Off;
+        return WatchMode::Off;
     }
     let told = AtomicU64::new(limit);
     let watch = Installed { whole, told, interval, thresholds, estimator, stderr: stderr() };
     let watch = INSTALLED.get_or_init(|| watch);
     let mode = if is_global && jemalloc::call_back(on_allocation, interval) {
-        Mode::Hook
+        WatchMode::Hook
     } else {
         ASKED.fetch_or(LOOK, SeqCst);
-        Mode::Points
+        WatchMode::Points
     };
     MOVES_FROM.store(usize::try_from(interval).unwrap_or(usize::MAX), Relaxed);
     watch.sample();
@@ -232,7 +233,7 @@ struct Installed {
 }
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
-static MODE: OnceLock<Mode> = OnceLock::new();
+static MODE: OnceLock<WatchMode> = OnceLock::new();
 
 /// What points have to do.
 static ASKED: AtomicU8 = AtomicU8::new(0);

@@ -28,9 +28,9 @@ use crate::runtime::sync::static_ref::StaticRef;
 /// ```
 /// use memprobe::{Profiles, Watch};
 ///
-/// let profiles = Profiles::to("/tmp/profiles")
-///     .at_most(3)
-///     .when_peak("app::thumbnail", "downloaded", "decoded", 100 << 20);
+/// let profiles = Profiles::new("/tmp/profiles")
+///     .max_files(3)
+///     .on_peak_above("app::thumbnail", "downloaded", "decoded", 100 << 20);
 /// let watch = Watch::new().profiles(profiles);
 /// ```
 #[derive(Clone, Debug)]
@@ -57,13 +57,13 @@ enum Of {
 
 impl Profiles {
     /// Into this directory, which is made if it is not there; 10 files at most.
-    pub fn to(directory: impl Into<PathBuf>) -> Profiles {
+    pub fn new(directory: impl Into<PathBuf>) -> Profiles {
         Profiles { directory: directory.into(), most: 10, bounds: Vec::new() }
     }
 
     /// So many files at most, in the life of the process.
     #[must_use]
-    pub fn at_most(mut self, files: usize) -> Profiles {
+    pub fn max_files(mut self, files: usize) -> Profiles {
         self.most = files;
         self
     }
@@ -71,14 +71,14 @@ impl Profiles {
     /// Also when a call has kept more than so many bytes in the segment `from -> label` of
     /// `function`; the first time.
     #[must_use]
-    pub fn when_net(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
+    pub fn on_net_above(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
         self.when(function, from, label, Of::Net, above)
     }
 
     /// Also when the peak of the segment `from -> label` of `function` was above so many
     /// bytes; the first time.
     #[must_use]
-    pub fn when_peak(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
+    pub fn on_peak_above(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
         self.when(function, from, label, Of::Peak, above)
     }
 
