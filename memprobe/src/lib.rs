@@ -20,14 +20,25 @@
 //! }
 //! ```
 //!
-//! # What is read
+//! # Key concepts
 //!
-//! A *call* is one execution of an annotated function. A *point* is a place where a reading
-//! is taken: the entry, a probe, the exit. A *segment* goes from one point of a call to its
-//! next and is named by both: `entry -> parsed`, `parsed -> doubled`, `doubled -> return`
-//! (or `-> panic`, or `-> cancel` for a future that was dropped before it was done).
+//! One request, followed through the words of this documentation:
 //!
-//! For each segment and each call, in bytes as the allocator hands them out (size classes):
+//! 1. A *call* is one execution of an annotated function: the handler above, from its first poll
+//!    to its return, with all polls between, on whatever threads they run.
+//! 2. A *point* is a place where a reading is taken: the entry, each probe, the exit. The handler
+//!    has four.
+//! 3. A *segment* goes from one point to the next and is named by both: `entry -> parsed`,
+//!    `parsed -> doubled`, `doubled -> return` (or `-> panic`, or `-> cancel` for a future that was
+//!    dropped before it was done). The rows of a page of 8,000 lines are 64 KB, and they are in
+//!    `entry -> parsed`.
+//! 4. If the handler calls another annotated function, that call is *nested*. What it does counts
+//!    for the handler too (*inclusive*), and not for the handler's *self* figures.
+//! 5. The *call tree* has a node for each function in each calling context, so that the same
+//!    helper has figures of its own under each handler that calls it.
+//!
+//! For each segment and each call there are these figures, in bytes as the allocator hands them out
+//! (size classes):
 //!
 //! | | |
 //! |---|---|
@@ -36,11 +47,10 @@
 //! | *peak* | the highest net above its start |
 //! | *held* | the call's net so far |
 //!
-//! They are what the call's own thread did while it ran: nested calls count for their
-//! callers too (*inclusive*; *self* is without them), other tasks and threads do not. For an
-//! async function the readings are taken around each `poll`, on whatever thread polls, so
-//! that what runs between the polls is not in them. A free counts where it happens: a call
-//! that frees what another has allocated has a negative net.
+//! They are what the call's own thread did while it ran; other tasks and other threads do not count,
+//! unless [`carry()`] takes the call along. For an async function the readings are taken around
+//! each `poll`, so that what runs between the polls is not in them. A free counts where it happens:
+//! a call that frees what another has allocated has a negative net.
 //!
 //! *allocated*, *freed*, *net* are exact to the byte. *peak* is never over, at most 64 KiB
 //! under, and exact where all blocks are 64 KiB or larger; with another wrapper than

@@ -122,7 +122,7 @@ fn the_views_have_the_same_figures() {
         let head = format!(r#"data-value="{}">"#, path.replace(';', " › "));
         let at = page.find(&head).unwrap_or_else(|| panic!("{head}"));
         let row = &page[at..at + page[at..].find("</tr>").expect("a row")];
-        for name in ["level", "self_peak", "net", "allocated", "self_allocated"] {
+        for name in ["high_water", "self_peak", "net", "allocated", "self_allocated"] {
             let value = format!(r#"data-value="{}""#, figures[name]);
             assert!(row.contains(&value), "{path}: {name} {value} in {row}");
         }

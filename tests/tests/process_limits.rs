@@ -135,7 +135,7 @@ fn no_view_says_more_than_a_hundred_percent_where_rss_is_above_the_limit() {
     let (json, text) = stderr[start..].split_once("\n}\n").expect("the end of JSON");
     let report: Value = serde_json::from_str(&format!("{json}\n}}")).expect("JSON");
     let process = &report["process"];
-    let highest = bytes(process, "highest").expect("a figure");
+    let highest = bytes(process, "peak_used").expect("a figure");
     assert!((80 * MIB..=128 * MIB).contains(&highest), "{process}");
     assert_eq!(process["peak_used"], process["cgroup_usage_max"]);
     assert_eq!(process["used"], process["cgroup_usage"]);
@@ -144,8 +144,8 @@ fn no_view_says_more_than_a_hundred_percent_where_rss_is_above_the_limit() {
     let line = text.lines().find(|line| line.starts_with("process ")).expect("a line");
     let of_limit = percentages(line);
     let percent = |name: &str| bytes(process, name).expect(name) * 100 / (128 * MIB);
-    assert_eq!(of_limit, [percent("used"), percent("highest")], "{line}");
-    let page = format!("{}%", percent("highest"));
+    assert_eq!(of_limit, [percent("used"), percent("peak_used")], "{line}");
+    let page = format!("{}%", percent("peak_used"));
     assert!(text.contains(&format!("<p class=\"big\">{page}</p>")), "the page says {page}");
     assert_eq!(text.matches("highest RSS").count(), 1, "one highest RSS on the page");
 }
