@@ -117,14 +117,14 @@
 //! …
 //! ```
 //!
-//! [`Pressure`], [`Growth`] and [`Churn`] say how each verdict is found, [`Figures`] what each
-//! figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
+//! [`Pressure`](report::Pressure), [`Growth`](report::Growth) and [`Churn`](report::Churn) say how
+//! each verdict is found, [`Figures`](report::Figures) what each figure means. `MEMPROBE_REPORT=path.html` makes a page of it, `path.json` raw numbers,
 //! `path.folded` stacks for flame graphs, `off` nothing; several stand between commas.
 //! [`report_every()`] writes it to a file while the program runs, so that it outlives a kill.
 //!
 //! In JSON, and with any other `serde` format, the keys are the names of the public fields,
 //! and of what follows from them: `pressure` of a function, `net`, `self_net` and `per_call` of
-//! figures, `p50`, `p95`, `p99` of distributions, `used` and `highest` of the process, `times` of
+//! figures, `p50`, `p95`, `p99` of distributions, `used` and `peak_used` of the process, `ratio` of
 //! churn, and the `verdicts`, each `{"found": …}`, or `{"unknown": "why"}`, or `{}` for none.
 //! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
 //! bytes a second. A figure that cannot be had has no key.

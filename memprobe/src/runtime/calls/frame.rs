@@ -9,6 +9,7 @@ use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
 ///
 /// All but `entered` is 0 in a clean frame. Levels are nets of the thread, above that at
 /// `entered`.
+#[derive(Default)]
 pub(crate) struct Frame {
     /// The logical counters when the frame was entered.
     entered: BytesCell,
@@ -280,5 +281,143 @@ impl Frame {
         self.call_max.set(0);
         self.self_max.set(self.children_kept.get().wrapping_neg());
         self.credited.set(Bytes::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread with frames, and beside each what a naive count of every step says of its call.
+    #[derive(Default)]
+    struct Model {
+        now: Bytes,
+        /// The highest net since the last look.
+        highest: i64,
+        open: Vec<(Frame, Naive)>,
+    }
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Naive {
+        call: Bytes,
+        call_peak: i64,
+        segment: Bytes,
+        segment_peak: i64,
+        nested: Bytes,
+    }
+
+    impl Naive {
+        fn step(&mut self, step: Bytes) {
+            self.call = self.call.plus(step);
+            self.call_peak = self.call_peak.max(self.call.net());
+            self.segment = self.segment.plus(step);
+            self.segment_peak = self.segment_peak.max(self.segment.net());
+        }
+
+        fn of(progress: &Progress) -> Naive {
+            let &Progress { call, call_peak, segment, segment_peak, nested, .. } = progress;
+            Naive { call, call_peak, segment, segment_peak, nested }
+        }
+    }
+
+    impl Model {
+        fn step(&mut self, allocated: u64, freed: u64) {
+            // First what is allocated, so that the net is highest between the two.
+            for step in [Bytes { allocated, freed: 0 }, Bytes { allocated: 0, freed }] {
+                self.now = self.now.plus(step);
+                self.highest = self.highest.max(self.now.net());
+                let innermost = self.open.len().wrapping_sub(1);
+                for (at, (_, naive)) in self.open.iter_mut().enumerate() {
+                    naive.step(step);
+                    if at != innermost {
+                        naive.nested = naive.nested.plus(step);
+                    }
+                }
+            }
+        }
+
+        fn flush(&mut self) -> Bytes {
+            if let Some((innermost, _)) = self.open.last() {
+                innermost.raise_own(self.highest);
+            }
+            self.highest = self.now.net();
+            self.now
+        }
+
+        fn enter(&mut self) {
+            let now = self.flush();
+            let frame = Frame::default();
+            frame.enter(now);
+            self.open.push((frame, Naive::default()));
+        }
+
+        fn cut(&mut self) {
+            let now = self.flush();
+            let Some((frame, naive)) = self.open.last_mut() else { return };
+            assert_eq!(Naive::of(&frame.cut(now)), *naive);
+            (naive.segment, naive.segment_peak, naive.nested) = (Bytes::ZERO, 0, Bytes::ZERO);
+        }
+
+        fn leave(&mut self) {
+            let Some((frame, naive)) = self.open.pop() else { return };
+            let (delta, done, level) = frame.close(self.now, self.highest);
+            self.highest = self.now.net();
+            if let Some((around, _)) = self.open.last() {
+                frame.credit_to(around, done, level, self.now);
+            }
+            assert_eq!(Naive::of(&frame.progress_of(delta)), naive);
+        }
+    }
+
+    #[test]
+    fn nested_frames_have_what_a_count_of_every_step_has() {
+        let mut random = 1_u64;
+        let mut next = move |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % below
+        };
+        let mut model = Model::default();
+        for _ in 0..20_000 {
+            match next(8) {
+                0 | 1 if model.open.len() < 12 => model.enter(),
+                2 | 3 => model.leave(),
+                4 => model.cut(),
+                _ => model.step(next(1000), next(1000)),
+            }
+        }
+        while !model.open.is_empty() {
+            model.leave();
+        }
+    }
+
+    fn mib(allocated: u64, freed: u64) -> Bytes {
+        Bytes { allocated: allocated << 20, freed: freed << 20 }
+    }
+
+    #[test]
+    fn a_suspended_call_goes_on_where_it_was() {
+        let frame = Frame::default();
+        frame.enter(mib(10, 0));
+        // 3 MiB, of which 1 stays.
+        let (delta, ..) = frame.close(mib(13, 2), 13 << 20);
+        frame.keep(&frame.progress_of(delta));
+        // On another thread, whose counters stand elsewhere.
+        frame.enter(mib(500, 400));
+        let (delta, ..) = frame.close(mib(501, 400), 101 << 20);
+        let progress = frame.progress_of(delta);
+        assert_eq!((progress.call, progress.call_peak), (mib(4, 2), 3 << 20));
+        frame.clear();
+        assert!(!frame.is_dirty());
+    }
+
+    #[test]
+    fn work_elsewhere_counts_as_if_the_call_had_done_it_before() {
+        let frame = Frame::default();
+        frame.enter(Bytes::ZERO);
+        frame.raise_own(1 << 20);
+        frame.credit_at(mib(1, 0), mib(5, 5), 6 << 20);
+        let progress = frame.cut(mib(1, 0));
+        assert_eq!((progress.call, progress.call_peak), (mib(6, 5), 6 << 20));
+        assert_eq!((progress.segment, progress.nested), (mib(6, 5), mib(5, 5)));
     }
 }

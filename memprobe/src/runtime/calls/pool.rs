@@ -386,3 +386,15 @@ impl Page {
         Some(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_record_takes_what_the_documentation_says() {
+        assert_eq!(size_of::<Record>(), 384);
+        assert_eq!(size_of::<Records>(), PAGE);
+    }
+}

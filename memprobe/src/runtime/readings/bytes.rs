@@ -36,6 +36,7 @@ impl Bytes {
 }
 
 /// [`Bytes`] in a record: only one thread at a time works with them.
+#[derive(Default)]
 pub(crate) struct BytesCell {
     allocated: AtomicU64,
     freed: AtomicU64,
@@ -60,6 +61,7 @@ impl BytesCell {
 }
 
 /// A net in a record: one thread at a time writes it, others may read it.
+#[derive(Default)]
 pub(crate) struct NetCell(AtomicI64);
 
 impl NetCell {
