@@ -37,7 +37,7 @@ fn the_event_says_the_same_at_the_next_point() {
     assert_eq!(lines.len(), 2, "{stderr}");
     for ((event, line), text) in events.iter().zip(&lines).zip(stderr.lines()) {
         assert_eq!(
-            (&event["high_water"], &event["target"]),
+            (&event["level"], &event["target"]),
             (&"WARN".into(), &"memprobe::watch".into())
         );
         let fields = &event["fields"];

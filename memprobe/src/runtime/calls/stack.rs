@@ -96,11 +96,12 @@ pub(crate) fn resume(record: &'static Record) -> bool {
 /// Hangs a frame on the inner end of the chain.
 #[inline]
 fn link(thread: &Thread, record: &'static Record) {
-    if innermost().is_some_and(Record::is_lost) {
-        close_lost_frames(thread);
-    }
+    let outer = match innermost() {
+        Some(lost) if lost.is_lost() => close_lost_frames(thread),
+        outer => outer,
+    };
     record.frame.enter(flush_peak(thread));
-    record.set_outer(innermost());
+    record.set_outer(outer);
     INNERMOST.set(Some(record));
 }
 
@@ -231,15 +232,17 @@ fn leave_to_others(record: &'static Record) {
     }
 }
 
-/// Closes the innermost frames whose calls have ended on another thread.
+/// Closes the innermost frames whose calls have ended on another thread. Gives the one that is
+/// the innermost then.
 #[cold]
 #[inline(never)]
-fn close_lost_frames(thread: &Thread) {
+fn close_lost_frames(thread: &Thread) -> Option<&'static Record> {
     while let Some(record) = innermost().filter(|record| record.is_lost()) {
         close(thread, record, thread.raw());
         INNERMOST.set(record.outer());
         pool::release_ended(record);
     }
+    innermost()
 }
 
 /// Closes the innermost frames of this thread whose calls have ended on another one; `false` if

@@ -134,11 +134,9 @@ fn credit(record: &Record, carried: Option<Carried>) {
 pub(crate) fn end(record: &'static Record, outcome: Outcome) {
     close(record);
     let position = record.position();
-    match (stack::leave(record), position) {
-        (Some(left), Some(position)) => finish(record, left, position, outcome),
-        (Some(_), None) => pool::release(record),
-        (None, position) => lose(position),
-    }
+    let Some(left) = stack::leave(record) else { return lose(position) };
+    let Some(position) = position else { return pool::release(record) };
+    finish(record, left, position, outcome);
 }
 
 /// Interrupts a call whose frame is open; `false` if it is lost.

@@ -2,7 +2,9 @@
 //! What a thread leaves in its shard stays there for the next to add to.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
+};
 
 use crate::runtime::readings::thread::IgnoreAllocs;
 
@@ -13,6 +15,8 @@ const OWN: u32 = 24;
 
 /// Which of the first shards are taken, a bit each.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
+/// The first shards that any thread has had so far are no more than these.
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
 /// How many threads had to share.
 static SHARING: AtomicU32 = AtomicU32::new(0);
 
@@ -47,9 +51,14 @@ impl Shard {
         self.0 >= OWN
     }
 
+    fn used(self) -> Shard {
+        IN_USE.fetch_max(self.index() + 1, Relaxed);
+        self
+    }
+
     fn shared() -> Shard {
         let turn = SHARING.fetch_add(1, Relaxed) % (SHARDS as u32 - OWN);
-        Shard(OWN + turn)
+        Shard(OWN + turn).used()
     }
 
     fn take() -> Shard {
@@ -60,7 +69,7 @@ impl Shard {
                 return Shard::shared();
             }
             match TAKEN.compare_exchange(taken, taken | 1 << free, AcqRel, Relaxed) {
-                Ok(_) => return Shard(free),
+                Ok(_) => return Shard(free).used(),
                 Err(now) => taken = now,
             }
         }
@@ -77,6 +86,11 @@ impl Drop for Lease {
             TAKEN.fetch_and(!(1 << shard.0), Release);
         }
     }
+}
+
+/// How many of the first shards any thread has had so far: nothing was counted in the others.
+pub(crate) fn in_use() -> usize {
+    IN_USE.load(Relaxed)
 }
 
 /// The shard of this thread.

@@ -19,7 +19,7 @@ use std::sync::atomic::{
     Ordering::SeqCst, fence,
 };
 
-use crate::runtime::readings::shard::{SHARDS, Shard};
+use crate::runtime::readings::shard::{self, SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
@@ -144,7 +144,7 @@ impl Concurrency {
     }
 
     fn look_alone(&self) {
-        let lanes = self.lanes();
+        let lanes = &self.lanes()[..shard::in_use()];
         if self.generation.load(Relaxed) != generation() {
             self.most.store(0, Relaxed);
             self.is_bound.store(false, Relaxed);
@@ -192,10 +192,14 @@ impl Concurrency {
 
 /// The counts of all lanes, and whether all stood like this at one time: a sum of some of before
 /// and some of after would be one of calls that never ran together.
-fn read_all(lanes: &[Lane; SHARDS]) -> ([u64; SHARDS], bool) {
+fn read_all(lanes: &[Lane]) -> ([u64; SHARDS], bool) {
     let read = || {
         fence(SeqCst);
-        std::array::from_fn(|shard| lanes[shard].count.load(Relaxed))
+        let mut counts = [0; SHARDS];
+        for (count, lane) in counts.iter_mut().zip(lanes) {
+            *count = lane.count.load(Relaxed);
+        }
+        counts
     };
     let mut counts = read();
     for _ in 0..8 {
