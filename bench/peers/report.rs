@@ -81,6 +81,6 @@ fn show(names: &[&'static str]) {
 fn took<T>(case: &str, f: impl FnOnce() -> T) -> T {
     let start = cpu_time();
     let result = black_box(f());
-    print(case, 0.0, (cpu_time() - start).as_secs_f64() * 1e3);
+    print(case, 0.0, cpu_time().saturating_sub(start).as_secs_f64() * 1e3);
     result
 }

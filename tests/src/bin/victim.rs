@@ -34,7 +34,7 @@ fn main() {
     match &*scenario {
         "mode" => return println!("{mode:?}"),
         "changed" => {
-            assert!(matches!(mode, Ok(WatchMode::Hook | WatchMode::Off)), "off without a limit")
+            assert!(matches!(mode, Ok(WatchMode::Hook | WatchMode::Off)), "off without a limit");
         }
         _ => assert_eq!(mode, Ok(WatchMode::Hook), "in a cgroup with a limit"),
     }
