@@ -148,7 +148,7 @@ impl Thread {
         now.max(self.logical(base).net() + above as i64)
     }
 
-    /// Notes that a `realloc` replaces a block of `bytes` bytes, which jemalloc still counts; 0 once
+    /// Notes the bytes of the block that a `realloc` replaces, which jemalloc still counts; 0 once
     /// it is done.
     #[cfg(feature = "jemalloc")]
     pub fn set_replaced(&self, bytes: u64) {
