@@ -8,13 +8,13 @@ use syn::{Error, Ident, Lit, LitStr, Path, Result, Token, parse_quote};
 
 use crate::list;
 
-/// Each argument at most once, already checked.
+/// The arguments, already checked, each given at most once.
 #[derive(Default)]
 pub struct Args {
     pub name: Option<LitStr>,
     pub level: Option<Ident>,
     pub target: Option<LitStr>,
-    /// Calls written a second; 0 is no limit.
+    /// Calls that are written a second; 0 for no limit.
     pub rate: Option<Literal>,
     krate: Option<Path>,
 }
@@ -26,12 +26,12 @@ const RATE: &str = "a number of calls a second from 0.000001 to 1000000000, as i
 const CRATE: &str = "the path of memprobe, as in `crate = my_facade::memprobe`";
 
 impl Args {
-    /// The path under which the runtime is reached.
+    /// Returns the path of memprobe in the user's crate.
     pub fn krate(&self) -> Path {
         self.krate.clone().unwrap_or_else(|| parse_quote!(::memprobe))
     }
 
-    /// The same path as if it stood in the user's code at `span`.
+    /// Returns the path of memprobe as if it stood in the user's code at `span`.
     pub fn krate_at(&self, span: Span) -> TokenStream {
         let Some(path) = &self.krate else { return quote_spanned!(span=> ::memprobe) };
         let at = |mut token: TokenTree| {
@@ -41,7 +41,7 @@ impl Args {
         path.to_token_stream().into_iter().map(at).collect()
     }
 
-    /// `tracing`'s constant for the level that was asked for, `INFO` by default.
+    /// Returns the name of `tracing`'s constant for the chosen level, `INFO` by default.
     pub fn level(&self) -> Ident {
         self.level.clone().unwrap_or_else(|| Ident::new("INFO", Span::call_site()))
     }
@@ -98,7 +98,7 @@ impl Args {
     }
 }
 
-/// What stands behind `key =`; where it is not `what`, the error says that.
+/// Parses the value after `key =`. If that fails, the error says that `key` needs `what`.
 fn value<T: Parse>(input: ParseStream, key: &Ident, what: &str) -> Result<T> {
     let message = format!("`{key}` needs {what}");
     if input.parse::<Option<Token![=]>>()?.is_none() || list::is_missing(input) {
@@ -108,7 +108,8 @@ fn value<T: Parse>(input: ParseStream, key: &Ident, what: &str) -> Result<T> {
     input.parse().map_err(|_| Error::new(span, message))
 }
 
-/// A number of calls a second, as the `f64` that the runtime takes.
+/// Returns a number of calls a second as the `f64` that the runtime takes; `None` if it is not
+/// accepted.
 fn rate(number: &Lit) -> Option<Literal> {
     let (digits, suffix) = match number {
         Lit::Int(number) => (number.base10_digits(), number.suffix()),
@@ -128,7 +129,7 @@ fn text(input: ParseStream, key: &Ident, what: &str) -> Result<LitStr> {
     Ok(text)
 }
 
-/// `a::b`, also in quotes.
+/// A path such as `a::b`, with or without quotes.
 struct ModPath(Path);
 
 impl Parse for ModPath {

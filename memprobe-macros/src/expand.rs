@@ -1,4 +1,4 @@
-//! The expansions: what is put around the user's body, and nothing else.
+//! The expansions of the attribute, which put code around the user's body and change nothing else.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,8 +10,8 @@ use syn::{
 use crate::args::Args;
 use crate::parse::{Function, group, is_expression};
 
-/// The only exit: a mistake gives its error beside the untouched item, so that nothing that
-/// uses the item errs as well.
+/// Expands the attribute. A mistake gives its error next to the untouched item, so that code that
+/// uses the item gets no errors as well.
 pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = syn::parse2::<Args>(args);
     let function = Function::parse(item.clone());
@@ -39,8 +39,8 @@ fn annotate(args: &Args, function: &Function) -> TokenStream {
     function.with_body(&body)
 }
 
-/// The static that describes the function and holds its totals, in a block of its own: the
-/// user's body cannot name it.
+/// Returns the static that describes the function and holds its totals, in a block of its own so
+/// that the user's body cannot name it.
 fn site(args: &Args) -> TokenStream {
     let krate = args.krate();
     let level = args.level();
@@ -57,18 +57,18 @@ fn site(args: &Args) -> TokenStream {
 ///             match () { () => { BODY } }
 ///         }
 /// ```
-/// The arm is a temporary scope in every edition: the exit comes after the temporaries of
-/// the tail are gone.
+/// The arm is a temporary scope in every edition, so that the exit comes after the temporaries of
+/// the tail are dropped.
 fn synchronous(args: &Args, function: &Function) -> TokenStream {
     let krate = args.krate();
     let site = site(args);
-    // Not a name that a constant of the user's may have: a pattern would mean that.
+    // An unlikely name, because a pattern would refer to a constant of the user's with that name.
     let entered = Ident::new("__memprobe_entered", Span::mixed_site());
     let body = &function.body;
-    // A closure's signature is deduced from `impl Fn…` only where the body is the tail.
+    // rustc deduces a closure's signature from `impl Fn…` only if the body is the tail.
     let tail = if may_hide_impl(function.sig.output.to_token_stream()) {
-        // Any attribute keeps `unused_braces` from speaking of the block. What this one allows
-        // cannot occur in a body.
+        // Any attribute keeps `unused_braces` from firing on the block. The lint that this one
+        // allows cannot occur in a body.
         quote!(#[allow(exported_private_dependencies)] #body)
     } else {
         scoped(body)
@@ -107,7 +107,7 @@ fn asynchronous(args: &Args, function: &Function) -> TokenStream {
     let body = scoped(&function.body);
     let body = group(Delimiter::Brace, quote!(#hint #body), function.body.span());
     let future = quote_spanned!(function.sig.asyncness.span()=> async move #body);
-    // A future that gives a future: meant here, as the type says.
+    // The output may be a future itself, as the return type says.
     let allow = may_be_future(output).then(|| quote!(#[allow(clippy::async_yields_async)]));
     let follow = quote! {
         match () { #allow () => #krate::__private::follow(#site, #future).await }
@@ -115,17 +115,18 @@ fn asynchronous(args: &Args, function: &Function) -> TokenStream {
     if is_never { quote!(match #follow {}) } else { quote!(return #follow) }
 }
 
-/// A statement that pins the type of the `async` block that it stands in.
+/// Returns a statement that pins the return type of the `async` block that it stands in.
 fn hint(krate: &Path, ty: &Type) -> TokenStream {
     let mut ty = ty.clone();
     generalize(&mut ty);
-    // For `()` there is nothing that a lint could call a needless value.
+    // There is no value for `()`, because a lint would call it needless.
     let value = (!is_unit(&ty)).then(|| quote!(#krate::__private::hint::<#ty>()));
     quote!(if false { return #value; })
 }
 
-/// A block as an arm, which is a scope for temporaries. The `match` stands where the block
-/// ends, as if the user had written it: else lints of the tail would speak of the attribute.
+/// Makes a block the arm of a `match`, which is a scope for temporaries. The `match` has the span
+/// of the block's end, as if the user had written it; otherwise lints of the tail would point at
+/// the attribute.
 fn scoped(block: &Group) -> TokenStream {
     quote_spanned!(block.span_close()=> match () { () => #block })
 }
@@ -134,13 +135,13 @@ fn scoped(block: &Group) -> TokenStream {
 /// Input:  fn f(..) -> impl Future { STATEMENTS async move { BODY } }
 /// Output: fn f(..) -> impl Future { STATEMENTS follow(&SITE, async move { BODY }) }
 /// ```
-/// and the same inside `Box::pin(…)`, which is also what `#[async_trait]` writes. Any other
-/// tail is `None`: a plain function that builds a future.
+/// The block may also stand in `Box::pin(…)`, which is what `#[async_trait]` writes. Returns `None`
+/// for any other tail: the function is then a plain one that builds a future.
 fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     let ReturnType::Type(..) = &function.sig.output else { return None };
     let mut tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
     let site = site(args);
-    // The call stands where the `async` block does, as if the user had written it.
+    // The call has the span of the `async` block, as if the user had written it.
     let follow = |block: &[TokenTree]| {
         let [first, .., last] = block else { return None };
         let krate = args.krate_at(first.span());
@@ -173,7 +174,7 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     Some(quote!(#(#tokens)* #pinned))
 }
 
-/// Where the `async [move] { … }` begins with which these tokens end.
+/// Returns where the `async [move] { … }` at the end of these tokens begins.
 fn async_block(tokens: &[TokenTree]) -> Option<usize> {
     let (last, before) = tokens.split_last()?;
     if !is_brace(last) {
@@ -187,7 +188,7 @@ fn async_block(tokens: &[TokenTree]) -> Option<usize> {
     }
 }
 
-/// Where the path begins with which these tokens end, if it is `Box::pin` by any prefix.
+/// Returns where the path at the end of these tokens begins, if it is `Box::pin` with any prefix.
 fn box_pin(tokens: &[TokenTree]) -> Option<usize> {
     let is_colon = |token: &TokenTree| matches!(token, TokenTree::Punct(p) if p.as_char() == ':');
     let mut start = tokens.len();
@@ -220,13 +221,13 @@ fn is_unit(ty: &Type) -> bool {
     matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Types of values that are no futures.
+/// Names of common types that are not futures.
 const COMMON: [&str; 20] = [
     "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
     "u64", "u128", "usize", "String", "Option", "Result", "Vec",
 ];
 
-/// Whether a value of this type may be a future: of common types it is known that it is not.
+/// Returns true unless the type is known not to be a future.
 fn may_be_future(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) => reference.mutability.is_some(),
@@ -239,7 +240,7 @@ fn may_be_future(ty: &Type) -> bool {
     }
 }
 
-/// Whether `impl …` stands in a type, or a macro that may put it there.
+/// Returns true if a type contains `impl …`, or a macro that may expand to it.
 fn may_hide_impl(ty: TokenStream) -> bool {
     let mut after_bang = false;
     ty.into_iter().any(|token| match token {
@@ -254,7 +255,7 @@ fn may_hide_impl(ty: TokenStream) -> bool {
 }
 
 /// Turns a return type into one that can be written inside the body: `impl …` and macros
-/// become `_`, named lifetimes `'_` (else `clippy::needless_lifetimes` falls silent).
+/// become `_`, named lifetimes `'_` (otherwise `clippy::needless_lifetimes` would not fire).
 fn generalize(ty: &mut Type) {
     let anonymous = |lifetime: &mut Lifetime| {
         if lifetime.ident != "static" {

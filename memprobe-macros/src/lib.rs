@@ -23,15 +23,17 @@ pub fn memprobe(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(args.into(), &item.into()).into()
 }
 
-/// Returns the item untouched, where memprobe is compiled out. A name of its own and no feature:
-/// cargo builds this crate once for all of a build, also where memprobe is in the program and
-/// not in its proc-macros and build scripts.
+/// Returns the item untouched, for builds in which memprobe is compiled out.
+///
+/// This is a macro of its own and not a feature, because cargo builds this crate once for all of
+/// a build, even if memprobe is enabled in the program and not in its proc-macros and build
+/// scripts.
 #[proc_macro_attribute]
 pub fn untouched(_args: TokenStream, item: TokenStream) -> TokenStream {
     item
 }
 
-/// What `memprobe::probe!` hands over: `crate path; "label", field = value, …`.
+/// Expands `memprobe::probe!`, which passes `crate path; "label", field = value, …`.
 #[cfg(feature = "enabled")]
 #[doc(hidden)]
 #[proc_macro]

@@ -1,10 +1,11 @@
-//! Lists between commas in which each mistake is said.
+//! Parses lists with commas and reports every mistake in them.
 
 use proc_macro2::TokenTree;
 use syn::parse::ParseStream;
 use syn::{Error, Result, Token};
 
-/// Parses all of `input` by `one`, goes on behind a mistake, and gives all of them.
+/// Parses each item of `input` by `one`. Goes on after a mistake, and returns all mistakes as one
+/// error.
 pub fn each(input: ParseStream, mut one: impl FnMut(ParseStream) -> Result<()>) -> Result<()> {
     let mut errors: Option<Error> = None;
     while !input.is_empty() {
@@ -22,7 +23,7 @@ pub fn each(input: ParseStream, mut one: impl FnMut(ParseStream) -> Result<()>) 
     errors.map_or(Ok(()), Err)
 }
 
-/// Whether a list goes on here: nothing stands where something should.
+/// Returns true if an item or a value is missing here: the input ends or a comma follows.
 pub fn is_missing(input: ParseStream) -> bool {
     input.is_empty() || input.peek(Token![,])
 }

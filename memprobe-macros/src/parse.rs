@@ -1,5 +1,5 @@
-//! A function with its header parsed and all its tokens left as they are: a half-written body
-//! must give only rustc's own errors, and an editor must see what the user wrote.
+//! Parses the header of a function and leaves all its tokens as they are, so that a half-written
+//! body gives only rustc's own errors and an editor sees what the user wrote.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -8,13 +8,13 @@ use syn::token::{Brace, Default as DefaultToken};
 use syn::{Abi, Attribute, Error, Expr, Ident, Path, Result, Signature, Token, Visibility};
 
 pub struct Function {
-    /// What stands before the body.
+    /// The tokens before the body.
     head: Vec<TokenTree>,
-    /// What the head says.
+    /// The signature, parsed from the head.
     pub sig: Signature,
     inner_attrs: TokenStream,
-    /// The body in the user's own braces: they carry the edition that decides when temporaries
-    /// of the tail are dropped.
+    /// The body in the user's own braces, whose edition decides when temporaries of the tail are
+    /// dropped.
     pub body: Group,
 }
 
@@ -29,8 +29,8 @@ impl Function {
         Ok(Function { head, sig, inner_attrs, body })
     }
 
-    /// The function with another body between the user's own braces: with braces of ours the
-    /// item would count as macro-made and lose lints such as `dead_code`.
+    /// Returns the function with another body between the user's own braces. With braces of the
+    /// macro's, the item would count as made by a macro and lose lints such as `dead_code`.
     pub fn with_body(&self, statements: &TokenStream) -> TokenStream {
         let mut tokens: TokenStream = self.head.iter().cloned().collect();
         let inside = [self.inner_attrs.clone(), statements.clone()].into_iter().collect();
@@ -39,14 +39,14 @@ impl Function {
     }
 }
 
-/// Tokens in delimiters that stand where the user wrote others.
+/// Puts tokens in delimiters with the span of others that the user wrote.
 pub fn group(delimiter: Delimiter, tokens: TokenStream, span: Span) -> Group {
     let mut group = Group::new(delimiter, tokens);
     group.set_span(span);
     group
 }
 
-/// The tokens, out of the invisible group in which a `macro_rules!` may hand them over.
+/// Returns the tokens without the invisible group in which a `macro_rules!` may pass the last.
 fn visible(tokens: TokenStream) -> Vec<TokenTree> {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     if let Some(TokenTree::Group(last)) = tokens.last() {
@@ -59,8 +59,8 @@ fn visible(tokens: TokenStream) -> Vec<TokenTree> {
     tokens
 }
 
-/// Takes `#![…]` off a body: they count for all of the function, and are not allowed inside
-/// of it.
+/// Splits the inner attributes `#![…]` off a body. They apply to the whole function and are only
+/// allowed at its start.
 fn split_inner_attrs(body: Group) -> (TokenStream, Group) {
     let tokens: Vec<TokenTree> = body.stream().into_iter().collect();
     let is_punct = |at: usize, char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
@@ -81,13 +81,13 @@ const NO_BODY: &str = "`#[memprobe]` needs a function with a body: put it on the
 const WRAP: &str = "for a block, a closure or a future there are `memprobe::scope` and \
                     `memprobe::scope_future`";
 
-/// `#[unsafe(naked)]`, or `#[naked]` as it was.
+/// Returns true for `#[unsafe(naked)]` and its earlier form `#[naked]`.
 fn is_naked(attr: &Attribute) -> bool {
     let in_unsafe = || attr.parse_args::<Ident>().is_ok_and(|word| word == "naked");
     attr.path().is_ident("naked") || (attr.path().is_ident("unsafe") && in_unsafe())
 }
 
-/// Whether this is an expression, on which rustc allows no attribute macro.
+/// Returns true for an expression that is not a macro call; rustc allows no attribute macro on it.
 pub fn is_expression(tokens: TokenStream) -> bool {
     syn::parse2::<Expr>(tokens).is_ok_and(|expression| !matches!(expression, Expr::Macro(_)))
 }
@@ -124,7 +124,8 @@ fn header(input: ParseStream) -> Result<Signature> {
     Ok(sig)
 }
 
-/// Names what stands here when it is plainly another kind of item, and where its keyword is.
+/// Returns the kind of the item here if it is plainly not a function, and the span at which the
+/// kind shows.
 fn other_item(input: ParseStream) -> Option<(&'static str, Span)> {
     let ahead = input.fork();
     while ahead.peek(Token![default]) || ahead.peek(Token![unsafe]) || ahead.peek(Token![auto]) {

@@ -1,5 +1,5 @@
-//! `probe!("label", field = value, variable)`, each also as `?` (by `Debug`) or `%` (by
-//! `Display`): the fields that `tracing` takes, less those whose names would not be flat.
+//! Expands `probe!("label", field = value, variable)`. It takes the fields that `tracing` takes,
+//! also with `?` (by `Debug`) or `%` (by `Display`), if their names are single words.
 
 mod field;
 mod mistake;
@@ -70,7 +70,7 @@ pub fn expand(input: TokenStream) -> TokenStream {
     let written = if fields.is_empty() {
         quote!(#krate::__private::probe(#point);)
     } else {
-        // Not a name that a static of the user's may have: a pattern cannot shadow that.
+        // An unlikely name, because a pattern cannot shadow a static of the user's with that name.
         let event = Ident::new("__memprobe_event", Span::mixed_site());
         quote! {
             if let ::core::option::Option::Some(#event) = #krate::__private::probe_with(#point) {
@@ -78,8 +78,8 @@ pub fn expand(input: TokenStream) -> TokenStream {
             }
         }
     };
-    // A block that stands at the label: where only items may stand rustc points there, and
-    // says that a macro of this kind cannot.
+    // The block has the span of the label, so that rustc points there if the macro is used where
+    // only items are allowed.
     let span = Span::call_site().located_at(label.span());
     group(Delimiter::Brace, written, span).into_token_stream()
 }

@@ -1,4 +1,5 @@
-//! What the macros expand to. Not public, and not subject to semantic versioning.
+//! The items that the macros expand to. They are not part of the public API and not subject to
+//! semantic versioning.
 
 pub use memprobe_macros::__probe;
 pub use tracing;
@@ -14,12 +15,13 @@ pub use crate::runtime::stats::site::Site;
 
 use tracing::Value;
 
-/// Pins the type of an `async` block; never called.
+/// Pins the return type of an `async` block. It is never called: the attribute writes it into a
+/// branch that is never taken.
 pub fn hint<T>() -> T {
     unreachable!("stands in a branch that is never taken")
 }
 
-/// What a field of a probe takes as it is.
+/// A type that a field of a probe takes without `?` or `%`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field as it is",
     label = "write `?value` to show it by `Debug`, or `%value` by `Display`"
@@ -29,18 +31,19 @@ pub trait Field: Value {}
 #[diagnostic::do_not_recommend]
 impl<T: Value> Field for T {}
 
-/// `field = value`.
+/// Returns the value of `field = value`. The bound gives the error message of [`Field`].
 pub fn value<T: Field>(value: &T) -> &dyn Value {
     value
 }
 
-/// The path of a type: of one in the function that is asked for.
+/// Returns the path of a type. A type declared inside a function shows the path of the function.
 pub fn path<T>() -> &'static str {
     core::any::type_name::<T>()
 }
 
-/// `site!(LEVEL, [rate: 0.1,] [name: "…",] [target: "…"])`: the static of a function, with the
-/// callsites of its entry and its exit, in a block in which nothing of the user's stands.
+/// `site!(LEVEL, [rate: 0.1,] [name: "…",] [target: "…"])` expands to the static of a function,
+/// with the callsites of its entry and its exit. The block keeps their names away from the
+/// user's code.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
@@ -49,7 +52,7 @@ macro_rules! __site {
             enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
             $crate::__callsite!(EXIT, $level, $crate::__target!($($target)?), $crate::__fields!(exit));
-            // No `let`: a constant of the user's may have its name.
+            // There is no `let` here: its name might be that of a constant in the user's code.
             $crate::__private::Annotated::new($crate::__private::Site::new(
                 $crate::__option!($($name)?),
                 $crate::__private::path::<Here>,
@@ -62,7 +65,7 @@ macro_rules! __site {
     }};
 }
 
-/// `probe_point!("label", ["field", …])`: the static of a probe.
+/// `probe_point!("label", ["field", …])` expands to the static of a probe.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __probe_point {
@@ -119,7 +122,7 @@ mod tests {
         1
     }
 
-    /// Case 89: what the macros write finds memprobe from inside of it.
+    /// The code that the macros expand to also finds memprobe from inside memprobe.
     #[test]
     fn the_macros_work_in_memprobe_itself() {
         assert_eq!(inside(), 1);

@@ -1,5 +1,5 @@
-//! The allocator that `global_allocator!()` installs: jemalloc, with a `realloc` that the
-//! stack can read exactly.
+//! The allocator that `global_allocator!()` installs: jemalloc, with readings around `realloc` so
+//! that resizing a block does not inflate a peak.
 
 use std::alloc::{GlobalAlloc, Layout};
 
@@ -8,23 +8,33 @@ use std::alloc::System as Jemalloc;
 #[cfg(not(target_env = "msvc"))]
 use tikv_jemallocator::Jemalloc;
 
-/// jemalloc as the global allocator, with exact peaks where blocks are resized.
+/// jemalloc as the global allocator, with peaks that resizing a block does not inflate.
 ///
-/// With a plain `tikv_jemallocator::Jemalloc` everything works too, but a peak is then an
-/// upper bound where blocks are resized: jemalloc counts the new size before it takes off
-/// the old one, also where the block stays in place.
+/// [`global_allocator!`](crate::global_allocator) installs it.
+///
+/// A plain `tikv_jemallocator::Jemalloc` works as well, but then a peak is an upper bound where
+/// blocks are resized: jemalloc counts the new size before it subtracts the old one, even if
+/// the block stays in place.
+///
+/// # Examples
+///
+/// ```
+/// #[global_allocator]
+/// static GLOBAL: memprobe::Allocator = memprobe::Allocator;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allocator;
 
-/// From here jemalloc may resize a block in place (`SC_LARGE_MINCLASS`).
+/// From this size class on, in bytes, jemalloc may change a block's class in place
+/// (`SC_LARGE_MINCLASS`).
 #[cfg(feature = "enabled")]
 const LARGE: usize = 16 << 10;
 
-// SAFETY: every call goes to jemalloc, with the arguments it came with.
+// SAFETY: every call is passed on to jemalloc with its arguments unchanged.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that `Jemalloc` asks for.
+        // SAFETY: the caller upholds the contract of `GlobalAlloc`, which is also `Jemalloc`'s.
         unsafe { Jemalloc.alloc(layout) }
     }
 
@@ -45,7 +55,7 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: as above.
         let realloc = || unsafe { Jemalloc.realloc(block, layout, new_size) };
         #[cfg(feature = "enabled")]
-        // SAFETY: as above; no block has a size of 0.
+        // SAFETY: as above; `new_size` is not 0 by the contract of `GlobalAlloc`.
         return resize(block, layout, new_size, realloc, || unsafe {
             crate::runtime::readings::jemalloc::grow_in_place(block, layout.align(), new_size)
         });
@@ -69,7 +79,7 @@ fn resize(
 
     let old_class = jemalloc::size_class(layout.size(), layout.align());
     let new_class = jemalloc::size_class(new_size, layout.align());
-    // A small block stays in place exactly if its size class stays.
+    // A small block stays in place if and only if its size class stays the same.
     if old_class.max(new_class) < LARGE && old_class != new_class {
         return realloc();
     }

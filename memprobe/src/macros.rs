@@ -36,7 +36,8 @@ use crate::format::units::HumanBytes;
 /// ```
 ///
 /// A function that is a `const fn` or has no body cannot be read; a block, a closure or a
-/// future of another crate goes into [`scope`] or [`scope_future`].
+/// future of another crate goes into [`scope`](crate::scope()) or
+/// [`scope_future`](crate::scope_future()).
 ///
 /// # Limits
 ///

@@ -1,4 +1,4 @@
-//! One field: `name = value`, or a variable whose name it has.
+//! Parses one field of a probe: `name = value`, or a variable that also gives the name.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Field {
     pub value: Expr,
 }
 
-/// How `tracing` is to show a field: as a value, by `Debug` (`?`) or by `Display` (`%`).
+/// How `tracing` shows a field: as a value, by `Debug` (`?`) or by `Display` (`%`).
 #[derive(Clone, Copy)]
 pub enum Sigil {
     Value,
@@ -28,7 +28,7 @@ pub enum Sigil {
 impl Parse for Field {
     fn parse(input: ParseStream) -> Result<Self> {
         let sigil = Sigil::parse(input)?;
-        // A fragment such as `$e:expr` is no name, even where it is a single word.
+        // A fragment such as `$e:expr` is not a name, even if it is a single word.
         let is_fragment = input.cursor().group(Delimiter::None).is_some();
         if is_fragment || !input.peek(Ident::peek_any) || input.peek(Token![_]) {
             return Err(mistake::no_word(input, sigil));
@@ -58,7 +58,7 @@ impl Field {
         Ok(Field { name, sigil, value })
     }
 
-    /// Goes on behind the name.
+    /// Parses the rest of a field, after its name.
     fn named(name: Ident, input: ParseStream) -> Result<Field> {
         input.parse::<Token![=]>()?;
         let sigil = Sigil::parse(input)?;
@@ -81,7 +81,7 @@ impl Sigil {
         })
     }
 
-    /// Where it stands.
+    /// Returns the span of the `?` or `%`.
     pub fn span(self) -> Option<Span> {
         match self {
             Sigil::Value => None,

@@ -1,4 +1,4 @@
-//! What is said of a field that is none, at the token from which on it is none.
+//! Errors for malformed fields, each at the first token that is wrong.
 
 use proc_macro2::{Delimiter, TokenStream};
 use syn::ext::IdentExt;
@@ -29,7 +29,7 @@ pub fn no_word(input: ParseStream, sigil: Sigil) -> Error {
     Error::new(input.span(), message)
 }
 
-/// The field begins with a word, and is neither a variable nor has a name.
+/// The field begins with a word, but is neither a variable nor `name = value`.
 pub fn no_field(input: ParseStream, sigil: Sigil) -> Error {
     let ahead = input.fork();
     let words = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with;
@@ -52,7 +52,7 @@ pub fn no_field(input: ParseStream, sigil: Sigil) -> Error {
     }
 }
 
-/// The field has a name that memprobe writes itself; `sigil` is that of a variable.
+/// The field has a name that memprobe writes itself. `sigil` is `None` unless it is a variable.
 pub fn reserved(name: &Ident, sigil: Option<Sigil>) -> Error {
     let as_in = sigil.map(|sigil| format!(", as in `my_{} = {sigil}{name}`", name.unraw()));
     let as_in = as_in.unwrap_or_default();
@@ -70,15 +70,15 @@ pub fn no_value(name: &Ident) -> Error {
     Error::new(name.span(), format!("`{name}` needs a value behind its `=`"))
 }
 
-/// The tokens end before the value does: it is said at the last of them, where syn would point
-/// at the whole macro.
+/// The tokens end before the value is complete. The error is at the last of them, because syn
+/// would point at the whole macro.
 pub fn half(name: &Ident, value: ParseStream) -> Error {
     let last = value.parse::<TokenStream>().ok().and_then(|tokens| tokens.into_iter().last());
     let span = last.map_or(name.span(), |token| token.span());
     Error::new(span, format!("the value of `{name}` is half-written"))
 }
 
-/// `user.id`, whose value would be `value`.
+/// The name has dots, as in `user.id`. The error proposes a flat name for `value`.
 fn dotted(words: &Punctuated<Ident, Token![.]>, value: &str) -> Error {
     let flat = |words: &mut dyn Iterator<Item = &Ident>| join(words.map(IdentExt::unraw), "_");
     let short = flat(&mut words.iter().skip_while(|word| *word == "self"));

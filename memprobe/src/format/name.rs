@@ -1,8 +1,8 @@
-//! Names and labels, in the room that there is for them.
+//! Shortens names and labels to the room that a line or a table has for them.
 
 use std::fmt;
 
-/// The last part of a function's path, with its type for a method.
+/// Shortens a function's path to its last part, with the type in front for a method.
 pub(crate) fn short(path: &str) -> Short<'_> {
     Short(path)
 }
@@ -29,9 +29,9 @@ impl Short<'_> {
     }
 }
 
-/// What of a path stands before the last `::`, and what behind.
+/// Splits a path at its last `::` and returns the parts before and after it.
 fn last_part(path: &str) -> (Option<&str>, &str) {
-    // From the end, byte by byte: a search for `::` prepares for longer texts.
+    // Byte by byte from the end: a search for `::` has a set-up cost that suits longer texts.
     let bytes = path.as_bytes();
     let mut at = bytes.len();
     while at >= 2 {
@@ -49,7 +49,7 @@ impl fmt::Display for Short<'_> {
     }
 }
 
-/// The end of a text that is too long: of a path the part that tells most.
+/// Cuts a longer text to `most` characters and keeps its end, which identifies a path best.
 pub(crate) fn keep_end(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
@@ -61,7 +61,7 @@ pub(crate) fn keep_end(text: &str, most: usize) -> String {
     })
 }
 
-/// The start of a text that is too long.
+/// Cuts a longer text to `most` characters and keeps its start.
 pub(crate) fn keep_start(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

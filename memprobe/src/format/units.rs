@@ -1,9 +1,9 @@
-//! Figures as people read them.
+//! Formats bytes, counts, durations and percentages for people.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Writes a whole number, in a tenth of the time that `fmt` takes: each event has many.
+/// Writes an integer in a tenth of the time that `fmt` takes, because each event has many.
 pub(crate) fn number(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
     if number >= 10 {
         self::number(out, number / 10)?;
@@ -11,7 +11,7 @@ pub(crate) fn number(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
     out.write_char(char::from(b'0' + (number % 10) as u8))
 }
 
-/// Bytes in the unit that people read.
+/// A number of bytes, written in B, KiB, MiB, GiB or TiB.
 pub(crate) struct HumanBytes(pub u64);
 
 impl HumanBytes {
@@ -21,7 +21,7 @@ impl HumanBytes {
             number(out, bytes)?;
             return out.write_str(" B");
         }
-        // The next unit where rounding would reach it.
+        // A value that rounds up to the next unit is written in that unit.
         if bytes < (1 << 20) - (1 << 9) {
             number(out, (bytes + (1 << 9)) >> 10)?;
             return out.write_str(" KiB");
@@ -40,7 +40,7 @@ impl HumanBytes {
     }
 }
 
-/// Bytes with a sign.
+/// A number of bytes, written with its sign.
 pub(crate) struct SignedBytes(pub i64);
 
 impl SignedBytes {
@@ -50,7 +50,7 @@ impl SignedBytes {
     }
 }
 
-/// Bytes that may be negative.
+/// A number of bytes, written with a sign only if it is negative.
 pub(crate) struct Net(pub i64);
 
 impl Net {
@@ -80,7 +80,7 @@ impl fmt::Display for Net {
     }
 }
 
-/// How many; in millions where it would be long.
+/// A count, written in millions from 10 million on.
 pub(crate) struct HumanCount(pub u64);
 
 impl fmt::Display for HumanCount {
@@ -95,7 +95,7 @@ impl fmt::Display for HumanCount {
     }
 }
 
-/// A duration in the unit that people read.
+/// A duration, written in us, ms, s, min or h.
 pub(crate) struct HumanDuration(pub Duration);
 
 impl fmt::Display for HumanDuration {
@@ -112,7 +112,7 @@ impl fmt::Display for HumanDuration {
     }
 }
 
-/// A part of a whole, rounded down; `None` if there is no whole.
+/// Returns `part` in percent of `whole`, rounded down; `None` if `whole` is 0.
 pub(crate) fn percent(part: u64, whole: u64) -> Option<u128> {
     (u128::from(part) * 100).checked_div(whole.into())
 }

@@ -1,4 +1,4 @@
-//! Places in the program that write events: what they are, and who wants them.
+//! Callsites: the places in the program that write events, and whether a subscriber wants them.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 
 /// A place in the program that writes events, in a static or leaked.
 ///
-/// Hand-built, because `tracing`'s own need a macro at each place and do not tell how many
-/// of them are wanted.
+/// It implements `tracing`'s trait by hand, because `tracing`'s own callsites need a macro at
+/// each place and do not report how many of them are wanted.
 pub struct Callsite {
     target: &'static str,
     level: Level,
@@ -25,7 +25,8 @@ pub struct Callsite {
     line: u32,
     module_path: &'static str,
     fields: &'static [&'static str],
-    /// Filled before it is registered: a field set names the callsite it belongs to.
+    /// Filled before the callsite is registered, and not in `new`, because a field set refers to
+    /// its callsite.
     described: OnceLock<Metadata<'static>>,
     interest: AtomicU8,
 }
@@ -39,12 +40,12 @@ const ALWAYS: u8 = 4;
 static REACHED: AtomicUsize = AtomicUsize::new(0);
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many callsites were reached so far, and how many of them a subscriber wants.
+/// Returns how many callsites were reached so far, and how many of them a subscriber wants.
 pub(crate) fn reached_and_wanted() -> (usize, usize) {
     (REACHED.load(Relaxed), WANTED.load(Relaxed))
 }
 
-/// Whether there is anybody who may want any event.
+/// Returns true if a subscriber or `log` may want any event.
 #[inline]
 pub(crate) fn anybody_listens() -> bool {
     LevelFilter::current() != LevelFilter::OFF || is_bridged(Level::ERROR)
@@ -85,8 +86,8 @@ impl Callsite {
         })
     }
 
-    /// Whether anybody may want the event: by the cached interest only, because `enabled`
-    /// may not be asked without dispatching (tokio-rs/tracing#2519).
+    /// Returns true if a subscriber or `log` may want the event. Uses the cached interest only,
+    /// because `enabled` must not be called without dispatching (tokio-rs/tracing#2519).
     #[inline]
     pub(crate) fn is_wanted(&'static self) -> bool {
         self.level <= STATIC_MAX_LEVEL
@@ -113,9 +114,9 @@ impl Callsite {
         self.interest.load(Relaxed)
     }
 
-    /// Writes one event; `values` are those of the callsite's fields, in order. A subscriber
-    /// that panics must not take down the function that is measured, least of all while the
-    /// program unwinds.
+    /// Writes one event; `values` are those of the callsite's fields, in order. Catches a panic
+    /// of the subscriber, which must not take down the measured function, least of all while
+    /// the program unwinds.
     pub(crate) fn dispatch(&'static self, values: &[Option<&dyn Value>]) {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             let metadata = self.metadata();
@@ -155,7 +156,7 @@ impl callsite::Callsite for Callsite {
 
     fn metadata(&self) -> &Metadata<'_> {
         static UNKNOWN: Callsite = Callsite::new("memprobe", Level::INFO, ("", 0, ""), &[]);
-        // Registered callsites are described; nobody else can ask.
+        // Only registered callsites are asked, and those are described.
         self.described.get().unwrap_or_else(|| UNKNOWN.metadata())
     }
 }
@@ -166,7 +167,7 @@ impl fmt::Debug for Callsite {
     }
 }
 
-/// Whether `tracing` hands its events to `log` and `log` takes this level.
+/// Returns true if `tracing` forwards its events to `log` and `log` takes this level.
 #[allow(unused_variables)]
 #[inline]
 fn is_bridged(level: Level) -> bool {

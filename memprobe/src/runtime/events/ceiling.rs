@@ -1,4 +1,4 @@
-//! `MEMPROBE_RATE`: a ceiling over what all functions write together.
+//! `MEMPROBE_RATE`: a ceiling on the rate of calls that all functions write together.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 const VARIABLE: &str = "MEMPROBE_RATE";
 
 enum Ceiling {
-    /// Each function has its own rate alone.
+    /// Only each function's own rate applies.
     None,
     /// Nothing is written.
     Off,
@@ -23,10 +23,11 @@ enum Ceiling {
     },
 }
 
-/// Read once, when an event is wanted that its function's own rate lets pass.
+/// The value of the variable, read when it is first needed.
 static CEILING: OnceLock<Ceiling> = OnceLock::new();
 
-/// Whether the functions together may write one call more at `now`, by the coarse clock.
+/// Returns true if the functions together may write one more call at `now`, in ns of the coarse
+/// clock, and counts it.
 #[inline(never)]
 pub(crate) fn admits(now: u64) -> bool {
     match get() {
@@ -36,7 +37,7 @@ pub(crate) fn admits(now: u64) -> bool {
     }
 }
 
-/// The rate of a probe under the ceiling; `None` where nothing is written.
+/// Returns the slower of `rate` and the ceiling, for a probe; `None` if nothing is written.
 #[inline]
 pub(crate) fn lower(rate: Rate) -> Option<Rate> {
     match get() {
@@ -46,7 +47,7 @@ pub(crate) fn lower(rate: Rate) -> Option<Rate> {
     }
 }
 
-/// Calls that are written a second at most; 0 where none is, and `None` where there is no
+/// Returns the ceiling in calls a second: 0 if nothing is written, `None` if there is no
 /// ceiling.
 pub(crate) fn a_second() -> Option<f64> {
     match get() {
@@ -71,7 +72,7 @@ fn read() -> &'static Ceiling {
             Ceiling::None
         })
     });
-    // Not while others wait for the first: one of them may hold stderr.
+    // Written after `get_or_init`, because a thread that waits in it may hold stderr.
     if let Some(why) = wrong {
         say(&why);
     }
@@ -86,7 +87,7 @@ impl Ceiling {
         if value == "off" {
             return Ok(Ceiling::Off);
         }
-        // 0 is none for one and no limit for another: it is refused.
+        // 0 is refused, because it could mean no events as well as no limit.
         let rate = value.to_str().and_then(|text| text.trim().parse::<f64>().ok());
         match rate.filter(|rate| (1e-6..=1e9).contains(rate)) {
             Some(a_second) => Ok(Ceiling::Together {

@@ -1,4 +1,4 @@
-//! One `tracing` event at each point: what is written.
+//! Builds and dispatches the `tracing` event of a point.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{jemalloc, proc};
 
-/// Names of the fields, in order; the user's own stand right after `label`.
+/// Expands to the names of the fields, in order; the user's own fields follow `label`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __fields {
@@ -45,7 +45,7 @@ macro_rules! __fields {
     };
 }
 
-/// Writes the entry of a call; gives the RSS it showed.
+/// Writes the entry of a call. Returns the RSS in the event, in bytes.
 pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -> Option<u64> {
     let around = ProcessSnapshot::look();
     let mut line = Line::new();
@@ -73,7 +73,7 @@ pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -
     around.rss
 }
 
-/// Writes a probe; gives the RSS it showed.
+/// Writes a probe. Returns the RSS in the event, in bytes.
 pub(crate) fn probe(
     callsite: &'static Callsite,
     found: &ProbeEvent,
@@ -142,7 +142,7 @@ pub(crate) fn exit(
     whole: &CallSummary,
 ) {
     let around = ProcessSnapshot::look();
-    // The kernel adds up its counters now and then, so its highest may lag behind.
+    // The kernel sums its counters only now and then, so `VmHWM` may lag behind RSS.
     let peak_rss = proc::peak_rss().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
@@ -208,7 +208,7 @@ pub(crate) fn exit(
     ]);
 }
 
-/// Says once, to the first subscriber that wants it, that there are no heap figures.
+/// Warns once that there are no heap figures, as soon as a subscriber wants the warning.
 pub(crate) fn warn_without_jemalloc() {
     static TOLD: AtomicBool = AtomicBool::new(false);
     static CALLSITE: Callsite = Callsite::new(

@@ -1,4 +1,4 @@
-//! What events are made from.
+//! The figures that events are made from.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use crate::runtime::readings::limit::{self, Standing};
 use crate::runtime::readings::{clock, heap_stats, proc};
 use crate::values::process::Heap;
 
-/// Which admitted call it is.
+/// The ids of an admitted call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub call: u64,
     pub parent: Option<u64>,
 }
 
-/// Which call an event belongs to.
+/// The call that an event belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventCall {
     pub function: &'static str,
     pub ids: Ids,
 }
 
-/// What one segment did, as it is written.
+/// The figures of one segment, in bytes, as an event has them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SegmentFigures {
     pub allocated: u64,
@@ -35,7 +35,7 @@ impl SegmentFigures {
     }
 }
 
-/// A whole call, as its exit is written.
+/// The figures of a whole call, in bytes, as its exit event has them.
 pub(crate) struct CallSummary {
     pub outcome: &'static str,
     pub duration: Duration,
@@ -77,12 +77,12 @@ impl ProcessSnapshot {
     }
 }
 
-/// What a probe found, before it is written.
+/// The figures of a probe, read before its event is written.
 pub(crate) struct ProbeEvent {
     pub function: &'static str,
     pub label: &'static str,
     pub ids: Option<Ids>,
-    /// `None` outside any call, and where jemalloc does not count.
+    /// `None` outside any call, and if jemalloc does not count.
     pub reading: Option<SegmentFigures>,
     pub from: Option<&'static str>,
     pub last_rss: Option<u64>,

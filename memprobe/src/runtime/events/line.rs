@@ -1,4 +1,4 @@
-//! The message of an event: one line that people read.
+//! The message of an event: one line for people.
 
 use std::fmt::{self, Write as _};
 
@@ -22,12 +22,12 @@ impl Line {
         std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
     }
 
-    /// A function's name, in short.
+    /// Writes a function's name, shortened.
     pub fn name(&mut self, function: &str) {
         let _ = short(function).write(self);
     }
 
-    /// What a segment did.
+    /// Writes the figures of a segment.
     pub fn reading(&mut self, reading: &SegmentFigures) {
         let _ = self.figure(": peak +", &HumanBytes(reading.peak));
         let _ = self.write_str(", kept ");
@@ -51,12 +51,12 @@ impl Line {
         self.against_limit(rss, &around.standing);
     }
 
-    /// The RSS now and the highest so far, and what stands against the limit.
+    /// Writes the RSS now and the highest so far, and the memory counted against the limit.
     pub fn rss_and_highest(&mut self, around: &ProcessSnapshot, highest: Option<u64>) {
         let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
         self.whole(|line| line.figure("; rss ", &HumanBytes(rss)));
         if around.standing.is_cgroups {
-            // Its highest was not held against the limit.
+            // A cgroup's limit applies to its usage, so the highest RSS stands apart from it.
             self.against_limit(rss, &around.standing);
             self.whole(|line| line.figure(", highest rss ", &HumanBytes(highest)));
         } else if self.whole(|line| line.figure(", highest ", &HumanBytes(highest))) {
@@ -64,7 +64,7 @@ impl Line {
         }
     }
 
-    /// RSS against the limit, or what stands in its place.
+    /// Writes the limit behind RSS or, if a cgroup sets it, behind the cgroup's usage.
     fn against_limit(&mut self, rss: u64, standing: &Standing) {
         let Some(limit) = standing.limit else { return };
         if !standing.is_cgroups {
@@ -96,7 +96,8 @@ impl Line {
         bytes.write(self)
     }
 
-    /// Writes all of it or, without room for all, nothing: half a figure is a wrong one.
+    /// Runs `write` and takes its text back if there was no room for all of it: half a figure
+    /// would be a wrong one. Returns true if it had room.
     fn whole(&mut self, write: impl FnOnce(&mut Line) -> fmt::Result) -> bool {
         let start = self.len;
         let fits = write(self).is_ok();
@@ -112,7 +113,7 @@ impl Line {
         self.label(label);
     }
 
-    /// The field has the label whole; here it must leave room for the figures.
+    /// Writes a label, clipped to leave room for the figures. The field `label` has all of it.
     pub fn label(&mut self, label: &str) {
         self.clipped(label, 18);
     }

@@ -1,4 +1,4 @@
-//! How often the events of one place are written.
+//! Limits how often the events of one function or probe are written.
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
@@ -9,30 +9,32 @@ use crate::runtime::sync::static_ref::StaticRef;
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
-/// How many events are written a second.
+/// A number of events a second, kept as the time between two of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// Nanoseconds from one to the next; 0 for no limit.
+    /// Nanoseconds from one event to the next; 0 for no limit.
     each: u64,
 }
 
 impl Rate {
-    /// Of functions that ask for no other, and of probes outside any call.
+    /// The rate of functions that set none, and of probes outside any call.
     pub const DEFAULT: Rate = Rate::a_second(10.0);
 
-    /// 0 is no limit, and so is what is no rate.
+    /// Returns a rate of `rate` events a second; no limit if `rate` is 0, negative or NaN.
     pub const fn a_second(rate: f64) -> Rate {
         Rate { each: if rate > 0.0 { (SECOND as f64 / rate) as u64 } else { 0 } }
     }
 
-    /// The slower of two.
+    /// Returns the slower of two rates.
     pub fn slower(self, other: Rate) -> Rate {
         Rate { each: self.each.max(other.each) }
     }
 }
 
-/// Which events are written: so many a second, with a burst of twice that and of one at least
-/// (the generic cell rate algorithm: one word, the time at which the limiter is full again).
+/// Admits events at a [`Rate`], with a burst of two seconds' worth and of at least one event.
+///
+/// This is the generic cell rate algorithm, whose state is one word: the time at which the
+/// limiter is full again.
 pub(crate) struct RateLimiter {
     full_at: AtomicU64,
     skipped: Skipped,
@@ -43,14 +45,15 @@ impl RateLimiter {
         RateLimiter { full_at: AtomicU64::new(0), skipped: Skipped::new() }
     }
 
-    /// Takes one event. Gives how many were passed over before it, or `None` if this one is.
-    /// `now` is the time by the coarse clock, in ns.
+    /// Takes one event at `now`, in ns of the coarse clock. `Some(n)`: admitted, and `n` were
+    /// skipped since the last. `None`: skip this one.
     #[inline]
     pub fn take(&self, now: u64, rate: Rate) -> Option<u64> {
         self.take_if(now, rate, || true)
     }
 
-    /// The same where another has a say in what this limiter would give.
+    /// Like [`take`](Self::take), but skips an event also if this limiter has room for it and
+    /// `also()` is false.
     #[inline]
     pub fn take_if(&self, now: u64, rate: Rate, also: impl FnOnce() -> bool) -> Option<u64> {
         if self.has_room(now, rate) && also() {
@@ -60,7 +63,7 @@ impl RateLimiter {
         None
     }
 
-    /// Takes one event without a count of those that are passed over.
+    /// Takes one event and returns true if it is admitted. Does not count skipped events.
     pub fn has_room(&self, now: u64, rate: Rate) -> bool {
         const BURST: u64 = 2 * SECOND;
         let take = |full_at: u64| {
@@ -71,14 +74,15 @@ impl RateLimiter {
     }
 }
 
-/// How many were passed over, by shards: in a hot function it is nearly all, on every thread.
+/// A count of skipped events. It is sharded, because a hot function skips nearly all of its
+/// events, on every thread.
 struct Skipped {
     counts: StaticRef<[Count; SHARDS]>,
-    /// How many of them were told.
+    /// How many of them `take` has returned.
     told: AtomicU64,
 }
 
-/// A cache line, so that threads do not disturb each other.
+/// A count in a cache line of its own, so that threads do not disturb each other.
 #[repr(align(64))]
 struct Count(AtomicU64);
 
@@ -104,7 +108,7 @@ impl Skipped {
         self.counts.get_or_init(|| [const { Count(AtomicU64::new(0)) }; SHARDS])
     }
 
-    /// How many there were since this was last asked.
+    /// Returns how many events were skipped since the last call.
     fn take(&self) -> u64 {
         let counts = self.counts.load(Acquire).into_iter().flatten();
         let all = counts.map(|count| count.0.load(Relaxed)).sum();

@@ -1,9 +1,9 @@
-//! What memprobe says on stderr, where no event can say it.
+//! Messages on stderr, for what no event can report.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
-/// Writes a line on stderr, which may be closed.
+/// Writes a line to stderr. Ignores errors, because stderr may be closed.
 pub(crate) fn say(text: &dyn Display) {
     let _ = writeln!(io::stderr(), "memprobe: {text}");
 }

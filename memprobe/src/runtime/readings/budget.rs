@@ -1,4 +1,4 @@
-//! A share of wall time for what is dear.
+//! Keeps expensive readings within a share of wall time.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
@@ -7,25 +7,25 @@ use std::sync::atomic::{
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
-/// A share of wall time that may be spent, with a burst; one spender at a time.
+/// A share of wall time that readings may take, with a burst. One thread spends at a time.
 pub(crate) struct Budget {
     busy: AtomicBool,
-    /// Until when what was spent has used up the share.
+    /// The time, in ns, until which the work so far has used up the share.
     paid_until: AtomicU64,
 }
 
 impl Budget {
-    /// One part in so many: 5 %.
+    /// The share is one part in this many: 5 %.
     const SHARE: u64 = 20;
-    /// 5 ms.
+    /// 5 ms, in ns.
     const BURST: u64 = SECOND / 200;
 
     pub const fn new() -> Budget {
         Budget { busy: AtomicBool::new(false), paid_until: AtomicU64::new(0) }
     }
 
-    /// Runs `work` if the budget has room for it at `now`, and books what it took by `clock`,
-    /// in ns.
+    /// Runs `work` if the budget has room at `now`, and books the time that it took by `clock`,
+    /// both in ns. Returns `None` if there is no room, or another thread is spending.
     pub fn spend<T>(
         &self,
         now: u64,
@@ -36,13 +36,13 @@ impl Budget {
         if is_spent() || self.busy.swap(true, Acquire) {
             return None;
         }
-        // Read again: another may have booked meanwhile.
+        // Read again, because another thread may have booked its work meanwhile.
         let paid_until = self.paid_until.load(Relaxed);
         if is_spent() {
             self.busy.store(false, Release);
             return None;
         }
-        // Not from `now`: what the caller did since is not the work's.
+        // Measured from here, because the caller's own time since `now` is not part of the work.
         let start = clock();
         let result = work();
         let cost = clock().saturating_sub(start);

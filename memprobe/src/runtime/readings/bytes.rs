@@ -1,8 +1,9 @@
-//! A pair of counters.
+//! Counters of allocated and freed bytes, and their net.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-/// Bytes a thread has ever allocated and freed, as usable (size-class) bytes.
+/// Bytes allocated and freed, as usable (size-class) bytes: a thread's counters, or the
+/// difference of two readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bytes {
     pub allocated: u64,
@@ -12,7 +13,7 @@ pub(crate) struct Bytes {
 impl Bytes {
     pub const ZERO: Bytes = Bytes { allocated: 0, freed: 0 };
 
-    /// `allocated − freed`; exact also when the counters of a call started below zero.
+    /// Returns `allocated − freed`, which is exact even if a counter has wrapped below zero.
     #[inline]
     pub fn net(self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
@@ -35,7 +36,7 @@ impl Bytes {
     }
 }
 
-/// [`Bytes`] in a record: only one thread at a time works with them.
+/// [`Bytes`] in a record, which one thread at a time reads and writes.
 #[derive(Default)]
 pub(crate) struct BytesCell {
     allocated: AtomicU64,
@@ -60,7 +61,7 @@ impl BytesCell {
     }
 }
 
-/// A net in a record: one thread at a time writes it, others may read it.
+/// A net in a record. One thread at a time writes it, and others may read it.
 #[derive(Default)]
 pub(crate) struct NetCell(AtomicI64);
 

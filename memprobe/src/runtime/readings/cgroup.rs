@@ -1,4 +1,4 @@
-//! The memory cgroups of a process, version 1 or 2: which they are, their limits, their usage.
+//! The memory cgroups of a process, version 1 or 2, with their limits and their usage.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use crate::runtime::readings::mounts::{Place, own_group, places};
 use crate::runtime::readings::proc::{field, number, read_at_start, under};
 use crate::values::process::{Limit, LimitSource};
 
-/// Stands for the limit where there is none.
+/// The value of a limit if there is none.
 pub(crate) const UNLIMITED: u64 = u64::MAX;
 
-/// As much of a file as is read: `memory.stat` has what is looked for in less.
+/// The bytes of a file that are read at most. The fields of `memory.stat` that are needed lie
+/// within them.
 const LONGEST: usize = 4096;
 
-/// The memory cgroup of a process and those above it that can be seen, innermost first, by
-/// descriptors that are kept: to read them allocates nothing.
+/// The memory cgroup of a process and those above it that can be seen, innermost first. Their
+/// files are kept open, so that reading them allocates nothing.
 #[derive(Default)]
 pub(crate) struct Groups(Vec<Group>);
 
@@ -27,23 +28,23 @@ pub(crate) struct Group {
     limit: File,
     usage: Option<File>,
     stat: Option<File>,
-    /// The highest usage that was read.
+    /// The highest usage that was read, in bytes.
     highest: AtomicU64,
 }
 
 /// The smallest limit of all groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tightest {
-    /// [`UNLIMITED`] if no group has a limit.
+    /// In bytes; [`UNLIMITED`] if no group has a limit.
     pub bytes: u64,
-    /// The group that has it, or the one nearest to that.
+    /// The index of the group that has the limit, or of the one nearest to it.
     at: usize,
-    /// Whether it is the limit of a group above, out of reach.
+    /// True if the limit belongs to a group further above, whose files are out of reach.
     is_above: bool,
 }
 
 impl Groups {
-    /// Finds the groups of the process under `root`, which tests can choose.
+    /// Finds the groups of the process in the files under `root`, which tests can choose.
     pub fn find(root: &Path) -> Groups {
         let text = |path| fs::read(root.join(path)).unwrap_or_default();
         let Some((version, own)) = own_group(&text("proc/self/cgroup")) else {
@@ -65,18 +66,18 @@ impl Groups {
         self.0.is_empty()
     }
 
-    /// The smallest limit now; `None` if it cannot be read.
+    /// Reads the smallest limit; `None` if it cannot be read.
     pub fn limit(&self) -> Option<Tightest> {
         let own = self.0.iter().enumerate().filter_map(|(at, group)| {
             Some(Tightest { bytes: group.limit()?, at, is_above: false })
         });
-        // The innermost group tells of all above it, also of those out of reach.
+        // The innermost group reports a limit for all groups above it, even those out of reach.
         let above = self.0.first().and_then(Group::limit_of_all);
         let above = above.map(|bytes| Tightest { bytes, at: self.0.len() - 1, is_above: true });
         own.chain(above).min_by_key(|tightest| tightest.bytes)
     }
 
-    /// The limit as a value; `None` if there is none.
+    /// Returns the limit with its source; `None` if there is none.
     pub fn limit_with_source(&self, tightest: Tightest) -> Option<Limit> {
         let Tightest { bytes, at, is_above } = tightest;
         let group = self.0.get(at).filter(|_| bytes != UNLIMITED)?;
@@ -88,7 +89,7 @@ impl Groups {
         Some(Limit { bytes, source })
     }
 
-    /// The group with the smallest limit, or the innermost.
+    /// Returns the group with the smallest limit, or the innermost if no group has a limit.
     pub fn tightest(&self, tightest: Option<Tightest>) -> Option<&Group> {
         let at = tightest.filter(|tightest| tightest.bytes != UNLIMITED).map_or(0, |it| it.at);
         self.0.get(at)
@@ -109,7 +110,7 @@ impl Group {
         })
     }
 
-    /// The group of a limit that was found before.
+    /// Opens the group of a limit that was found before.
     pub fn of(limit: &Limit) -> Option<Group> {
         let (LimitSource::Cgroup(file) | LimitSource::CgroupAbove(file)) = &limit.source else {
             return None;
@@ -123,7 +124,7 @@ impl Group {
         limit(read_at_start(&self.limit, &mut [0; LONGEST])?)
     }
 
-    /// The smallest limit of this group and of all above it.
+    /// Reads the smallest limit of this group and of all above it, which version 2 does not report.
     fn limit_of_all(&self) -> Option<u64> {
         match self.version {
             Version::V1 => {
@@ -135,7 +136,7 @@ impl Group {
         }
     }
 
-    /// Usage less all page cache, bytes; 5 to 50 µs.
+    /// Reads the usage less all page cache, in bytes. Takes 5 to 50 µs.
     pub fn usage(&self) -> Option<u64> {
         let mut buffer = [0; LONGEST];
         let usage = number(read_at_start(self.usage.as_ref()?, &mut buffer)?)?;
@@ -146,19 +147,20 @@ impl Group {
         Some(usage)
     }
 
-    /// The highest usage that was read.
+    /// Returns the highest usage that was read, in bytes.
     pub fn highest_read(&self) -> u64 {
         self.highest.load(Relaxed)
     }
 
-    /// The highest that the kernel has counted, with page cache. Opens a file.
+    /// Reads the highest usage that the kernel has counted, in bytes and with page cache. Opens a
+    /// file.
     pub fn highest_with_cache(&self, root: &Path) -> Option<u64> {
         let file = under(root, &self.dir).join(self.version.highest_file());
         number(&fs::read(file).ok()?)
     }
 }
 
-/// A limit as its file tells it.
+/// Parses the text of a limit file.
 fn limit(text: &[u8]) -> Option<u64> {
     match text.trim_ascii() {
         b"max" => Some(UNLIMITED),
@@ -166,7 +168,7 @@ fn limit(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// Version 1 says "unlimited" by the largest page-aligned `i64`.
+/// Version 1 writes "unlimited" as the largest page-aligned `i64`.
 fn limit_v1(bytes: u64) -> u64 {
     if bytes < 1 << 62 { bytes } else { UNLIMITED }
 }

@@ -1,4 +1,4 @@
-//! The two versions of memory cgroups, and their files.
+//! The two versions of memory cgroups and the names of their files.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -28,8 +28,8 @@ impl Version {
         }
     }
 
-    /// Fields of `memory.stat` with the page cache: first what was not used lately, then the
-    /// rest. The kernel takes back both before it kills.
+    /// Returns the fields of `memory.stat` that count page cache, first inactive, then active. The
+    /// kernel reclaims both before it kills a process.
     pub fn file_caches(self) -> [&'static str; 2] {
         match self {
             Version::V1 => ["total_inactive_file ", "total_active_file "],
@@ -37,7 +37,7 @@ impl Version {
         }
     }
 
-    /// Where systems mount it.
+    /// Returns the places where systems usually mount it.
     pub fn usual_mounts(self) -> &'static [&'static str] {
         match self {
             Version::V1 => &["/sys/fs/cgroup/memory"],

@@ -1,10 +1,11 @@
-//! Time, as cheaply as it can be had: ns of the monotonic clock; and the time of day.
+//! Cheap readings of the monotonic clock, in ns, and the time of day.
 
 use std::time::SystemTime;
 
 pub(crate) use platform::{coarse, fine, since_boot, ticks_a_second};
 
-/// The time of day, ms since 1970; `None` where the clock stands before that. Allocates nothing.
+/// Returns the time of day, in ms since 1970; `None` if the clock is set before that. Allocates
+/// nothing.
 pub(crate) fn time_of_day() -> Option<u64> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
@@ -14,23 +15,23 @@ pub(crate) fn time_of_day() -> Option<u64> {
 mod platform {
     use libc::{CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clockid_t, timespec};
 
-    /// As of the last tick of the kernel, which comes every 1 to 10 ms; 3 ns.
+    /// Returns the time of the kernel's last tick, in ns. Ticks come every 1 to 10 ms. Takes 3 ns.
     #[inline]
     pub fn coarse() -> u64 {
         read(CLOCK_MONOTONIC_COARSE)
     }
 
-    /// Now; 20 ns.
+    /// Returns the time now, in ns. Takes 20 ns.
     pub fn fine() -> u64 {
         read(CLOCK_MONOTONIC)
     }
 
-    /// Since the machine was started, with the time that it slept.
+    /// Returns the time since the machine was started, in ns, including the time that it slept.
     pub fn since_boot() -> Option<u64> {
         Some(read(CLOCK_BOOTTIME)).filter(|&now| now > 0)
     }
 
-    /// The unit in which `/proc` tells times.
+    /// Returns how many ticks a second has; `/proc` gives times in ticks.
     pub fn ticks_a_second() -> Option<u64> {
         // SAFETY: reads a constant of the system.
         let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
@@ -40,8 +41,8 @@ mod platform {
     #[inline]
     fn read(clock: clockid_t) -> u64 {
         let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: writes one `timespec`. The clocks exist since Linux 2.6.32, and where one did
-        // not, the time would stand still.
+        // SAFETY: writes one `timespec`. The clocks exist since Linux 2.6.32; without one, the
+        // call would fail and the time would stay 0.
         unsafe { libc::clock_gettime(clock, &raw mut now) };
         now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
     }
@@ -52,7 +53,7 @@ mod platform {
     use std::sync::OnceLock;
     use std::time::Instant;
 
-    /// Since this was first asked.
+    /// Returns the time since the first call, in ns.
     #[inline]
     pub fn fine() -> u64 {
         static FIRST: OnceLock<Instant> = OnceLock::new();

@@ -1,5 +1,5 @@
-//! jemalloc's figures of the whole process, within a budget: to refresh them takes nearly every
-//! lock of the allocator.
+//! jemalloc's figures of the whole process, within a budget, because refreshing them takes nearly
+//! every lock of the allocator.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,49 +8,50 @@ use crate::runtime::readings::proc::Resident;
 use crate::runtime::readings::{clock, jemalloc, proc};
 use crate::values::process::Heap;
 
-/// The only one: events, the timeline and the watch share it.
+/// The one budget that events, the timeline and the watch share.
 static EPOCH: Budget = Budget::new();
 
-/// Stands for a figure that cannot be had.
+/// The value of a figure that is not known.
 const ABSENT: u64 = u64::MAX;
 
-/// Memory of this process that is not jemalloc's, as last seen: RSS less `resident`, and the
-/// part of it that is neither files nor shared memory.
+/// Memory of this process outside jemalloc at the last refresh, in bytes: RSS less `resident`.
 static OUTSIDE: AtomicU64 = AtomicU64::new(ABSENT);
+/// The part of it that is neither files nor shared memory, in bytes.
 static PRIVATE_OUTSIDE: AtomicU64 = AtomicU64::new(0);
-/// jemalloc's own bookkeeping, as last seen.
+/// jemalloc's own bookkeeping at the last refresh, in bytes.
 static METADATA: AtomicU64 = AtomicU64::new(0);
 
-/// Refreshes jemalloc's figures, if that keeps to the budget at `now`, by the fine clock.
+/// Refreshes and returns jemalloc's figures if the budget has room at `now`, in ns of the fine
+/// clock.
 pub(crate) fn within_budget(now: u64) -> Option<Heap> {
     let heap = EPOCH.spend(now, clock::fine, jemalloc::heap).flatten()?;
     saw(&heap);
     Some(heap)
 }
 
-/// Keeps what a refresh has told of memory outside jemalloc.
+/// Stores what a refresh shows of memory outside jemalloc and of its bookkeeping.
 fn saw(heap: &Heap) {
     let Some(Resident { rss, shared }) = proc::resident() else { return };
     METADATA.store(heap.metadata, Relaxed);
-    // Blocks that were never touched are in `resident` all the same: then RSS is less, and
-    // nothing can be told.
+    // `resident` includes blocks that were never touched. If that makes it more than RSS, the
+    // memory outside cannot be derived.
     if let Some(outside) = rss.checked_sub(heap.resident) {
         OUTSIDE.store(outside, Relaxed);
         PRIVATE_OUTSIDE.store(outside.saturating_sub(shared), Relaxed);
     }
 }
 
-/// Memory of this process that is not jemalloc's, as last seen, bytes.
+/// Returns the memory of this process outside jemalloc at the last refresh, in bytes.
 pub(crate) fn outside() -> Option<u64> {
     Some(OUTSIDE.load(Relaxed)).filter(|&outside| outside != ABSENT)
 }
 
-/// The part of it that is neither files nor shared memory, bytes.
+/// Returns the part of [`outside`] that is neither files nor shared memory, in bytes.
 pub(crate) fn private_outside() -> u64 {
     PRIVATE_OUTSIDE.load(Relaxed)
 }
 
-/// jemalloc's own bookkeeping, as last seen, bytes.
+/// Returns the size of jemalloc's own bookkeeping at the last refresh, in bytes.
 pub(crate) fn metadata() -> u64 {
     METADATA.load(Relaxed)
 }

@@ -1,4 +1,5 @@
-//! Every call into jemalloc. A reading that this jemalloc does not have is `None`.
+//! The calls into jemalloc, other than those of the global allocator. A reading that this jemalloc
+//! does not have is `None`.
 
 use std::ffi::CStr;
 use std::hint::black_box;
@@ -12,18 +13,18 @@ use tikv_jemalloc_sys::{mallctl, mallctlbymib, mallctlnametomib};
 use crate::runtime::readings::bytes::Bytes;
 use crate::values::process::Heap;
 
-/// The two counters of one thread, where jemalloc itself keeps them.
+/// Pointers to the two counters that jemalloc keeps for one thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Counters {
     allocated: NonNull<u64>,
     freed: NonNull<u64>,
 }
 
-/// What the counters of a thread point to where jemalloc does not count.
+/// The target of the pointers if jemalloc does not count.
 static STANDING_STILL: u64 = 0;
 
 impl Counters {
-    /// The counters of the calling thread; they stand still where jemalloc is not the
+    /// Returns the counters of the calling thread. They stand still if jemalloc is not the
     /// global allocator.
     pub fn of_this_thread() -> Counters {
         Self::try_of_this_thread().filter(|_| is_global()).unwrap_or(Counters {
@@ -40,10 +41,10 @@ impl Counters {
         })
     }
 
-    /// Under 1 ns.
+    /// Reads both counters. Takes less than 1 ns.
     #[inline]
     pub fn read(self) -> Bytes {
-        // Volatile: the compiler takes an allocation for something that writes nowhere else.
+        // Volatile, because the compiler assumes that an allocation writes nowhere else.
         // SAFETY: both point into the thread's own jemalloc state (or to the static above),
         // which lives as long as the thread; this type is neither `Send` nor stored
         // anywhere but in that thread's own state, and only that thread writes there.
@@ -56,7 +57,7 @@ impl Counters {
     }
 }
 
-/// Whether what Rust allocates comes from this jemalloc.
+/// Returns true if Rust's allocations come from this jemalloc.
 pub(crate) fn is_global() -> bool {
     static GLOBAL: OnceLock<bool> = OnceLock::new();
     *GLOBAL.get_or_init(|| {
@@ -67,8 +68,7 @@ pub(crate) fn is_global() -> bool {
     })
 }
 
-/// `thread.peak.read` and `thread.peak.reset`, looked up once. `None` where this jemalloc
-/// was built without `stats`.
+/// The MIBs of `thread.peak.read` and `thread.peak.reset`.
 #[derive(Clone, Copy)]
 pub(crate) struct Peak {
     read: [usize; 3],
@@ -76,6 +76,7 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
+    /// Looks the MIBs up once; `None` if this jemalloc was built without `stats`.
     pub fn get() -> Option<&'static Peak> {
         static PEAK: OnceLock<Option<Peak>> = OnceLock::new();
         PEAK.get_or_init(|| {
@@ -86,14 +87,14 @@ impl Peak {
         .as_ref()
     }
 
-    /// The highest net of the calling thread since its last `reset`; 5 ns.
+    /// Reads the highest net of the calling thread since its last `reset`, in bytes. Takes 5 ns.
     pub fn read(&self) -> u64 {
         read_by_mib(&self.read).unwrap_or(0)
     }
 
-    /// 5 ns.
+    /// Resets the peak slot of the calling thread. Takes 5 ns.
     pub fn reset(&self) {
-        // SAFETY: the MIB was made from "thread.peak.reset", which takes and gives nothing.
+        // SAFETY: the MIB is that of "thread.peak.reset", which neither reads nor writes a value.
         unsafe {
             mallctlbymib(
                 self.reset.as_ptr(),
@@ -107,15 +108,15 @@ impl Peak {
     }
 }
 
-/// What jemalloc calls on a thread that has allocated so many bytes since the last time: right
-/// after an allocation, before the program touches it. Gives whether it was one, and the
-/// thread's two counters.
+/// A function that jemalloc calls on a thread for every interval of bytes that it allocates:
+/// right after an allocation, before the program touches it. The arguments are whether it was an
+/// allocation, and the thread's two counters.
 pub(crate) type Callback = extern "C" fn(bool, u64, u64);
 
-/// Has `callback` called for every `interval` bytes that a thread allocates, for good; `false`
-/// where this jemalloc cannot, or has no place left.
+/// Registers `callback` for good, to be called for every `interval` bytes that a thread
+/// allocates. Returns `false` if this jemalloc has no such hook, or no place left for one.
 pub(crate) fn call_back(callback: Callback, interval: u64) -> bool {
-    /// `user_hook_object_t` of `thread_event_registry.h`.
+    /// Mirrors `user_hook_object_t` of `thread_event_registry.h`.
     #[repr(C)]
     struct Hook {
         callback: Callback,
@@ -137,34 +138,35 @@ pub(crate) fn call_back(callback: Callback, interval: u64) -> bool {
     code == 0
 }
 
-/// Active bytes of the process, without an epoch; 19 ns, and no lock. Page-granular, and not
-/// to be compared with `stats.*`. The first call looks the name up.
+/// Reads jemalloc's active bytes of the process without refreshing the epoch. Takes 19 ns and no
+/// lock. They are whole pages and not comparable with `stats.*`. The first call looks the name
+/// up.
 pub(crate) fn active() -> Option<u64> {
     static ACTIVE: OnceLock<Option<[usize; 2]>> = OnceLock::new();
     let mib = ACTIVE.get_or_init(|| mib(c"approximate_stats.active").filter(|_| is_global()));
     read_by_mib::<usize>(mib.as_ref()?).map(|bytes| bytes as u64)
 }
 
-/// Grows a block if that can be done where it is.
+/// Grows a block in place. Returns `false` if that is not possible.
 ///
 /// # Safety
 ///
-/// `block` is alive, was given out by this jemalloc with this alignment, and `new_size` is not
-/// 0.
+/// `block` must be alive and allocated by this jemalloc with this alignment, and `new_size` must
+/// not be 0.
 #[cfg(feature = "jemalloc")]
 pub(crate) unsafe fn grow_in_place(block: *mut u8, align: usize, new_size: usize) -> bool {
     let flags = tikv_jemalloc_sys::MALLOCX_ALIGN(align);
-    // SAFETY: the caller's promises are those that `xallocx` asks for.
+    // SAFETY: the caller upholds what `xallocx` requires.
     unsafe { tikv_jemalloc_sys::xallocx(block.cast(), new_size, 0, flags) >= new_size }
 }
 
-/// Whether jemalloc samples allocations for heap profiles (`prof.active`).
+/// Returns true if jemalloc samples allocations for heap profiles (`prof.active`).
 #[cfg(feature = "profiling")]
 pub(crate) fn is_profiling() -> bool {
     is_global() && read_by_name::<u8>(c"prof.active").is_some_and(|active| active != 0)
 }
 
-/// Writes a heap profile; `false` if it is not there, or not whole.
+/// Writes a heap profile to `file`. Returns `false` if it was not written in whole.
 #[cfg(feature = "profiling")]
 pub(crate) fn write_profile(file: &CStr) -> bool {
     let mut file = file.as_ptr();
@@ -186,21 +188,21 @@ pub(crate) fn free_space(_directory: &CStr) -> Option<u64> {
     None
 }
 
-/// Bytes that a program may still write to the disk of a directory.
+/// Returns how many bytes a program may still write to the disk of `directory`.
 #[cfg(all(feature = "profiling", unix))]
 pub(crate) fn free_space(directory: &CStr) -> Option<u64> {
     let mut space = MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: the path ends with NUL; the system fills `space` in whole if it gives 0.
+    // SAFETY: the path ends with NUL; the system fills `space` in whole if it returns 0.
     let space = unsafe {
         let code = libc::statvfs(directory.as_ptr(), space.as_mut_ptr());
         (code == 0).then(|| space.assume_init())?
     };
-    // `u32`s on some systems.
+    // Both are `u32` on some systems.
     (u128::from(space.f_bavail) * u128::from(space.f_frsize)).try_into().ok()
 }
 
-/// Runs `work`, which may call the system, and leaves `errno` as the program had it: who
-/// allocates does not expect it to change.
+/// Runs `work`, which may make system calls, and restores `errno`: a program does not expect an
+/// allocation to change it.
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -219,8 +221,8 @@ pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Refreshes jemalloc's `epoch` and reads the process's figures: 8 to 130 µs, and it takes
-/// nearly every lock of the allocator.
+/// Refreshes jemalloc's `epoch` and reads the process's figures. Takes 8 to 130 µs and nearly
+/// every lock of the allocator.
 pub(crate) fn heap() -> Option<Heap> {
     if !is_global() {
         return None;
@@ -236,12 +238,12 @@ pub(crate) fn heap() -> Option<Heap> {
     })
 }
 
-/// jemalloc's version, as "5.3.1-…".
+/// Returns jemalloc's version, such as "5.3.1-…".
 pub(crate) fn version() -> Option<&'static str> {
     tikv_jemalloc_ctl::version::read().ok().map(|version| version.trim_end_matches('\0'))
 }
 
-/// A value that jemalloc fills in whole; any bits are valid for it.
+/// A type that jemalloc writes in whole and for which any bits are valid.
 trait Plain: Copy {}
 #[cfg(feature = "profiling")]
 impl Plain for u8 {}
@@ -252,8 +254,8 @@ impl Plain for *mut u64 {}
 fn read_by_name<T: Plain>(name: &CStr) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
     let mut size = size_of::<T>();
-    // SAFETY: the name ends with NUL; jemalloc writes at most `size` bytes and refuses
-    // another size than its own; the value is taken only if it was written whole.
+    // SAFETY: the name ends with NUL; jemalloc writes at most `size` bytes and refuses any
+    // size that is not its own; the value is taken only if it was written whole.
     unsafe {
         let code =
             mallctl(name.as_ptr(), value.as_mut_ptr().cast(), &raw mut size, ptr::null_mut(), 0);
@@ -286,7 +288,7 @@ fn mib<const N: usize>(name: &CStr) -> Option<[usize; N]> {
     (code == 0 && len == N).then_some(mib)
 }
 
-/// The usable size of a block of this size and alignment.
+/// Returns the usable size, in bytes, of a block of this size and alignment.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn size_class(size: usize, align: usize) -> usize {
     // SAFETY: `size` is not 0 (no block is), and `align` is a power of two.

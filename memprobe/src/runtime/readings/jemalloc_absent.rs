@@ -1,4 +1,4 @@
-//! Stands for `jemalloc.rs` where jemalloc does not build: no reading can be had.
+//! Replaces `jemalloc.rs` where jemalloc does not build: every reading is absent.
 
 use crate::runtime::readings::bytes::Bytes;
 use crate::values::process::Heap;
@@ -80,7 +80,7 @@ pub(crate) fn size_class(size: usize, _align: usize) -> usize {
 
 /// # Safety
 ///
-/// None is needed here.
+/// Any arguments are safe here, because the block is not used.
 #[cfg(feature = "jemalloc")]
 pub(crate) unsafe fn grow_in_place(_block: *mut u8, _align: usize, _new_size: usize) -> bool {
     false

@@ -1,5 +1,6 @@
-//! The limit of the process as it is now, and what stands against it: for events and the watch,
-//! which ask all the time. A limit changes under a process: it is resized, or moved.
+//! The limit of the process as it is now, and the memory counted against it, for events and the
+//! watch, which read both often. The limit of a running process changes when its cgroup is
+//! resized or the process is moved to another.
 
 use std::fs;
 use std::path::Path;
@@ -14,31 +15,32 @@ use crate::runtime::readings::clock;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// Lambda's memory size, bytes. It goes before the limits of cgroups.
+/// Returns Lambda's memory size, in bytes. It takes precedence over the limits of cgroups.
 pub(crate) fn lambda() -> Option<u64> {
     static LAMBDA: OnceLock<Option<u64>> = OnceLock::new();
     let size = || lambda_size(&std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?);
     *LAMBDA.get_or_init(size)
 }
 
-/// The value of the variable, in MiB, as bytes.
+/// Converts the value of the variable, which is in MiB, to bytes.
 fn lambda_size(mib: &str) -> Option<u64> {
     mib.trim().parse::<u64>().ok()?.checked_mul(1 << 20).filter(|&bytes| bytes > 0)
 }
 
-/// The groups that were found last, and for what.
+/// The groups that were found last, and the text that they were found by.
 struct Kept {
-    /// `/proc/self/cgroup`, which changes when the process is moved.
+    /// The text of `/proc/self/cgroup`, which changes when the process is moved.
     own: Vec<u8>,
     groups: Groups,
 }
 
 static KEPT: StaticRef<Kept> = StaticRef::none();
 
-/// The groups of the process, found anew if it was moved to others. Not for inside the
-/// allocator.
+/// Returns the groups of the process, and finds them anew if it was moved to others. Must not be
+/// called inside the allocator.
 pub(crate) fn find() -> &'static Groups {
-    /// What was kept before stays, because others may read it: so often at most.
+    /// The moves that are followed at most: after each, the previous groups stay in memory,
+    /// because other threads may still read them.
     const MOVES: usize = 32;
     static MOVED: AtomicUsize = AtomicUsize::new(0);
     let _ignored = IgnoreAllocs::begin();
@@ -49,7 +51,7 @@ pub(crate) fn find() -> &'static Groups {
         return &kept.groups;
     }
     let found = find(own);
-    // Where nothing can be opened now, it may be later.
+    // If nothing can be opened now, it may be possible later.
     if found.groups.is_empty() {
         return &kept.groups;
     }
@@ -61,7 +63,7 @@ pub(crate) fn find() -> &'static Groups {
     }
 }
 
-/// The limit of the kept groups and the usage of the one that has it.
+/// The limit of the kept groups and the usage of the one that has it, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     /// [`UNLIMITED`] if there is none.
@@ -69,8 +71,8 @@ pub(crate) struct Reading {
     pub usage: Option<u64>,
 }
 
-/// Reads the groups that were found last: `None` if there is nothing to be read. Allocates
-/// nothing; 10 to 50 µs.
+/// Reads the groups that were found last; `None` if nothing can be read. Allocates nothing. Takes
+/// 10 to 50 µs.
 pub(crate) fn read() -> Option<Reading> {
     read_groups(&KEPT.load(Acquire)?.groups)
 }
@@ -82,26 +84,27 @@ fn read_groups(groups: &Groups) -> Option<Reading> {
     Some(Reading { limit: tightest.bytes, usage })
 }
 
-/// The limit, and what of a cgroup stands against it.
+/// The limit, and the usage of a cgroup that counts against it, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub limit: Option<u64>,
-    /// Whether a cgroup sets the limit: then its usage stands against it, and RSS where not.
+    /// True if the limit is that of cgroups, against which their usage counts; false for Lambda's
+    /// memory size, against which RSS counts.
     pub is_cgroups: bool,
-    /// That usage, where it could be read.
+    /// The usage of the cgroup with the limit, if it could be read.
     pub usage: Option<u64>,
 }
 
-/// How the process stands at `now`, by the fine clock. The usage of a cgroup is read for at most
-/// 5 % of wall time.
+/// Returns the limit and the usage at `now`, in ns of the fine clock. Cgroups are read for at
+/// most 5 % of wall time.
 pub(crate) fn standing(now: u64) -> Standing {
     static BUDGET: Budget = Budget::new();
-    /// The limit of the cgroups as it was read last.
+    /// The limit of the cgroups when it was last read.
     static LAST: AtomicU64 = AtomicU64::new(UNLIMITED);
-    /// When to see whether the process was moved.
+    /// The next time to check whether the process was moved.
     static DUE: AtomicU64 = AtomicU64::new(0);
     const EVERY: u64 = 100_000_000;
-    /// When to see whether there is a limit now, where there was none.
+    /// The next time to look for a limit, if there was none.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     const PAUSE: u64 = 10_000_000;
     if let Some(limit) = lambda() {

@@ -1,11 +1,11 @@
-//! Where the memory cgroups of a process are to be found.
+//! Finds the places where the memory cgroups of a process are mounted.
 
 use std::path::{Path, PathBuf};
 
 use crate::runtime::readings::cgroup_version::Version;
 use crate::runtime::readings::proc::lines;
 
-/// The version that has the memory controller, and the process's group in it.
+/// Returns the version that has the memory controller, and the process's group in it.
 pub(crate) fn own_group(cgroup: &[u8]) -> Option<(Version, PathBuf)> {
     let entries = || {
         lines(cgroup).filter_map(|line| {
@@ -20,19 +20,19 @@ pub(crate) fn own_group(cgroup: &[u8]) -> Option<(Version, PathBuf)> {
     v1.or_else(v2).map(|(version, own)| (version, path(own.to_vec())))
 }
 
-/// A mount, and a group in it.
+/// A mount point, and the path of a group below it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub at: PathBuf,
     pub inside: PathBuf,
 }
 
-/// Where the group `own` may be found, the surest first.
+/// Returns the places where the group `own` may be found, most certain first.
 pub(crate) fn places(version: Version, own: &Path, mountinfo: &[u8]) -> Vec<Place> {
     let mounts: Vec<Mount> =
         lines(mountinfo).filter_map(|line| Mount::parse(line, version)).collect();
-    // A mount whose root leads to the group shows it and what stands between them: the higher
-    // the root, the more.
+    // A mount whose root leads to the group shows it and the groups between them: the higher the
+    // root, the more of those.
     let mut sure: Vec<(usize, Place)> = mounts
         .iter()
         .filter_map(|Mount { shows, at }| {
@@ -41,14 +41,14 @@ pub(crate) fn places(version: Version, own: &Path, mountinfo: &[u8]) -> Vec<Plac
         })
         .collect();
     sure.sort_by_key(|(depth, _)| *depth);
-    // Where the path leads out of a mount, its top may be the group itself; at best where
-    // containers have their own.
+    // If the path leads out of a mount, the mount's top may still be the group itself, most
+    // likely at the usual places, where containers mount their own.
     let is_usual = |at: &Path| version.usual_mounts().iter().any(|usual| at == Path::new(usual));
     let top = |at: &Path| Place { at: at.to_owned(), inside: PathBuf::new() };
     let mut others: Vec<&Mount> =
         mounts.iter().filter(|mount| inside(own, &mount.shows).is_none()).collect();
     others.sort_by_key(|mount| !is_usual(&mount.at));
-    // Where no mount is listed, the files may be there all the same.
+    // The files may be at the usual places even if no mount is listed.
     let usual = version.usual_mounts().iter().flat_map(|at| {
         let whole = inside(own, Path::new("/"));
         let whole = whole.map(|inside| Place { at: at.into(), inside: inside.to_owned() });
@@ -58,7 +58,7 @@ pub(crate) fn places(version: Version, own: &Path, mountinfo: &[u8]) -> Vec<Plac
     sure.chain(others.iter().map(|mount| top(&mount.at))).chain(usual).collect()
 }
 
-/// The way from the root of a mount to a group, unless it leads out.
+/// Returns the path from the root of a mount to a group; `None` if it leads out of the mount.
 fn inside<'a>(own: &'a Path, shows: &Path) -> Option<&'a Path> {
     let inside = own.strip_prefix(shows).ok()?;
     inside.components().all(|part| part.as_os_str() != "..").then_some(inside)
@@ -67,7 +67,7 @@ fn inside<'a>(own: &'a Path, shows: &Path) -> Option<&'a Path> {
 /// One cgroup mount of `/proc/self/mountinfo`.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
-    /// The part of the group tree that it shows.
+    /// The group at its top.
     shows: PathBuf,
     at: PathBuf,
 }
@@ -90,7 +90,8 @@ fn is_listed(list: &[u8], name: &[u8]) -> bool {
     list.split(|&byte| byte == b',').any(|other| other == name)
 }
 
-/// A path of mountinfo, where the kernel writes space, tab, newline, `\` and `#` as `\ooo`.
+/// Decodes a path of mountinfo, in which the kernel writes space, tab, newline, `\` and `#` as
+/// `\ooo`.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

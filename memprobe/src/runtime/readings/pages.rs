@@ -1,33 +1,33 @@
-//! Pages of memory straight from the kernel, which can be given back to it.
+//! Pages of memory that are mapped from the kernel and can be given back to it.
 
-/// Bytes of a page that is given back by itself. Where the kernel's own pages are larger, it
-/// refuses to take one back.
+/// Bytes of a page, the unit in which memory is given back. A kernel with larger pages refuses a
+/// range that does not begin at one of its own.
 pub(crate) const PAGE: usize = 4096;
 
-/// A type of one page that holds nothing but atomics and is valid where all its bytes are 0.
+/// A type of one page that consists of atomics and is valid if all its bytes are 0.
 ///
 /// # Safety
 ///
-/// The type is `PAGE` bytes large and aligned to as many. Each of its fields is an atomic whose
-/// value of zero bytes is valid.
+/// The size and the alignment of the type must be [`PAGE`] bytes. Each of its fields must be an
+/// atomic for which zero bytes are valid.
 pub(crate) unsafe trait Zeroed: Sync + Sized {}
 
-/// Maps `count` pages, all 0. They take no memory until they are written to.
+/// Maps `count` pages of zeroes. They take no memory until they are written to.
 pub(crate) fn map<T: Zeroed>(count: usize) -> Option<&'static [T]> {
     const { assert!(size_of::<T>() == PAGE && align_of::<T>() == PAGE) };
     let pages = platform::map(count.checked_mul(PAGE)?)?;
-    // SAFETY: `pages` are that many zeroed bytes, aligned to a page, which nobody else has and
-    // which are never unmapped. Zeroes are a `T`, as `Zeroed` promises.
+    // SAFETY: `pages` are `count` zeroed pages that nothing else uses and that are never
+    // unmapped. Zeroes are a valid `T`, as `Zeroed` promises.
     Some(unsafe { std::slice::from_raw_parts(pages.cast().as_ptr(), count) })
 }
 
-/// Says that pages are about to be written to: one call for what would be a fault for each.
+/// Announces that pages are about to be written to: one system call in place of a fault for each.
 pub(crate) fn will_need<T: Zeroed>(pages: &'static [T]) {
     platform::will_need(pages.as_ptr().cast_mut().cast(), size_of_val(pages));
 }
 
-/// Gives pages back: they are all 0 afterwards and take no memory. `false` where the platform
-/// cannot do that; then they are as they were.
+/// Gives pages back to the kernel: they are all 0 afterwards and take no memory. Returns `false`
+/// if the platform cannot do that; the pages are then unchanged.
 pub(crate) fn give_back<T: Zeroed>(pages: &'static [T]) -> bool {
     platform::give_back(pages.as_ptr().cast_mut().cast(), size_of_val(pages))
 }
@@ -36,6 +36,7 @@ pub(crate) fn give_back<T: Zeroed>(pages: &'static [T]) -> bool {
 mod platform {
     use std::ffi::c_void;
     use std::ptr::{NonNull, null_mut};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use libc::{
         MADV_DONTNEED, MADV_POPULATE_WRITE, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE,
@@ -43,20 +44,36 @@ mod platform {
 
     pub fn map(len: usize) -> Option<NonNull<u8>> {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS;
-        // SAFETY: maps memory that nobody has.
+        // SAFETY: maps new memory.
         let pages = unsafe { libc::mmap(null_mut(), len, PROT_READ | PROT_WRITE, flags, -1, 0) };
         NonNull::new(pages.cast()).filter(|_| pages != libc::MAP_FAILED)
     }
 
-    /// Since Linux 5.14; without it each page is made when it is touched.
+    /// Whether the kernel has pages of this size. It rounds what it takes back up to pages of its
+    /// own, which may hold records that are in use.
+    fn is_kernels_page() -> bool {
+        // 0 until it was asked for.
+        static KERNELS: AtomicUsize = AtomicUsize::new(0);
+        if KERNELS.load(Relaxed) == 0 {
+            // SAFETY: `sysconf` only reads.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            KERNELS.store(usize::try_from(size).unwrap_or(1), Relaxed);
+        }
+        KERNELS.load(Relaxed) == super::PAGE
+    }
+
+    /// Needs Linux 5.14; an older kernel makes each page when it is touched.
     pub fn will_need(pages: *mut c_void, len: usize) {
         // SAFETY: the pages were made by `map`; what they hold stays as it is.
         unsafe { libc::madvise(pages, len, MADV_POPULATE_WRITE) };
     }
 
     pub fn give_back(pages: *mut c_void, len: usize) -> bool {
-        // SAFETY: the pages were made by `map`. To those who still read their atomics the kernel
-        // is another thread that writes zeroes.
+        if !is_kernels_page() {
+            return false;
+        }
+        // SAFETY: the pages were made by `map`. For a thread that still reads their atomics, the
+        // kernel is another thread that writes zeroes.
         unsafe { libc::madvise(pages, len, MADV_DONTNEED) == 0 }
     }
 }

@@ -1,4 +1,4 @@
-//! What `/proc` says of the process itself: its RSS, the highest, its age.
+//! Figures of the process itself from `/proc`: its RSS, the highest RSS and its age.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::sync::OnceLock;
 use crate::runtime::readings::clock;
 use crate::runtime::readings::fork::ForkDetector;
 
-/// RSS by one `pread` of a descriptor that is kept; 0.7 µs.
+/// Reads RSS, in bytes, by one `pread` of a descriptor that is kept. Takes 0.7 µs.
 pub(crate) fn rss() -> Option<u64> {
     resident().map(|resident| resident.rss)
 }
 
-/// What of the process is in memory, bytes.
+/// The resident memory of the process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resident {
     pub rss: u64,
-    /// What of it are files and shared memory.
+    /// The part of `rss` that is files and shared memory.
     pub shared: u64,
 }
 
-/// RSS and its parts, by the same `pread`.
+/// Reads RSS and its shared part by one `pread`.
 pub(crate) fn resident() -> Option<Resident> {
     struct Kept {
         page: u64,
@@ -36,14 +36,14 @@ pub(crate) fn resident() -> Option<Resident> {
     let mut buffer = [0; 96];
     let text = match &kept.file {
         Some(file) if kept.origin.is_same_process() => read_at_start(file, &mut buffer)?,
-        // A kept descriptor goes on reading the process that opened it; and where there was
-        // none to be had, there may be one now.
+        // After a fork the kept descriptor still reads the process that opened it. If the file
+        // could not be opened then, it may be possible now.
         _ => read_at_start(&open()?, &mut buffer)?,
     };
     statm(text, kept.page)
 }
 
-/// The second and the third figure, which are pages.
+/// Parses the second and the third figure, which are in pages.
 fn statm(statm: &[u8], page: u64) -> Option<Resident> {
     let (mut figures, mut at) = ([None; 3], 0);
     for byte in statm {
@@ -59,7 +59,7 @@ fn statm(statm: &[u8], page: u64) -> Option<Resident> {
     Some(Resident { rss: figures[1]?.checked_mul(page)?, shared: figures[2]?.checked_mul(page)? })
 }
 
-/// `AT_PAGESZ` of the auxiliary vector: 16 bytes a pair on every 64-bit Linux.
+/// Reads `AT_PAGESZ` from the auxiliary vector, whose pairs take 16 bytes on every 64-bit Linux.
 fn page_size() -> u64 {
     const AT_PAGESZ: u64 = 6;
     let auxv = fs::read("/proc/self/auxv").unwrap_or_default();
@@ -73,29 +73,31 @@ fn page_size() -> u64 {
         .map_or(4096, |(_, size)| size)
 }
 
-/// `VmHWM`, bytes.
+/// Reads the highest RSS (`VmHWM`), in bytes.
 pub(crate) fn peak_rss() -> Option<u64> {
     kib_field(&fs::read("/proc/self/status").ok()?, "VmHWM:")
 }
 
-/// Age of the process at `now`, by the fine clock: shown beside events because not every
-/// subscriber prints a time. Where the kernel does not tell it, since this was first asked.
+/// Returns the age of the process at `now`, by the fine clock, in µs. Events have it because not
+/// every subscriber prints a time. If the kernel does not report it, it is the time since the
+/// first call.
 pub(crate) fn uptime_us(now: u64) -> u64 {
     static START: OnceLock<u64> = OnceLock::new();
     let start = *START.get_or_init(|| now.wrapping_sub(age().unwrap_or(0)));
-    // Another thread may have asked first with a later `now`.
+    // Another thread may have set `START` first with a later `now`.
     (now.wrapping_sub(start) as i64).max(0) as u64 / 1000
 }
 
-/// Age of the process, ns. Not by `/proc/uptime`, which a container may have of its own.
+/// Returns the age of the process, in ns. Does not use `/proc/uptime`, which a container may
+/// replace by its own.
 fn age() -> Option<u64> {
     let stat = fs::read("/proc/self/stat").ok()?;
     clock::since_boot()?.checked_sub(started(&stat, clock::ticks_a_second()?)?)
 }
 
-/// When the process started, ns since the boot: field 22, in clock ticks.
+/// Parses the time when the process started, in ns since boot, from field 22 in clock ticks.
 fn started(stat: &[u8], ticks_a_second: u64) -> Option<u64> {
-    // The name of the program stands in brackets, and may contain any byte.
+    // The name of the program is in parentheses and may contain any byte.
     let name_ends = stat.iter().rposition(|&byte| byte == b')')?;
     let ticks = number(words(&stat[name_ends + 1..]).nth(19)?)?;
     let ns = u128::from(ticks) * 1_000_000_000 / u128::from(ticks_a_second.max(1));
@@ -104,7 +106,7 @@ fn started(stat: &[u8], ticks_a_second: u64) -> Option<u64> {
 
 // --- texts of the kernel, which are bytes --------------------------------------------------
 
-/// Reads a file that is kept from its start, as far as there is room. Allocates nothing.
+/// Reads an open file from its start, as far as `buffer` has room. Allocates nothing.
 pub(crate) fn read_at_start<'a>(file: &File, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     #[cfg(unix)]
     let len = std::os::unix::fs::FileExt::read_at(file, buffer, 0).ok()?;
@@ -124,23 +126,23 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
-/// A decimal number, and nothing else but space around it.
+/// Parses a decimal number, which may have white space around it.
 pub(crate) fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-/// The first number behind `name` at the start of a line.
+/// Returns the first number behind `name`, in the first line that begins with `name`.
 pub(crate) fn field(text: &[u8], name: &str) -> Option<u64> {
     let line = lines(text).find_map(|line| line.strip_prefix(name.as_bytes()))?;
     number(words(line).next()?)
 }
 
-/// The value of a line `Name:   123 kB`, in bytes.
+/// Returns the value of a line `Name:   123 kB`, in bytes.
 pub(crate) fn kib_field(text: &[u8], name: &str) -> Option<u64> {
     field(text, name)?.checked_mul(1024)
 }
 
-/// A path as it stands under a root.
+/// Returns the place of an absolute path below `root`.
 pub(crate) fn under(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }

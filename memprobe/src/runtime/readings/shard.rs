@@ -1,5 +1,5 @@
-//! Places of their own for threads, so that what all of them count needs no shared writes.
-//! What a thread leaves in its shard stays there for the next to add to.
+//! Shards: each thread counts in its own, so counters need no shared writes. The counts of a thread
+//! stay in its shard when it ends, and the next thread to take the shard adds to them.
 
 use std::cell::Cell;
 use std::sync::atomic::{
@@ -8,16 +8,16 @@ use std::sync::atomic::{
 
 use crate::runtime::readings::thread::IgnoreAllocs;
 
-/// Slots in all: 200 points that many threads hit must not take more than 4 MiB.
+/// The number of shards, so chosen that 200 points that many threads reach take at most 4 MiB.
 pub(crate) const SHARDS: usize = 28;
-/// The first so many belong to one thread each; all further threads share the others.
+/// The first `OWN` shards belong to one thread each; all further threads share the others.
 const OWN: u32 = 24;
 
-/// Which of the first shards are taken, a bit each.
+/// One bit for each of the first shards, set while a thread has it.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
-/// The first shards that any thread has had so far are no more than these.
+/// An upper bound on the index of the shards that any thread has had so far, plus one.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
-/// How many threads had to share.
+/// How often a shared shard was given out.
 static SHARING: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
@@ -25,27 +25,27 @@ thread_local! {
     static LEASE: Lease = const { Lease };
 }
 
-/// A place in what has [`SHARDS`] of them.
+/// The index of a shard, in arrays of [`SHARDS`] elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shard(u32);
 
 impl Shard {
-    /// Of a thread that has not asked for one.
+    /// The value of a thread that has not asked for a shard.
     const NONE: Shard = Shard(u32::MAX);
 
-    /// What is the shard's own.
+    /// Returns the element of the shard.
     #[inline]
     pub fn of<T>(self, all: &[T; SHARDS]) -> &T {
-        // There always is one; a check is cheaper than a remainder.
+        // The index is always in range; a check is cheaper than a remainder.
         all.get(self.0 as usize).unwrap_or(&all[0])
     }
 
-    /// Which of all it is.
+    /// Returns the index of the shard.
     pub fn index(self) -> usize {
         if (self.0 as usize) < SHARDS { self.0 as usize } else { 0 }
     }
 
-    /// Whether other threads write there too.
+    /// Returns true if other threads write to the shard too.
     #[inline]
     pub fn is_shared(self) -> bool {
         self.0 >= OWN
@@ -76,7 +76,7 @@ impl Shard {
     }
 }
 
-/// Gives the shard of its thread back.
+/// Gives the shard of its thread back when the thread ends.
 struct Lease;
 
 impl Drop for Lease {
@@ -88,12 +88,13 @@ impl Drop for Lease {
     }
 }
 
-/// How many of the first shards any thread has had so far: nothing was counted in the others.
+/// Returns how many of the first shards any thread has had so far. Nothing was counted in the
+/// others.
 pub(crate) fn in_use() -> usize {
     IN_USE.load(Relaxed)
 }
 
-/// The shard of this thread.
+/// Returns the shard of this thread.
 #[inline]
 pub(crate) fn shard() -> Shard {
     let shard = SHARD.get();
@@ -103,7 +104,7 @@ pub(crate) fn shard() -> Shard {
 #[cold]
 fn lease() -> Shard {
     let _ignored = IgnoreAllocs::begin();
-    // Where the thread is past its destructors it could not give a shard back.
+    // A thread that is past its destructors could not give a shard of its own back.
     let shard = LEASE.try_with(|_| Shard::take()).unwrap_or_else(|_| Shard::shared());
     SHARD.set(shard);
     shard

@@ -1,4 +1,4 @@
-//! What the operating system says of the process, as a value.
+//! Reads the operating system's figures of the process into a [`Process`].
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,8 @@ use crate::runtime::readings::proc::{self, kib_field, lines, number, under};
 use crate::values::process::{Limit, LimitSource, Process};
 
 /// Reads the figures of the process now. Takes 50 to 300 µs.
+///
+/// # Examples
 ///
 /// ```
 /// let process = memprobe::process();
@@ -23,7 +25,7 @@ pub fn process() -> Process {
     }
 }
 
-/// The limit as it is now, with its source.
+/// Returns the limit as it is now, with its source.
 pub(crate) fn find_limit() -> Option<Limit> {
     here().limit(limit::find())
 }
@@ -35,7 +37,7 @@ fn here() -> System<'static> {
 /// The files of a system, under a root that tests can choose.
 struct System<'a> {
     root: &'a Path,
-    /// Lambda's memory size.
+    /// Lambda's memory size, in bytes.
     lambda: Option<u64>,
 }
 
@@ -46,7 +48,7 @@ impl System<'_> {
 
     fn read(&self, groups: &Groups, rss: Option<u64>) -> Process {
         let status = self.text("/proc/self/status").unwrap_or_default();
-        // The kernel adds up its counters now and then, so its highest may lag behind.
+        // The kernel sums its counters only now and then, so `VmHWM` may lag behind RSS.
         let peak_rss = kib_field(&status, "VmHWM:").max(rss);
         let limit = self.limit(groups);
         let (cgroup_usage, cgroup_usage_max) = self.usage(groups, &status, peak_rss);
@@ -64,8 +66,8 @@ impl System<'_> {
         }
     }
 
-    /// Lambda's memory size, else the smallest limit of the process's cgroup and of all
-    /// above it.
+    /// Returns Lambda's memory size, or else the smallest limit of the process's cgroup and of
+    /// all above it.
     fn limit(&self, groups: &Groups) -> Option<Limit> {
         match self.lambda {
             Some(bytes) => Some(Limit { bytes, source: LimitSource::Lambda }),
@@ -73,8 +75,8 @@ impl System<'_> {
         }
     }
 
-    /// The usage of the group with the smallest limit, and its highest as far as it is known:
-    /// what was read, or what this process alone had at most.
+    /// Returns the usage of the group with the smallest limit, and its highest as far as it is
+    /// known: the highest that was read or, if that is more, what this process alone had at most.
     fn usage(
         &self,
         groups: &Groups,
@@ -85,7 +87,7 @@ impl System<'_> {
         let Some(group) = groups.tightest(tightest) else { return (None, None) };
         let Some(usage) = group.usage() else { return (None, None) };
         let read = group.highest_read();
-        // Mapped files are in RSS. A cgroup has them as cache, or not at all.
+        // RSS includes mapped files. A cgroup counts them as cache, or not at all.
         let files = kib_field(status, "RssFile:");
         let own = peak_rss.zip(files).map(|(rss, files)| rss.saturating_sub(files));
         let most = group.highest_with_cache(self.root).or(tightest.map(|limit| limit.bytes));

@@ -1,8 +1,8 @@
 //! The counters of one thread: jemalloc's own less what memprobe spent, and the one peak slot that
-//! jemalloc has for each thread. What happens to them inside frames is not known here.
+//! jemalloc has for each thread. Frames build on them and are not known here.
 //!
-//! All state of a thread is plain `Cell`s without a destructor, so that it can be used from
-//! inside the allocator and from late thread-local destructors.
+//! All state of a thread is in plain `Cell`s without a destructor, so that it can be used inside
+//! the allocator and in late thread-local destructors.
 
 use std::cell::Cell;
 use std::ptr;
@@ -18,18 +18,19 @@ pub(crate) struct Thread {
     /// While `base` is `PENDING`: the true base, and the highest net of the interval before it,
     /// which no frame has taken yet.
     pending: Cell<(Bytes, i64)>,
-    /// What is taken off the raw counters: what memprobe and the subscriber spent on this thread,
-    /// and what carried work did here, which the frames around it must not be credited with.
+    /// Bytes that are subtracted from the raw counters: what memprobe and the subscriber spent on
+    /// this thread, and what carried work did here, which the frames around it must not be
+    /// credited with.
     spent: Cell<Bytes>,
-    /// memprobe itself is at work: nothing is measured.
+    /// True while memprobe itself is at work: nothing is measured then.
     is_ignoring: Cell<bool>,
-    /// A `realloc` came through memprobe's allocator while memprobe was at work.
+    /// True once a `realloc` came through memprobe's allocator while memprobe was at work.
     realloc_seen: Cell<bool>,
-    /// The raw counters that growth is counted from: those at the last callback of the
-    /// allocator, or as `has_grown_by` left them.
+    /// The raw counters from which growth is counted: those at the last callback of the
+    /// allocator, or those that `has_grown_by` set.
     called_back: Cell<Bytes>,
-    /// Size of the block that a `realloc` in progress replaces: counted still, and gone when it
-    /// is done.
+    /// Bytes of the block that a `realloc` in progress replaces, which jemalloc counts until the
+    /// `realloc` is done.
     replaced: Cell<u64>,
 }
 
@@ -49,26 +50,25 @@ thread_local! {
     };
 }
 
-/// No thread has counters that stand here, so a comparison with the base sees that something is
-/// pending too.
+/// A base that no counters reach, so that [`Thread::has_moved`] also notices a pending interval.
 const PENDING: Bytes = Bytes { allocated: u64::MAX, freed: u64::MAX };
 
-/// jemalloc itself looks at a thread's net only each time it has allocated this much
-/// (`PEAK_EVENT_WAIT`), so a peak may be this much under. Where less was allocated from one
-/// point to the next, it cannot be more under than that, and is not asked for.
+/// jemalloc updates a thread's peak only each time the thread has allocated this many bytes
+/// (`PEAK_EVENT_WAIT`), so a peak may be this much too low. If less was allocated since the base,
+/// the net now is no further off, and the peak slot is not read.
 const PEAK_STEP: u64 = 64 << 10;
 
-/// The state of this thread.
+/// Returns the state of this thread.
 #[inline]
 pub(crate) fn thread() -> &'static Thread {
     let thread = THREAD.with(ptr::from_ref);
-    // SAFETY: it has no destructor and lives as long as its thread, which a reference to it
-    // cannot leave, because the state is not `Sync`.
+    // SAFETY: the state has no destructor and lives as long as its thread. A reference to it
+    // cannot leave the thread, because the state is not `Sync`.
     unsafe { &*thread }
 }
 
 impl Thread {
-    /// jemalloc's own counters.
+    /// Reads jemalloc's own counters.
     #[inline]
     pub fn raw(&self) -> Bytes {
         match self.counters.get() {
@@ -77,7 +77,7 @@ impl Thread {
         }
     }
 
-    /// The raw counters where they were read before; starts nothing.
+    /// Reads the raw counters if they were read before; `None` if not.
     #[cfg(feature = "jemalloc")]
     pub fn raw_if_started(&self) -> Option<Bytes> {
         self.counters.get().map(Counters::read)
@@ -93,31 +93,31 @@ impl Thread {
         raw
     }
 
-    /// The logical counters: the raw ones without what was spent.
+    /// Returns the logical counters: the raw ones less what was spent.
     #[inline]
     pub fn logical(&self, raw: Bytes) -> Bytes {
         raw.since(self.spent.get())
     }
 
-    /// Takes bytes off the logical counters.
+    /// Subtracts bytes from the logical counters.
     pub fn spend(&self, bytes: Bytes) {
         self.spent.set(self.spent.get().plus(bytes));
     }
 
-    /// Whether memprobe itself is at work on this thread.
+    /// Returns true if memprobe itself is at work on this thread.
     #[inline]
     pub fn is_ignoring(&self) -> bool {
         self.is_ignoring.get()
     }
 
-    /// Whether the counters have moved since the last reset of the peak slot, or what they did
-    /// before it is pending.
+    /// Returns true if the counters have moved since the last reset of the peak slot, or if the
+    /// interval before it is pending.
     #[inline]
     pub fn has_moved(&self, raw: Bytes) -> bool {
         raw != self.base.get()
     }
 
-    /// Starts a new interval of the peak slot.
+    /// Resets the peak slot and starts a new interval at `raw`.
     #[inline]
     pub fn rebase(&self, raw: Bytes) {
         if let Some(peak) = self.peak.get() {
@@ -126,7 +126,7 @@ impl Thread {
         self.base.set(raw);
     }
 
-    /// The highest logical net since the last interval whose highest was taken.
+    /// Returns the highest logical net of this interval and of a pending one, in bytes.
     #[inline]
     pub fn highest(&self, raw: Bytes) -> i64 {
         match self.base.get() {
@@ -148,30 +148,32 @@ impl Thread {
         now.max(self.logical(base).net() + above as i64)
     }
 
-    /// Notes that a `realloc` replaces a block of so many bytes, which jemalloc counts still.
+    /// Notes the bytes of the block that a `realloc` replaces, which jemalloc still counts; 0 once
+    /// it is done.
     #[cfg(feature = "jemalloc")]
     pub fn set_replaced(&self, bytes: u64) {
         self.replaced.set(bytes);
     }
 
-    /// A `realloc` came through memprobe's allocator while memprobe was at work.
+    /// Notes that a `realloc` came through memprobe's allocator while memprobe was at work.
     #[cfg(feature = "jemalloc")]
     pub fn set_realloc_seen(&self) {
         self.realloc_seen.set(true);
     }
 
-    /// The logical counters in a callback of the allocator, which gives the raw ones.
+    /// Returns the logical counters in a callback of the allocator, which passes the raw ones.
+    /// A block that a `realloc` is replacing counts as freed.
     pub fn logical_called_back(&self, raw: Bytes) -> Bytes {
         self.logical(raw).plus(Bytes { allocated: 0, freed: self.replaced.get() })
     }
 
-    /// Keeps the raw counters of a callback of the allocator. Gives those of the last one.
+    /// Stores the raw counters of a callback of the allocator. Returns those stored before.
     pub fn call_back(&self, raw: Bytes) -> Bytes {
         self.called_back.replace(raw)
     }
 }
 
-/// While it lives, nothing that this thread allocates or frees is in any figure.
+/// A guard: while it lives, nothing that this thread allocates or frees is in any figure.
 pub(crate) struct IgnoreAllocs {
     raw: Bytes,
     outermost: bool,
@@ -184,7 +186,7 @@ impl IgnoreAllocs {
         let raw = thread.raw();
         if outermost {
             if thread.has_moved(raw) {
-                // The slot is needed for what comes after; the next frame to look takes it.
+                // The slot is reset below, so its highest is kept for the next frame that looks.
                 thread.pending.set((raw, thread.highest(raw)));
                 thread.base.set(PENDING);
             }
@@ -212,14 +214,14 @@ impl Drop for IgnoreAllocs {
     }
 }
 
-/// Whether memprobe itself is at work on this thread.
+/// Returns true if memprobe itself is at work on this thread.
 #[inline]
 pub(crate) fn is_ignoring() -> bool {
     thread().is_ignoring()
 }
 
-/// Whether this thread holds so many bytes more than at the last callback, from which growth is
-/// counted anew if so, and where the thread holds less.
+/// Returns true if this thread holds at least `bytes` more than when growth was last counted from.
+/// Growth is counted from now on if so, or if the thread holds less.
 pub(crate) fn has_grown_by(bytes: u64) -> bool {
     let thread = thread();
     let raw = thread.raw();
@@ -230,7 +232,7 @@ pub(crate) fn has_grown_by(bytes: u64) -> bool {
     grown >= bytes as i64
 }
 
-/// Whether the global allocator is memprobe's own, which sends its reallocs here.
+/// Returns true if the global allocator is memprobe's own, which reports its reallocs.
 pub(crate) fn is_realloc_seen() -> bool {
     let _ignored = IgnoreAllocs::begin();
     let mut block = std::hint::black_box(Vec::<u8>::with_capacity(64 << 10));

@@ -1,8 +1,8 @@
-//! The time of day as log stores read it (RFC 3339). Nothing here allocates.
+//! Formats the time of day as log stores read it (RFC 3339). Nothing here allocates.
 
 use std::fmt::{self, Display};
 
-/// Ms since 1970, shown as in `2026-11-25T13:02:11.123Z`.
+/// A time in ms since 1970, written as in `2026-11-25T13:02:11.123Z`.
 pub(crate) struct Utc(pub u64);
 
 impl Display for Utc {
@@ -16,10 +16,11 @@ impl Display for Utc {
     }
 }
 
-/// The year, the month and the day so many days after 1970-01-01, by the Gregorian calendar.
+/// Returns the year, the month and the day that is `days` after 1970-01-01 in the Gregorian
+/// calendar.
 fn date(days: u64) -> (u64, u64, u64) {
-    // Years begin in March here: then a leap day is the last of its year, and the months before
-    // a day follow from one division. 400 years, an era, have the same number of days each.
+    // Years begin in March here: a leap day is then the last of its year, and one division gives
+    // the month. All eras of 400 years have the same number of days.
     const YEAR: u64 = 365;
     const FOUR_YEARS: u64 = 4 * YEAR + 1;
     const CENTURY: u64 = 25 * FOUR_YEARS - 1;

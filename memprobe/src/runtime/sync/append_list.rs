@@ -1,4 +1,4 @@
-//! A list that only grows, of what is never freed: read from any thread without a lock.
+//! A list that only grows. Its values are never freed, and any thread reads them without a lock.
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -6,7 +6,7 @@ use crate::runtime::sync::static_ref::StaticRef;
 
 pub(crate) struct AppendList<T: 'static> {
     first: StaticRef<Link<T>>,
-    /// One from which it is not far to the end.
+    /// A link at or near the end, from which `push` looks for the end.
     last: StaticRef<Link<T>>,
 }
 
@@ -20,21 +20,21 @@ impl<T: Send + Sync> AppendList<T> {
         AppendList { first: StaticRef::none(), last: StaticRef::none() }
     }
 
-    /// The values, the oldest first.
+    /// Iterates over the values, oldest first.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &'static T> + use<T> {
         let link = self.first.load(Acquire);
         std::iter::successors(link, |link| link.next.load(Acquire)).map(|link| &link.value)
     }
 
-    /// Hangs a value on the end. Allocates.
+    /// Appends `value`. Allocates.
     pub fn push(&self, value: T) -> &'static T {
         let from = self.last.load(Acquire).map_or(&self.first, |link| &link.next);
         self.hang(from, value, |_| false)
     }
 
-    /// Hangs a value on the end, unless one that will do stands in the list by then; gives
-    /// the one that does. Allocates.
+    /// Appends `value` unless an equivalent one (`will_do`) was appended first. Returns the one in
+    /// the list. Allocates.
     pub fn add(&self, value: T, will_do: impl Fn(&T) -> bool) -> &'static T {
         self.hang(&self.first, value, will_do)
     }

@@ -1,11 +1,11 @@
-//! A map that only grows, of what is never freed: read from any thread without a lock.
+//! A map that only grows. Its values are never freed, and any thread reads them without a lock.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::Acquire;
 
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// A trie of hashes: each entry has its place below those whose hashes begin like its own.
+/// A trie of hashes: an entry lies below entries whose hashes begin with the same bits.
 pub(crate) struct Map<T: 'static>(StaticRef<Entry<T>>);
 
 struct Entry<T: 'static> {
@@ -13,8 +13,9 @@ struct Entry<T: 'static> {
     below: [Map<T>; BELOW],
 }
 
+/// Branches below an entry.
 const BELOW: usize = 4;
-/// Bits of a hash that choose one of them.
+/// Bits of a hash that choose one of the branches.
 const BITS: u32 = BELOW.ilog2();
 
 impl<T: Send + Sync> Map<T> {
@@ -22,7 +23,7 @@ impl<T: Send + Sync> Map<T> {
         Map(StaticRef::none())
     }
 
-    /// The value with this hash that `is` the one.
+    /// Returns the value with this hash for which `is` holds.
     #[inline]
     pub fn get(&self, mut hash: u64, is: impl Fn(&T) -> bool) -> Option<&'static T> {
         let mut entry = self.0.load(Acquire)?;
@@ -32,8 +33,8 @@ impl<T: Send + Sync> Map<T> {
         Some(&entry.value)
     }
 
-    /// The value with this hash that `is` the one, made if there is none. Allocates; what was
-    /// made in vain, because another thread was first, is dropped.
+    /// Returns the value with this hash for which `is` holds, and inserts `make()` if there is
+    /// none. Allocates. If another thread inserts first, the value that was made is dropped.
     pub fn get_or_init(
         &self,
         mut hash: u64,
@@ -50,7 +51,7 @@ impl<T: Send + Sync> Map<T> {
 }
 
 impl<T> Entry<T> {
-    /// Where one with this hash goes on, by the first bits of it.
+    /// Returns the branch that the first bits of `hash` choose, and moves on to the next bits.
     #[inline]
     fn next(&self, hash: &mut u64) -> &Map<T> {
         *hash = hash.rotate_left(BITS);
@@ -58,7 +59,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// The hash of a key, where a few ns do not matter.
+/// Returns the hash of a key, for callers to whom a few ns do not matter.
 pub(crate) fn hash(key: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

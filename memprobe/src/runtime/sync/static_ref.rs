@@ -1,4 +1,4 @@
-//! A place for a reference to what is never freed, that threads may read and write.
+//! An atomic reference, which may be absent, to a value that is never freed.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -20,7 +20,7 @@ impl<T: Sync> StaticRef<T> {
         self.0.store(Self::pointer(value), order);
     }
 
-    /// Stores `value` if `current` still stands here.
+    /// Stores `value` if `current` is still the reference here; otherwise returns the actual one.
     pub fn replace(
         &self,
         current: Option<&'static T>,
@@ -34,13 +34,14 @@ impl<T: Sync> StaticRef<T> {
             .map_err(Self::from_pointer)
     }
 
-    /// Puts `value` here for good if there is nothing. Else gives what there is, and it back.
+    /// Stores `value` for good if there is no reference yet. Otherwise returns the one that is
+    /// here, and gives `value` back.
     pub fn try_init(&self, value: Box<T>) -> Result<&'static T, (&'static T, Box<T>)> {
         let ours = Box::into_raw(value);
         let before =
             self.0.compare_exchange(ptr::null_mut(), ours, Ordering::AcqRel, Ordering::Acquire);
-        // SAFETY: what stands here is never freed. `ours` is a box that was taken apart, and
-        // where it was not put here nobody else has seen it.
+        // SAFETY: a stored value is never freed. `ours` came from `Box::into_raw`, and if it was
+        // not stored, no other thread has seen it.
         unsafe {
             match before {
                 Ok(_) => Ok(&*ours),
@@ -49,7 +50,7 @@ impl<T: Sync> StaticRef<T> {
         }
     }
 
-    /// What stands here, made if there is nothing.
+    /// Returns the reference, and stores `make()` first if there is none.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &'static T {
         if let Some(value) = self.load(Ordering::Acquire) {
             return value;
@@ -66,8 +67,8 @@ impl<T: Sync> StaticRef<T> {
 
     #[inline]
     fn from_pointer(pointer: *mut T) -> Option<&'static T> {
-        // SAFETY: whatever stands here came from a `&'static T`, or from a box that is kept, and
-        // is never written through. Who stores what was just made does so with `Release`.
+        // SAFETY: every stored pointer came from a `&'static T` or from a box that is never freed,
+        // and is never written through. Code that stores a new value does so with `Release`.
         unsafe { pointer.as_ref() }
     }
 }
