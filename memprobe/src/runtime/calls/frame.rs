@@ -70,7 +70,7 @@ pub(crate) enum Delta {
     /// The frame is all of its call, without a nested call or a probe: its bytes, and its highest
     /// level, at least 0. The record holds none of it.
     Simple(Bytes, i64),
-    /// The record holds it, for logical counters that stand here.
+    /// The record holds it, to be read with these logical counters.
     Full(Bytes),
 }
 

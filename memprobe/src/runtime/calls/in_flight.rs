@@ -19,7 +19,8 @@ use crate::values::in_flight::InFlight;
 ///
 /// ```
 /// for call in memprobe::in_flight() {
-///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
+///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'),
+///     // call 17
 ///     println!("{call}");
 /// }
 /// ```

@@ -77,7 +77,7 @@ pub(crate) fn enter() -> Option<&'static Record> {
 #[cold]
 fn refill() -> Option<&'static Record> {
     let _ignored = IgnoreAllocs::begin();
-    // Fails on a thread whose destructors have run: its open frames are never left.
+    // Fails on a thread whose destructors have run: its open frames are not left to others.
     let _ = LEAVER.try_with(|_| ());
     pool::refill()
 }

@@ -11,7 +11,7 @@
 //!
 //! A function with many short calls on many threads would look all the time, so looks that find no
 //! new highest are limited in each tick of the clock. Where the limit is reached, the highest is
-//! marked as a lower bound. Calls that overlap for less than a microsecond may be missed.
+//! reported as a lower bound. Calls that overlap for less than a microsecond may be missed.
 
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
