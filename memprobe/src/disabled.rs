@@ -1,4 +1,4 @@
-//! The same public names with nothing behind them.
+//! The public functions and types where memprobe is compiled out: they do nothing.
 
 use std::future::Future;
 use std::io::Write;
@@ -12,22 +12,23 @@ use crate::values::status::Status;
 use crate::values::usage::{Unavailable, Usage};
 use crate::values::watch_mode::{WatchError, WatchMode};
 
-/// Compiled out: every figure is absent.
+/// Returns a process without figures, because memprobe is compiled out.
 pub fn process() -> Process {
     Process::default()
 }
 
-/// Compiled out: the report is empty, and says why.
+/// Returns an empty report, which says that memprobe is compiled out.
 pub fn report() -> Report {
     Report::default()
 }
 
-/// Compiled out: there is nothing to report. Says so if `MEMPROBE_REPORT` asks for a report.
+/// Returns a guard that reports nothing, because memprobe is compiled out. If `MEMPROBE_REPORT`
+/// asks for a report, it says so on stderr when it is dropped.
 pub fn report_on_exit() -> ReportOnExit {
     ReportOnExit(())
 }
 
-/// Compiled out: reports nothing.
+/// A guard that reports nothing, because memprobe is compiled out.
 #[derive(Debug)]
 #[must_use = "it reports when it is dropped; keep it to the end of `main`: \
               `let _report = memprobe::report_on_exit();`"]
@@ -47,108 +48,109 @@ impl Drop for ReportOnExit {
     }
 }
 
-/// Compiled out: there is nothing to report, and no thread.
+/// Returns a guard that reports nothing, and starts no thread, because memprobe is compiled out.
 pub fn report_every(_interval: Duration, _path: impl AsRef<Path>) -> ReportEvery {
     ReportEvery(())
 }
 
-/// Compiled out: reports nothing.
+/// A guard that reports nothing, because memprobe is compiled out.
 #[derive(Debug)]
 #[must_use = "it stops when it is dropped; keep it to the end of `main`: \
               `let _report = memprobe::report_every(…);`"]
 pub struct ReportEvery(());
 
 impl Drop for ReportEvery {
-    // As it is with memprobe: a guard that is only kept must not count as unused.
+    // The guard has a `Drop` as where memprobe is enabled, so that keeping it does not count as
+    // unused.
     fn drop(&mut self) {}
 }
 
-/// Compiled out: there is nothing to reset.
+/// Does nothing, because memprobe is compiled out.
 pub fn reset() {}
 
-/// Compiled out: the work as it is.
+/// Returns `work` unchanged, because memprobe is compiled out.
 #[inline]
 pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
     work
 }
 
-/// Compiled out: the future as it is.
+/// Returns `future` unchanged, because memprobe is compiled out.
 #[inline]
 pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
     future
 }
 
-/// Compiled out: no call is known.
+/// Returns an empty list, because memprobe is compiled out.
 pub fn in_flight() -> Vec<InFlight> {
     Vec::new()
 }
 
-/// Compiled out: there are no figures, and `work` is not run.
+/// Returns an error without running `work`, because memprobe is compiled out.
 ///
 /// # Errors
 ///
-/// Always.
+/// Always returns [`Unavailable::CompiledOut`].
 pub fn measure<T>(_work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
     Err(Unavailable::CompiledOut)
 }
 
-/// Compiled out: there are no figures, and the future is dropped.
+/// Returns an error and drops the future, because memprobe is compiled out.
 ///
 /// # Errors
 ///
-/// Always.
+/// Always returns [`Unavailable::CompiledOut`].
 pub async fn measure_future<F: Future>(_future: F) -> Result<(F::Output, Usage), Unavailable> {
     Err(Unavailable::CompiledOut)
 }
 
-/// Compiled out: says so.
+/// Returns a status that says that memprobe is compiled out.
 pub fn status() -> Status {
     Status::default()
 }
 
-/// Compiled out: watches nothing.
+/// A watch that watches nothing, because memprobe is compiled out.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a watch does nothing until it is installed"]
 pub struct Watch(());
 
 impl Watch {
-    /// Compiled out: watches nothing.
+    /// Creates a watch that watches nothing, because memprobe is compiled out.
     pub fn new() -> Watch {
         Watch(())
     }
 
-    /// Compiled out: nothing is held against it.
+    /// Ignores the limit, because memprobe is compiled out.
     pub fn limit(self, _limit: Limit) -> Watch {
         self
     }
 
-    /// Compiled out: there are no thresholds.
+    /// Ignores the thresholds, because memprobe is compiled out.
     pub fn thresholds(self, _marks: impl IntoIterator<Item = f64>) -> Watch {
         self
     }
 
-    /// Compiled out: there is no thread.
+    /// Ignores the interval, because memprobe is compiled out.
     pub fn sample_every(self, _interval: Duration) -> Watch {
         self
     }
 
-    /// Compiled out: nothing is installed.
+    /// Installs nothing, because memprobe is compiled out.
     ///
     /// # Errors
     ///
-    /// Never.
+    /// Never returns an error.
     pub fn install(self) -> Result<WatchMode, WatchError> {
         Ok(WatchMode::Off)
     }
 }
 
-/// Compiled out: runs `f`.
+/// Runs `f`, and nothing else, because memprobe is compiled out.
 #[inline]
 pub fn scope<T, F: FnOnce() -> T>(_name: &'static str, f: F) -> T {
     f()
 }
 
-/// Compiled out: the future as it is.
+/// Returns `future` unchanged, because memprobe is compiled out.
 #[inline]
 pub fn scope_future<F: Future>(
     _name: &'static str,

@@ -1,4 +1,4 @@
-//! The report at the end of `main`.
+//! Prints the report at the end of `main`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,17 +10,12 @@ use crate::report::form::{Form, NoForm, form};
 use crate::runtime::events::say::say;
 use crate::runtime::stats::gather::report;
 
-/// Where the report goes, and in which form.
+/// The environment variable that says where the report goes, and in which form.
 const VARIABLE: &str = "MEMPROBE_REPORT";
 
-/// Prints the report to stderr when the guard that it gives is dropped: at the end of `main`.
+/// Returns a guard that prints the report to stderr when it is dropped, at the end of `main`.
 ///
-/// ```
-/// // The first line of `main`.
-/// let _report = memprobe::report_on_exit();
-/// ```
-///
-/// The environment variable `MEMPROBE_REPORT` sends it elsewhere:
+/// The environment variable `MEMPROBE_REPORT` sends the report elsewhere:
 ///
 /// | | |
 /// |---|---|
@@ -29,25 +24,32 @@ const VARIABLE: &str = "MEMPROBE_REPORT";
 /// | *path*`.json` | raw numbers, with the feature `json` |
 /// | *path*`.folded` | folded stacks |
 ///
-/// Several paths stand between commas, as in `MEMPROBE_REPORT=report.html,report.json`; so a
-/// path with a comma in it cannot be named here.
+/// Several paths are separated by commas, as in `MEMPROBE_REPORT=report.html,report.json`; a path
+/// that contains a comma cannot be given here.
 ///
-/// What goes wrong is said in one line on stderr, followed by the report; the other paths are
-/// written all the same.
+/// An error is reported in one line on stderr, and the other paths are still written; then the
+/// report is printed to stderr.
 ///
-/// A program that ends otherwise than by the end of `main`, by `std::process::exit` or by a
-/// signal, does not drop the guard: drop it, or print [`report()`](crate::report()), before,
-/// or have [`report_every`](crate::report_every) write it while the program runs.
+/// A program that is ended by `std::process::exit` or by a signal does not drop the guard. Drop it
+/// or print [`report()`](crate::report()) before, or have [`report_every`](crate::report_every)
+/// write the report while the program runs.
+///
+/// # Examples
+///
+/// ```
+/// // The first line of `main`.
+/// let _report = memprobe::report_on_exit();
+/// ```
 pub fn report_on_exit() -> ReportOnExit {
     ReportOnExit { passed: passed(&report()) }
 }
 
-/// Reports when it is dropped; see [`report_on_exit`].
+/// A guard that prints the report when it is dropped; see [`report_on_exit`].
 #[derive(Debug)]
 #[must_use = "it reports when it is dropped; keep it to the end of `main`: \
               `let _report = memprobe::report_on_exit();`"]
 pub struct ReportOnExit {
-    /// Segments that had been passed when the guard was made.
+    /// Number of passes of segments when the guard was created.
     passed: u64,
 }
 
@@ -69,7 +71,7 @@ impl Drop for ReportOnExit {
             }
         }
         let destinations = Destination::all(env::var_os(VARIABLE));
-        // All of them, also behind one that fails.
+        // Serves all of them, also after one that fails.
         let failed = destinations.iter().filter(|destination| !destination.serve(&report)).count();
         if failed > 0 {
             print(&report);
@@ -82,7 +84,7 @@ fn print(report: &Report) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Whether stderr is a terminal that shows colour, and its user wants it.
+/// Whether stderr is a terminal that shows colour, and the user wants it.
 fn is_colored() -> bool {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -99,7 +101,7 @@ fn colored(report: &Report) -> String {
     report.to_string()
 }
 
-/// What the variable asks for.
+/// A destination that the variable names.
 #[derive(Debug, PartialEq, Eq)]
 enum Destination {
     Stderr,
@@ -112,7 +114,7 @@ impl Destination {
         let value = value.unwrap_or_default();
         let items: Vec<&OsStr> = match value.to_str() {
             Some(text) => text.split(',').map(|item| OsStr::new(item.trim())).collect(),
-            // Nothing that can be taken apart.
+            // Not UTF-8, so it cannot be split at commas.
             None => vec![&value],
         };
         let items = items.into_iter().filter(|item| !item.is_empty());
@@ -128,7 +130,8 @@ impl Destination {
         all
     }
 
-    /// Whether the report is where it should be; where not, stderr says why.
+    /// Writes the report to the destination. Returns whether that worked, and reports on stderr why
+    /// not.
     fn serve(&self, report: &Report) -> bool {
         let path = match self {
             Destination::Off => return true,

@@ -1,4 +1,4 @@
-//! The report in a file while the program runs, for programs that are killed.
+//! Writes the report to a file while the program runs, for programs that are killed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,15 +15,30 @@ use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::gather::report;
 
-/// From one report to the next at least: making one takes some milliseconds.
+/// Shortest interval between two reports: making one takes some milliseconds.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// Has a thread write the report to the file `path` each `interval`, of at least 10 ms, until
-/// the guard that it gives is dropped: so the report is there when the process is killed.
+/// Starts a thread that writes the report to the file `path` every `interval`, at least 10 ms,
+/// until the returned guard is dropped. So there is a report when the process is killed.
+///
+/// The first report is written after one interval, and a last one when the guard is dropped. The
+/// ending of `path` selects the form: `.html` and `.json` with the features of these names, and
+/// `.folded`. Each report is written to a file beside `path`, whose name contains the process id
+/// and ends in `.tmp`, and is moved to `path` when it is complete: a reader of `path` always finds
+/// a whole report, the previous or the new one.
+///
+/// An error is reported in one line on stderr, once for successive reports that fail alike. The
+/// program goes on, and the next report is still tried. What the thread allocates counts for no
+/// function.
+///
+/// A child that is forked from the process has no such thread, and the guard does nothing there:
+/// call `report_every` in the child, with a path of its own.
+///
+/// # Examples
 ///
 /// ```
 /// # use std::time::Duration;
-/// // In `main`. With the id of the process, what comes after a kill leaves the report alone.
+/// // In `main`. With the process id in its name, the report is not overwritten after a restart.
 /// let path = format!("report-{}.folded", std::process::id());
 /// # let path = std::env::temp_dir().join(path);
 /// # let file = path.clone();
@@ -31,19 +46,6 @@ const LEAST: Duration = Duration::from_millis(10);
 /// # drop(_report);
 /// # std::fs::remove_file(file).unwrap();
 /// ```
-///
-/// The first report is written after one interval, and a last one when the guard is dropped. The
-/// ending of `path` says the form: `.html` and `.json` with the features of these names, and
-/// `.folded`. Each report is written to a file beside `path`, whose name has the id of the process
-/// and ends in `.tmp`, and moved to `path` when it is whole: who reads `path` finds a whole report,
-/// that before or the new one.
-///
-/// What goes wrong is said in one line on stderr, and once for all reports that fail alike; the
-/// program goes on, and the next report is tried all the same. What the thread allocates is in the
-/// figures of no function.
-///
-/// A child that is forked from the process has no such thread, and the guard does nothing there:
-/// call `report_every` in the child, with a path of its own.
 pub fn report_every(interval: Duration, path: impl AsRef<Path>) -> ReportEvery {
     let _ignored = IgnoreAllocs::begin();
     let path = path.as_ref();
@@ -54,7 +56,7 @@ pub fn report_every(interval: Duration, path: impl AsRef<Path>) -> ReportEvery {
     ReportEvery(writing.ok())
 }
 
-/// Writes the report again and again until it is dropped; see [`report_every`].
+/// A guard that writes the report repeatedly until it is dropped; see [`report_every`].
 #[derive(Debug)]
 #[must_use = "it stops when it is dropped; keep it to the end of `main`: \
               `let _report = memprobe::report_every(…);`"]
@@ -64,7 +66,7 @@ pub struct ReportEvery(Option<Writing>);
 #[derive(Debug)]
 struct Writing {
     origin: ForkDetector,
-    /// Hangs up when it is dropped, which stops the thread.
+    /// Closes the channel when it is dropped, which stops the thread.
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -75,10 +77,10 @@ impl Drop for ReportEvery {
         let Some(Writing { origin, stop, thread }) = self.0.take() else { return };
         if origin.is_same_process() {
             drop(stop);
-            // A panic of the thread was told by the thread.
+            // The thread's panic was reported by its panic hook.
             let _ = thread.join();
         } else {
-            // Here the thread is not there, and may have left the channel locked.
+            // A forked child does not have the thread, which may have left the channel locked.
             std::mem::forget((stop, thread));
         }
     }
@@ -108,10 +110,10 @@ fn start(interval: Duration, path: &Path) -> Result<Writing, String> {
     Ok(Writing { origin, stop, thread })
 }
 
-/// A file in which there is always one whole report, once there is any.
+/// A file that always contains one whole report, once there is one.
 struct File {
     path: PathBuf,
-    /// Where the next report is written.
+    /// Where the next report is written before it is moved to `path`.
     beside: PathBuf,
     form: Form,
 }
@@ -120,7 +122,7 @@ impl File {
     fn new(path: &Path, form: Form) -> File {
         static FILES: AtomicU32 = AtomicU32::new(0);
         let mut beside = OsString::from(path);
-        // No other's, so that nobody writes to what another moves.
+        // A unique name, so that no one else writes to the file that is moved.
         beside.push(format!(".{}-{}.tmp", std::process::id(), FILES.fetch_add(1, Relaxed)));
         File { path: path.to_owned(), beside: beside.into(), form }
     }

@@ -1,4 +1,4 @@
-//! What memprobe has to work with in this program.
+//! Finds out what memprobe has to work with in this program.
 
 use crate::runtime::events::callsite::{Callsite, reached_and_wanted};
 use crate::runtime::events::ceiling;
@@ -6,7 +6,13 @@ use crate::runtime::readings::{jemalloc, system, thread};
 use crate::runtime::watch::monitor as watch;
 use crate::values::status::{Events, GlobalAllocator, Reading, Status};
 
-/// Says whether memprobe can do its work in this program.
+/// Returns what memprobe has to work with in this program; printed, it says what to add.
+///
+/// # Examples
+///
+/// ```
+/// eprintln!("{}", memprobe::status());
+/// ```
 pub fn status() -> Status {
     let global = jemalloc::is_global();
     let allocator = match (global, thread::is_realloc_seen()) {
@@ -37,7 +43,7 @@ pub fn status() -> Status {
 }
 
 fn events() -> Events {
-    // Stands for all points of the default level, also before any was reached.
+    // Stands for all callsites of the default level, also before any was reached.
     static SAMPLE: Callsite = Callsite::new(
         "memprobe::status",
         tracing::Level::INFO,

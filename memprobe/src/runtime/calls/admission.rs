@@ -1,4 +1,4 @@
-//! What a call has that was admitted: its events are written.
+//! The part of a record that only an admitted call uses: its events are written.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -6,20 +6,20 @@ use crate::runtime::events::figures::Ids;
 use crate::runtime::stats::call_tree::Segment;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// The admission in a record; nothing but `call_id` counts in that of a call without one.
+/// The admission in a record. If the call was not admitted, only `call_id` is valid.
 pub(crate) struct Admission {
-    /// From 1; 0 of a call that was not admitted.
+    /// Counts from 1; 0 if the call was not admitted.
     call_id: AtomicU64,
-    /// 0 where no call around this one was.
+    /// Id of the nearest admitted call around this one; 0 if there is none.
     parent_id: AtomicU64,
-    /// When the entry had been written, by the fine clock, in ns.
+    /// When the entry had been written, in ns of the fine clock.
     started: AtomicU64,
-    /// It was the first call of its function.
+    /// True for the first call of its function.
     cold: AtomicBool,
-    /// The highest level so far and the segment that reached it.
+    /// The highest level so far, in bytes, and the segment that reached it.
     peak: AtomicU64,
     peak_segment: StaticRef<Segment>,
-    /// The RSS that the last event showed; 0 where it showed none.
+    /// The RSS in the last event, in bytes; 0 if the event had none.
     last_rss: AtomicU64,
 }
 
@@ -45,7 +45,7 @@ impl Admission {
         Some(Ids { call, parent: some(self.parent_id.load(Relaxed)) })
     }
 
-    /// ns by the fine clock.
+    /// Returns when the entry had been written, in ns of the fine clock.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)
     }
@@ -54,7 +54,7 @@ impl Admission {
         self.cold.load(Relaxed)
     }
 
-    /// The call has passed a segment in which it was so high.
+    /// Records that the call passed `segment` and reached `level` in it, in bytes.
     #[inline]
     pub fn pass(&self, segment: &'static Segment, level: u64) {
         if self.call_id.load(Relaxed) > 0 && level > self.peak.load(Relaxed) {
@@ -63,7 +63,7 @@ impl Admission {
         }
     }
 
-    /// Where the call was highest, if it ever was above its start.
+    /// Returns the segment in which the call was highest, if it ever was above its start.
     pub fn peak_segment(&self) -> Option<&'static Segment> {
         self.peak_segment.load(Relaxed)
     }

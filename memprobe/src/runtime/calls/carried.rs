@@ -5,15 +5,15 @@ use std::thread;
 
 use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
 
-/// What work elsewhere has done for a call, and the call does not count yet.
+/// What work elsewhere has done for a call and the call does not count yet.
 ///
-/// It has a lock of its own because a record may hold nothing that needs more than zeroes.
+/// It has a lock of its own because a record may only hold types for which zero bytes are valid.
 pub(crate) struct CarriedCell {
     /// Work was carried out of the call.
     carries: AtomicBool,
-    /// Somebody is at what follows.
+    /// The lock of the following fields.
     is_busy: AtomicBool,
-    /// There is something to count.
+    /// True if `bytes` and `level` hold something to count.
     is_some: AtomicBool,
     bytes: BytesCell,
     level: NetCell,
@@ -22,15 +22,15 @@ pub(crate) struct CarriedCell {
 #[derive(Clone, Copy)]
 pub(crate) struct Carried {
     pub bytes: Bytes,
-    /// The highest net of the call that it led to, as far as that can be told.
+    /// The highest net of the call that the work led to, as far as it is known, in bytes.
     pub level: i64,
 }
 
-/// The sum, while nobody else is at it.
+/// The locked sum; dropping it releases the lock.
 pub(crate) struct Sum<'a>(&'a CarriedCell);
 
 impl CarriedCell {
-    /// From now on work elsewhere may count for the call.
+    /// Lets work elsewhere count for the call from now on.
     pub fn open(&self) {
         self.carries.store(true, Release);
     }
@@ -39,8 +39,8 @@ impl CarriedCell {
         self.carries.load(Acquire)
     }
 
-    /// Waits for who is at it, who takes some ns; not for ever, because in a forked child he
-    /// may not be there any more.
+    /// Locks the sum. Others hold it for some ns. The wait is bounded, because in a forked child
+    /// the holder may not exist.
     pub fn sum(&self) -> Sum<'_> {
         for _ in 0..1000 {
             if let Some(sum) = self.try_sum() {
@@ -55,7 +55,7 @@ impl CarriedCell {
         (!self.is_busy.swap(true, Acquire)).then_some(Sum(self))
     }
 
-    /// What work elsewhere did since this was last asked.
+    /// Takes what work elsewhere did since it was last taken.
     #[inline]
     pub fn take(&self) -> Option<Carried> {
         if self.carries.load(Relaxed) { self.take_sum() } else { None }
@@ -66,7 +66,8 @@ impl CarriedCell {
         self.sum().take()
     }
 
-    /// What it did until the end of the call: what comes later finds nobody.
+    /// Takes what work elsewhere did until the end of the call; what comes later does not count for
+    /// it.
     #[inline]
     pub fn close(&self) -> Option<Carried> {
         if self.carries.load(Relaxed) { self.close_sum() } else { None }
@@ -79,7 +80,7 @@ impl CarriedCell {
         sum.take()
     }
 
-    /// Net of what is pending, if nobody is at it right now.
+    /// Returns the net of the pending sum, in bytes; 0 if another thread has the lock.
     pub fn net(&self) -> i64 {
         if !self.carries.load(Relaxed) {
             return 0;

@@ -1,5 +1,5 @@
 //! The figures of one call in its frame: what it did since the frame was entered, and before. Pure
-//! arithmetic, over logical counters that others read.
+//! arithmetic: logical counters are read elsewhere and passed in.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -7,30 +7,29 @@ use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
 
 /// One open call, or one poll of one.
 ///
-/// All but `entered` is 0 in a clean frame. Levels are nets of the thread, above that at
-/// `entered`.
+/// In a clean frame all fields except `entered` are 0. Levels are nets of the thread above its net
+/// at `entered`, in bytes.
 #[derive(Default)]
 pub(crate) struct Frame {
     /// The logical counters when the frame was entered.
     entered: BytesCell,
-    /// Something of the rest may not be 0.
+    /// Another field than `entered` may not be 0.
     dirty: AtomicBool,
-    /// What is done in it does not count for the caller on this thread.
+    /// What is done in the frame does not count for the caller on this thread.
     detached: AtomicBool,
-    /// What the call had done when the frame was entered, and what work elsewhere has done
-    /// since.
+    /// What the call had done when the frame was entered, plus what work elsewhere has done since.
     call: BytesCell,
-    /// An offset: with what was done in the frame it is what was done in the segment. Negative
-    /// if the segment began after the frame was entered.
+    /// Offset that makes `segment + done` the bytes of the segment; negative if the segment began
+    /// after the frame was entered.
     segment: BytesCell,
     /// What nested calls did in this segment.
     nested: BytesCell,
-    /// Net of what nested calls did in this call.
+    /// Net of the nested calls of this call.
     children_kept: NetCell,
     /// What work elsewhere did for the call since the frame was entered.
     credited: BytesCell,
-    /// Highest level since the frame was entered: in this segment of it, in all, and in all
-    /// while this was the innermost frame, less what nested calls had kept.
+    /// Highest level since the frame was entered: in the current segment, in the call, and in the
+    /// call while this was the innermost frame, less what nested calls had kept.
     segment_max: NetCell,
     call_max: NetCell,
     self_max: NetCell,
@@ -45,38 +44,39 @@ pub(crate) struct Frame {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
     pub call: Bytes,
-    /// Highest net of the call above its start.
+    /// Highest net of the call above its start, in bytes.
     pub call_peak: i64,
     pub segment: Bytes,
     pub nested: Bytes,
-    /// Highest net of the segment above its start.
+    /// Highest net of the segment above its start, in bytes.
     pub segment_peak: i64,
-    /// Highest net of the call while it was the innermost, less what nested calls had kept.
+    /// Highest net of the call while it was the innermost, less what nested calls had kept, in
+    /// bytes.
     pub self_peak: i64,
 }
 
 impl Progress {
-    /// Highest net in the segment above the start of the call.
+    /// Returns the highest net in the segment above the start of the call, in bytes.
     pub fn level(&self) -> u64 {
         let before = self.call.net().wrapping_sub(self.segment.net());
         before.wrapping_add(self.segment_peak).max(0) as u64
     }
 }
 
-/// What a frame that has just been closed has done since it was entered.
+/// What was done in a frame that has just been closed.
 #[derive(Clone, Copy)]
 pub(crate) enum Delta {
-    /// Nothing with memory, and nor has its call.
+    /// Neither the frame nor its call has allocated or freed.
     Idle,
-    /// All that its call has done, without a nested call or a probe: its bytes, and its highest
-    /// level, from 0. The record knows nothing of it.
+    /// The frame is all of its call, without a nested call or a probe: its bytes, and its highest
+    /// level, at least 0. The record holds none of it.
     Simple(Bytes, i64),
-    /// What its record says, now that the logical counters stand here.
+    /// The record holds it, to be read with these logical counters.
     Full(Bytes),
 }
 
 impl Frame {
-    /// Starts at these logical counters.
+    /// Enters the frame at the logical counters `now`.
     #[inline]
     pub fn enter(&self, now: Bytes) {
         self.entered.set(now);
@@ -88,7 +88,7 @@ impl Frame {
         self.entered.get()
     }
 
-    /// Back to where nothing was done yet.
+    /// Makes the frame clean.
     #[inline]
     pub fn clear(&self) {
         self.call.set(Bytes::ZERO);
@@ -106,7 +106,7 @@ impl Frame {
         self.dirty.store(false, Relaxed);
     }
 
-    /// Whether the call has done anything that its end must look at.
+    /// Whether the frame is dirty, so that the end of the call must read and clear it.
     #[inline]
     pub fn is_dirty(&self) -> bool {
         self.dirty.load(Relaxed)
@@ -117,7 +117,7 @@ impl Frame {
         self.dirty.store(true, Relaxed);
     }
 
-    /// Says whether what is done in the frame does not count for the frames around it.
+    /// Sets whether what is done in the frame is kept from the frames around it.
     pub fn set_detached(&self, detached: bool) {
         self.detached.store(detached, Relaxed);
         self.mark_dirty();
@@ -128,8 +128,8 @@ impl Frame {
         self.detached.load(Relaxed)
     }
 
-    /// Closes the frame, in which `highest` was the highest net since the last look. Gives what
-    /// was done in it, and the level that counts for its caller.
+    /// Closes the frame; `highest` is the highest net since the peak slot was last flushed. Returns
+    /// the delta, what was done in the frame, and the level that counts for its caller.
     #[inline]
     pub fn close(&self, now: Bytes, highest: i64) -> (Delta, Bytes, i64) {
         let entered = self.entered.get();
@@ -142,19 +142,19 @@ impl Frame {
         }
     }
 
-    /// What was done since the frame was entered.
+    /// Returns what was done since the frame was entered.
     #[inline]
     pub fn done(&self, now: Bytes) -> Bytes {
         now.since(self.entered.get())
     }
 
-    /// Net of the call.
+    /// Returns the net of the call, in bytes.
     #[inline]
     pub fn net(&self, now: Bytes) -> i64 {
         self.call.get().plus(self.done(now)).net()
     }
 
-    /// What the call has done when the counters stand at `now`.
+    /// Returns what the call has done when the counters stand at `now`.
     #[inline]
     pub fn progress(&self, now: Bytes) -> Progress {
         let (call, segment, done) = (self.call.get(), self.segment.get(), self.done(now));
@@ -171,7 +171,7 @@ impl Frame {
         }
     }
 
-    /// Counts for the frame around this one what was done here.
+    /// Counts what was done here for the frame around this one.
     #[inline]
     pub fn credit_to(&self, around: &Frame, done: Bytes, level: i64, now: Bytes) {
         around.raise(self.entered.get().net().wrapping_add(level));
@@ -182,11 +182,11 @@ impl Frame {
         }
     }
 
-    /// Counts what work elsewhere did for the call, and which `level` above its start the
-    /// call reached with it.
+    /// Counts what work elsewhere did for the call, with which the call reached `level` above its
+    /// start.
     pub fn credit_at(&self, now: Bytes, bytes: Bytes, level: i64) {
         let net = bytes.net();
-        // As if the call had done it before, and was as high as it was.
+        // The bytes count as done before the frame was entered; the peaks stay as they were.
         self.call.add(bytes);
         self.segment.add(bytes);
         for max in [&self.segment_max, &self.call_max, &self.self_max] {
@@ -200,7 +200,7 @@ impl Frame {
         self.raise(start.net().wrapping_add(level));
     }
 
-    /// What was credited here counts for the callers too.
+    /// Counts what was credited here for the frame around this one.
     #[cold]
     fn pass_on(&self, around: &Frame, now: Bytes) {
         let before = around.net(self.entered.get());
@@ -208,7 +208,7 @@ impl Frame {
         around.credit_at(now, self.credited.get(), before.saturating_add(peak));
     }
 
-    /// A net that this call, or a nested one, has reached.
+    /// Raises the maxima to a net that this call, or a nested one, has reached.
     #[inline]
     pub fn raise(&self, net: i64) {
         self.mark_dirty();
@@ -217,7 +217,7 @@ impl Frame {
         self.call_max.raise(level);
     }
 
-    /// A net that this call has reached while it was the innermost.
+    /// Raises the maxima to a net that this call has reached while it was the innermost.
     #[inline]
     pub fn raise_own(&self, net: i64) {
         self.raise(net);
@@ -225,7 +225,8 @@ impl Frame {
         self.self_max.raise(level.wrapping_sub(self.children_kept.get()));
     }
 
-    /// Ends the segment of the call at these counters: reads it and starts the next.
+    /// Ends the segment at the counters `now`. Returns what the call has done, and starts the next
+    /// segment.
     #[inline]
     pub fn cut(&self, now: Bytes) -> Progress {
         let progress = self.progress(now);
@@ -238,7 +239,7 @@ impl Frame {
         progress
     }
 
-    /// What the call has done, whose frame was just closed.
+    /// Returns what the call has done, given the delta of its closed frame.
     #[inline]
     pub fn progress_of(&self, left: Delta) -> Progress {
         match left {
@@ -255,8 +256,8 @@ impl Frame {
         }
     }
 
-    /// What was done since the frame was entered, also elsewhere, and the highest net above
-    /// that.
+    /// Returns what was done since the frame was entered, also elsewhere, and the highest level
+    /// reached.
     pub fn since_entered(&self, left: Delta) -> (Bytes, i64) {
         match left {
             Delta::Idle => (Bytes::ZERO, 0),

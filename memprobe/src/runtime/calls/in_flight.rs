@@ -1,4 +1,4 @@
-//! The calls that run now, as a list.
+//! Lists the calls that run now.
 
 use std::time::Duration;
 
@@ -9,15 +9,18 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::values::in_flight::InFlight;
 
-/// The calls that run now, those that hold the most first. May be asked from any thread at
-/// any time: waits for no lock that a call takes.
+/// Returns the calls that run now, those that hold the most first. It may be called from any thread
+/// at any time, and waits for no lock that a call takes.
 ///
-/// What a call of another thread holds is as of its last point, or of its last nested call,
-/// or of its last `await`.
+/// The figures of a call on another thread are as of its last point, its last nested call or its
+/// last `await`.
+///
+/// # Examples
 ///
 /// ```
 /// for call in memprobe::in_flight() {
-///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
+///     // app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'),
+///     // call 17
 ///     println!("{call}");
 /// }
 /// ```
@@ -26,7 +29,7 @@ pub fn in_flight() -> Vec<InFlight> {
     let ignored = IgnoreAllocs::begin();
     let list = list();
     drop(ignored);
-    // What the asking function gets is its own; what was needed to make it is not.
+    // The returned list counts for the calling function; the memory needed to build it does not.
     let theirs = list.clone();
     let _ignored = IgnoreAllocs::begin();
     drop(list);
@@ -41,7 +44,7 @@ fn list() -> Vec<InFlight> {
         let now = clock::coarse();
         snapshot::each_running(|call| {
             count += 1;
-            // It must not grow here, where nothing may allocate.
+            // The list must not grow here, where nothing may allocate.
             if list.len() < list.capacity() {
                 list.push(in_flight_at(&call, now));
             }

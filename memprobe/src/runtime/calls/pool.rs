@@ -1,14 +1,14 @@
 //! The records that exist, and which of them are free.
 //!
-//! 1. A call takes a record from the free ones of its thread, and gives it back to those of the
-//!    thread on which it ends: no lock, no other thread.
-//! 2. A thread that has none left takes a few from the pool, and one that has too many gives
-//!    half of them back. The pool has a lock, which is taken once for many calls.
-//! 3. A page whose records are all free goes back to the kernel, but for a few. After a burst of
-//!    calls the memory is what it was before it.
+//! 1. A call acquires a record from the free ones of its thread, and releases it to those of the
+//!    thread on which it ends, without a lock.
+//! 2. A thread that has none left takes some from the pool, and one that has too many gives half of
+//!    them back. The pool's lock is taken once for many calls.
+//! 3. Pages whose records are all free go back to the kernel; a few are kept. After a burst of
+//!    calls the memory is what it was before.
 //!
-//! A record is never unmapped, so any thread may read any record at any time: that of a page
-//! which was given back reads as free.
+//! A record is never unmapped, so any thread may read any record at any time: the records of a page
+//! that was given back read as free.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -22,16 +22,15 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::append_list::AppendList;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// Free records that a thread keeps.
+/// Maximum number of free records that a thread keeps.
 const KEPT: u32 = 64;
-/// Records that a thread takes from the pool at once: most have only a few calls at a time.
+/// Records that a thread takes from the pool at once: most threads have only a few calls at a time.
 const TAKEN: usize = 8;
-/// Pages that stay although all their records are free, 256 KiB; twice as many before those
-/// beyond are given back.
+/// Idle pages that are kept, 256 KiB. Further ones are given back once there are twice as many.
 const IDLE_PAGES: usize = 64;
-/// Pages that are made at once, at most: an eighth of those that are in use.
+/// Maximum number of pages made at once, and otherwise an eighth of those in use.
 const MADE: usize = 64;
-/// Pages of the first slab; each further one is twice as large.
+/// Pages of the first slab; each further one has as many as all before.
 const FIRST_SLAB: usize = 16;
 
 const PER_PAGE: usize = PAGE / size_of::<Record>();
@@ -39,11 +38,11 @@ const PER_PAGE: usize = PAGE / size_of::<Record>();
 #[repr(align(4096))]
 struct Records([Record; PER_PAGE]);
 
-// SAFETY: a page, by its alignment, of records, which hold nothing but atomics: numbers, flags,
-// and pointers that may be null.
+// SAFETY: by its alignment it is a page, and it consists of records, which hold nothing but
+// atomics: numbers, flags, and pointers that may be null.
 unsafe impl Zeroed for Records {}
 
-/// Pages in one piece, which the pool never lets go of.
+/// Contiguous pages, which the pool never unmaps.
 struct Slab {
     records: &'static [Records],
     pages: Box<[Page]>,
@@ -51,12 +50,12 @@ struct Slab {
 
 /// What the pool knows of a page.
 struct Page {
-    /// Whether any of its records was taken since the page was last given back.
+    /// Set when its records are made, cleared when the page is given back.
     in_use: AtomicBool,
-    /// The free records that are in the pool, and how many they are.
+    /// The free records that are in the pool, and their number.
     free: StaticRef<Record>,
     free_count: AtomicU32,
-    /// Where the serials of its records begin when it is used again.
+    /// The first serial of its records when the page is used again.
     serial: AtomicU32,
 }
 
@@ -66,25 +65,25 @@ static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 struct Pool {
     /// Pages in all slabs.
     pages: usize,
-    /// The pages from here on were never used.
+    /// Pages from this index on were never used.
     fresh: usize,
-    /// Used pages that have free records. The first is taken from, so that the last ones fall
+    /// Used pages that have free records. Records are taken from the first, so that the last become
     /// idle.
     available: BTreeSet<u32>,
-    /// Pages in use, and those of them whose records are all free.
+    /// Pages in use, and the number of those whose records are all free.
     in_use: usize,
     idle: usize,
 }
 
 thread_local! {
-    /// The free records of this thread, a chain.
+    /// The free records of this thread, as a chain.
     static FREE: Cell<Option<&'static Record>> = const { Cell::new(None) };
-    /// How many more may be added to it; 0 where the keeper does not know of it.
+    /// How many more may be added to the chain; 0 if the keeper is not registered.
     static ROOM: Cell<u32> = const { Cell::new(0) };
     static KEEPER: Keeper = const { Keeper };
 }
 
-/// Leaves the free records of its thread to the others when the thread ends.
+/// Gives the free records of its thread back to the pool when the thread ends.
 struct Keeper;
 
 impl Drop for Keeper {
@@ -97,7 +96,7 @@ impl Drop for Keeper {
     }
 }
 
-/// Takes a free record of this thread, if there is one.
+/// Acquires a free record of this thread, if there is one.
 #[inline]
 pub(crate) fn acquire() -> Option<&'static Record> {
     let record = FREE.get()?;
@@ -106,21 +105,22 @@ pub(crate) fn acquire() -> Option<&'static Record> {
     Some(record)
 }
 
-/// Releases the record of a call that ends, and that no chain of frames holds any more.
+/// Ends the call of a record that is in no chain of frames, and releases the record.
 #[inline]
 pub(crate) fn release(record: &'static Record) {
     record.end();
     release_ended(record);
 }
 
-/// Releases the record of a call that has ended before.
+/// Releases the record of a call that has ended already.
 #[inline]
 pub(crate) fn release_ended(record: &'static Record) {
     record.clear();
     give(record);
 }
 
-/// Releases a clean record: only the entry of its call wrote to it, so nothing needs clearing.
+/// Ends the call of a clean record and releases it: only the entry wrote to it, so nothing needs
+/// clearing.
 #[inline]
 pub(crate) fn release_clean(record: &'static Record) {
     record.end();
@@ -149,7 +149,7 @@ fn pop() -> Option<&'static Record> {
     Some(record)
 }
 
-/// All records of the pages that are in use, with those that are free.
+/// Returns all records of the pages in use, free ones too.
 pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
     SLABS.iter().flat_map(|slab| {
         let pages = slab.pages.iter().zip(slab.records);
@@ -157,13 +157,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
     })
 }
 
-/// Takes a record where this thread has no free one. `None` where there is no memory for another
-/// one, and in a forked child that cannot have the pool.
+/// Acquires a record where this thread has no free one. Returns `None` if there is no memory for
+/// another, or in a forked child in which the pool stays locked.
 #[cold]
 #[inline(never)]
 pub(crate) fn refill() -> Option<&'static Record> {
     let _ignored = IgnoreAllocs::begin();
-    // A thread that is past its destructors has nobody to leave its free records.
+    // A thread whose destructors have run can no longer give free records back, so it keeps none.
     let is_kept = KEEPER.try_with(|_| ()).is_ok();
     let mut pool = lock()?;
     let record = pool.take()?;
@@ -177,13 +177,13 @@ pub(crate) fn refill() -> Option<&'static Record> {
     Some(record)
 }
 
-/// Takes a record back where the thread has as many free ones as it keeps.
+/// Releases a record where the thread has as many free ones as it keeps.
 #[cold]
 #[inline(never)]
 fn give_where_full(record: &'static Record) {
     let _ignored = IgnoreAllocs::begin();
     if FREE.get().is_none() && KEEPER.try_with(|_| ()).is_ok() {
-        // The thread ends calls that began elsewhere.
+        // This thread ends calls that began on another.
         ROOM.set(KEPT - 1);
         return push(record);
     }
@@ -196,8 +196,9 @@ fn give_where_full(record: &'static Record) {
     }
 }
 
-/// The pool. Nobody who has it waits for anything, and a signal handler cannot want it while its
-/// thread has it, because that one is quiet. In a forked child nobody may be left to unlock it.
+/// Locks the pool. A holder waits for nothing, and a signal handler on its thread does not need the
+/// pool, because memprobe measures nothing there meanwhile. In a forked child the holder may not
+/// exist, so the lock is only tried.
 fn lock() -> Option<MutexGuard<'static, Pool>> {
     static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
     if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
@@ -217,7 +218,8 @@ impl Slab {
     }
 }
 
-/// The slab of a page, and where the page is in it. Each slab has as many pages as all before.
+/// Returns the slab of a page, and the page's index in it. The slabs are few: each has as many
+/// pages as all before.
 fn slab_of(page: u32) -> Option<(&'static Slab, usize)> {
     let mut at = page as usize;
     for slab in SLABS.iter() {
@@ -254,7 +256,7 @@ impl Pool {
         Some(record)
     }
 
-    /// A page that was never used.
+    /// Takes a page that was never used.
     fn fresh_page(&mut self) -> Option<u32> {
         if self.fresh == self.pages {
             let slab = SLABS.add(Slab::map(FIRST_SLAB.max(self.pages))?, |_| false);
@@ -266,7 +268,7 @@ impl Pool {
         Some(index)
     }
 
-    /// Makes the records of a page free ones, and those of some pages after it.
+    /// Fills a page, and some unused pages after it, with free records.
     fn make(&mut self, slab: &'static Slab, at: usize, index: u32) {
         let most = (self.in_use / 8).clamp(1, MADE);
         let unused = slab.pages[at..].iter().take_while(|page| !page.in_use.load(Relaxed));
@@ -298,7 +300,7 @@ impl Pool {
         }
     }
 
-    /// Gives the last idle pages back, those that lie side by side at once.
+    /// Gives the last idle pages back to the kernel, adjacent ones at once.
     #[cold]
     fn give_back(&mut self) {
         let mut beyond = self.idle - IDLE_PAGES;
@@ -326,9 +328,9 @@ impl Pool {
     }
 }
 
-/// Gives pages back to the kernel that lie side by side.
+/// Gives adjacent pages back to the kernel. Returns whether they are gone.
 fn give_back(pages: &[Page], records: &'static [Records]) -> bool {
-    // Before the kernel takes them: nobody must read what is half gone.
+    // The pages are taken out of use first, so that no thread reads one that is half gone.
     for (page, records) in pages.iter().zip(records) {
         page.in_use.store(false, Relaxed);
         let serials = records.0.iter().map(Record::serial);
@@ -356,16 +358,16 @@ impl Page {
         }
     }
 
-    /// Whether it is in use, and all its records are free.
+    /// Whether the page is in use and all its records are free.
     fn is_idle(&self) -> bool {
         self.free_count.load(Relaxed) as usize == PER_PAGE
     }
 
-    /// Makes all records of the page free ones. No serial comes again that a call had before
-    /// the page was given back.
+    /// Makes all records of the page free ones. Serials of calls from before the page was given
+    /// back are not used again.
     fn renew(&self, records: &'static Records, index: u32) {
         let serial = self.serial.load(Relaxed);
-        // The first is to be taken first.
+        // In reverse, so that the first record is acquired first.
         for record in records.0.iter().rev() {
             record.renew(index, serial);
             self.push(record);

@@ -1,19 +1,19 @@
-//! What a record tells other threads of its call; for them a moment old.
+//! What a record publishes of its call; for other threads a moment old.
 
 use std::sync::atomic::AtomicI64;
 
 use crate::runtime::readings::bytes::NetCell;
 
-/// The part of a record that others read.
+/// The part of a record that other threads read.
 pub(crate) struct Published {
-    /// The call's net as it was last published.
+    /// The call's net as it was last published, in bytes.
     held: NetCell,
-    /// What of it is in the caller's `held` too.
+    /// The part of `held` that the caller's `held` includes.
     shared: NetCell,
-    /// The call's highest net as it was last published.
+    /// The call's highest net as it was last published, in bytes.
     peak: NetCell,
-    /// What nested calls that run share with this one, and what work elsewhere has that this
-    /// one does not count yet, as a snapshot adds it up.
+    /// Sums that a snapshot writes: what running nested calls share with this one, and what work
+    /// elsewhere holds that this one does not count yet.
     pub nested: AtomicI64,
     pub elsewhere: AtomicI64,
 }
@@ -26,7 +26,7 @@ impl Published {
         self.peak.set(0);
     }
 
-    /// The call's net as it was last published.
+    /// The call's net as it was last published, in bytes.
     pub fn held(&self) -> i64 {
         self.held.get()
     }
@@ -39,20 +39,20 @@ impl Published {
         self.peak.get()
     }
 
-    /// Publishes what the call holds, bytes.
+    /// Publishes what the call holds, in bytes.
     #[inline]
     pub fn set_held(&self, held: i64) {
         self.held.set(held);
     }
 
-    /// Publishes what the call holds, which the caller's published value includes already.
+    /// Publishes what the call holds, in bytes; the caller's published value already includes it.
     #[inline]
     pub fn set_shared(&self, held: i64) {
         self.held.set(held);
         self.shared.set(held);
     }
 
-    /// Publishes the highest net of the call, bytes.
+    /// Publishes the highest net of the call, in bytes.
     #[inline]
     pub fn set_peak(&self, peak: i64) {
         self.peak.set(peak);

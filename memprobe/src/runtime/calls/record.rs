@@ -1,4 +1,4 @@
-//! The record of a call that runs: where it is, and what it has done.
+//! The record of a call that runs: its position, and what it has done.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
@@ -13,32 +13,33 @@ use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::stats::call_tree::Position;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// One call that runs. Written by the thread that runs it, but for `carried` (by work elsewhere)
-/// and the two figures that a snapshot adds up; any other may read what it publishes.
+/// One call that runs. The thread that runs it writes to it, except to `carried` (work elsewhere)
+/// and to the two sums of a snapshot; any thread may read what it publishes.
 ///
-/// All of it is atomics, and a record whose bytes are all 0 is free and clean: nothing but an entry has written to it since it was released, or it was
-/// cleared.
+/// All fields are atomics, and a record whose bytes are all 0 is free and clean. A record is clean
+/// if only an entry has written to it since it was cleared.
 #[repr(align(64))]
 pub(crate) struct Record {
-    /// Where the call is; none in a free record, and in that of a measurement.
+    /// The position of the call; `None` in a free record, and in that of a measurement.
     position: StaticRef<Position>,
     /// Changes when the call ends.
     serial: AtomicU32,
     /// The call began while its thread was unwinding.
     began_unwinding: AtomicBool,
-    /// The call has ended on another thread than the one that has its frame open.
+    /// One of two threads is done with the call: the one that has its frame open, or the one that
+    /// ended the call.
     is_lost: AtomicBool,
-    /// It is work that was carried out of the call that it has for a caller.
+    /// True for work that was carried out of its `parent`.
     is_carried: AtomicBool,
-    /// Which page of the pool the record is in.
+    /// Index of the pool's page that the record is in.
     page: AtomicU32,
-    /// When the call began, by the coarse clock, in ns.
+    /// When the call began, in ns of the coarse clock.
     started: AtomicU64,
-    /// The next free record.
+    /// The next record in a chain of free ones.
     next: StaticRef<Record>,
     /// The frame around this one on its thread.
     outer: StaticRef<Record>,
-    /// The call around this one, and its serial then.
+    /// The call around this one, and the serial of that call.
     parent: StaticRef<Record>,
     parent_serial: AtomicU32,
     pub frame: Frame,
@@ -48,7 +49,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Makes a record whose bytes are all 0 a free one of the pool's page `page`.
+    /// Makes a record whose bytes are all 0 a free one, of the pool's page `page`.
     pub fn renew(&self, page: u32, serial: u32) {
         self.page.store(page, Relaxed);
         self.serial.store(serial, Relaxed);
@@ -58,7 +59,7 @@ impl Record {
         self.page.load(Relaxed)
     }
 
-    /// The next in a chain of free records.
+    /// Returns the next record in a chain of free ones.
     #[inline]
     pub fn next(&self) -> Option<&'static Record> {
         self.next.load(Relaxed)
@@ -69,7 +70,7 @@ impl Record {
         self.next.store(next, Relaxed);
     }
 
-    /// From now on others see a call here, which began at `started` by the coarse clock.
+    /// Begins a call, which other threads see from now on. `started` is in ns of the coarse clock.
     #[inline]
     pub fn begin(
         &self,
@@ -90,11 +91,11 @@ impl Record {
     pub fn end(&self) {
         self.position.store(None, Relaxed);
         self.serial.store(self.serial.load(Relaxed).wrapping_add(1), Release);
-        // Before what is written here from now on.
+        // Orders the end before whatever is written here from now on.
         fence(Release);
     }
 
-    /// Makes a record clean whose call has ended.
+    /// Makes the record clean; its call has ended.
     #[inline]
     pub fn clear(&self) {
         if self.frame.is_dirty() {
@@ -107,7 +108,7 @@ impl Record {
         }
     }
 
-    /// Ends the call on a thread that is not the one that has its frame open.
+    /// Ends the call on a thread that does not have its frame open.
     pub fn lose(&self) {
         self.carried.close();
         self.end();
@@ -115,8 +116,7 @@ impl Record {
         self.frame.mark_dirty();
     }
 
-    /// Says that one of two threads has done with a lost call. Gives whether the other one has
-    /// too.
+    /// Records that one of two threads is done with a lost call. Returns whether the other is too.
     pub fn swap_lost(&self) -> bool {
         self.is_lost.swap(true, AcqRel)
     }
@@ -138,33 +138,34 @@ impl Record {
         self.outer.store(outer, Relaxed);
     }
 
-    /// The call around this one, if it runs still: one that has ended holds nothing.
+    /// Returns the call around this one if it still runs: a call that has ended holds nothing.
     pub fn parent(&self) -> Option<&'static Record> {
         let serial = self.parent_serial.load(Relaxed);
         self.parent.load(Relaxed).filter(|parent| parent.serial() == serial)
     }
 
-    /// Publishes what the call holds.
+    /// Publishes what the call holds when the counters stand at `now`.
     #[inline]
     pub fn publish(&self, now: Bytes) {
         self.published.set_held(self.frame.net(now));
         self.frame.mark_dirty();
     }
 
-    /// Keeps what the call has done, whose frame was just closed, until its next frame is opened.
+    /// Keeps what the call has done until its next frame is opened, given the delta of the closed
+    /// one.
     #[inline]
     pub fn suspend(&self, left: Delta) -> Progress {
         let progress = self.frame.progress_of(left);
         if !matches!(left, Delta::Idle) {
             self.frame.keep(&progress);
-            // The caller's own figures have it from now on.
+            // The caller's own figures include it from now on.
             self.published.set_shared(progress.call.net());
             self.published.set_peak(progress.call_peak);
         }
         progress
     }
 
-    /// Where the call is.
+    /// Returns the position of the call.
     #[inline]
     pub fn position(&self) -> Option<&'static Position> {
         self.position.load(Relaxed)
@@ -172,17 +173,17 @@ impl Record {
 
     #[inline]
     pub fn set_position(&self, position: &'static Position) {
-        // It may have been made just now.
+        // Release: the position may have been created just now.
         self.position.store(Some(position), Release);
     }
 
-    /// Tells this call from others that the record is for.
+    /// Returns the number that distinguishes this call from others with the same record.
     #[inline]
     pub fn serial(&self) -> u32 {
         self.serial.load(Relaxed)
     }
 
-    /// ns by the coarse clock.
+    /// Returns when the call began, in ns of the coarse clock.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)
     }
@@ -207,11 +208,12 @@ impl Record {
         self.frame.mark_dirty();
     }
 
-    /// Adds what work elsewhere did for the call with this serial, and which `peak` it had
-    /// itself; `false` if the call has ended.
+    /// Adds what work elsewhere did for the call with this serial; `peak` is the work's own, in
+    /// bytes. Returns `false` if the call has ended.
     pub fn carry(&self, serial: u32, bytes: Bytes, peak: i64) -> bool {
         let sum = self.carried.sum();
-        // In this order: the flag may be of the next call, whose serial is then seen as well.
+        // In this order: if the flag belongs to the next call, that call's serial is visible as
+        // well.
         if !self.carried.is_open() || self.serial() != serial {
             return false;
         }

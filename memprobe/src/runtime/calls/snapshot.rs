@@ -1,4 +1,4 @@
-//! All calls that run now, on any thread, as their records tell it.
+//! All calls that run now on any thread, as their records publish them.
 
 use std::sync::atomic::{
     AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
@@ -8,16 +8,16 @@ use crate::runtime::calls::pool;
 use crate::runtime::calls::record::Record;
 use crate::runtime::stats::call_tree::Position;
 
-/// What a record tells of its call.
+/// What a record publishes of its call.
 #[derive(Clone, Copy)]
 struct Seen {
     position: &'static Position,
     /// ns by the coarse clock.
     started: u64,
-    /// Net of the call, with nested ones.
+    /// Net of the call with nested ones, in bytes.
     held: i64,
     peak: i64,
-    /// That of its events, if it was admitted.
+    /// The id in the call's events, if it was admitted.
     call_id: Option<u64>,
     record: &'static Record,
     caller: Option<&'static Record>,
@@ -26,7 +26,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// `None` if the record is free, or was given back meanwhile.
+    /// Returns `None` if the record is free, or was released while it was read.
     fn of(record: &'static Record) -> Option<Seen> {
         let serial = record.serial();
         fence(Acquire);
@@ -47,16 +47,17 @@ impl Seen {
         (record.serial() == serial).then_some(seen)
     }
 
-    /// What the call holds without nested ones, once these are added up.
+    /// Returns what the call holds without nested calls, once their sum is complete.
     fn own(&self) -> i64 {
         self.held.wrapping_sub(self.record.published.nested.load(Relaxed))
     }
 
-    /// The call that this is work of, carried elsewhere, if it runs still: then the two are one
-    /// call.
+    /// Returns the call that this work was carried out of, if it still runs: the two are listed as
+    /// one call.
     fn whole(&self) -> Option<&'static Record> {
         let mut whole = self.caller.filter(|_| self.is_carried)?;
-        // Work may be carried out of work; each began after what it is a part of.
+        // Work may be carried out of carried work. The loop ends, because each began after its
+        // parent.
         while let Some(further) = whole.parent().filter(|_| whole.is_carried()) {
             whole = further;
         }
@@ -64,7 +65,7 @@ impl Seen {
     }
 }
 
-/// The records of calls that run now, and of work that was carried out of them.
+/// Returns the calls that run now, and the work that was carried out of them.
 fn running() -> impl Iterator<Item = Seen> {
     pool::all().filter_map(Seen::of)
 }
@@ -75,24 +76,24 @@ pub(crate) struct RunningCall {
     pub position: &'static Position,
     /// ns by the coarse clock.
     pub started: u64,
-    /// What it holds without nested calls that run as well, bytes.
+    /// Net of the call without nested calls that run as well, in bytes.
     pub own: i64,
-    /// Its net, with nested calls, and its highest, bytes.
+    /// Net of the call with nested calls, and its highest, in bytes.
     pub net: i64,
     pub peak: i64,
-    /// That of its events, if it was admitted.
+    /// The id in the call's events, if it was admitted.
     pub call_id: Option<u64>,
 }
 
-/// Gives `look` each call that runs now. Allocates nothing, and takes no lock that anybody holds
-/// while he allocates.
+/// Calls `look` with each call that runs now. It allocates nothing, and takes no lock that is held
+/// during an allocation.
 ///
-/// 1. What a nested call shares with its caller is taken off what the caller holds.
+/// 1. What a nested call shares with its caller is subtracted from what the caller holds.
 /// 2. What carried work holds is added to what its call holds.
-/// 3. Each call is looked at; work whose call has ended stands for itself.
+/// 3. `look` gets each call; work whose call has ended is a call of its own.
 pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
     static ADDING_UP: AtomicBool = AtomicBool::new(false);
-    // In a forked child he who adds up may not be there any more.
+    // The wait is bounded: in a forked child the thread that holds the lock may not exist.
     for _ in 0..1000 {
         if !ADDING_UP.swap(true, Acquire) {
             break;

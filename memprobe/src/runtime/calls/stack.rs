@@ -1,13 +1,14 @@
-//! The frames that each thread has open, the innermost first: exact bytes of nested calls.
+//! The frames that each thread has open, the innermost first, which give exact bytes of nested
+//! calls.
 //!
-//! 1. A frame remembers where the logical counters of its thread stood when it was entered.
-//! 2. At every point the one peak slot that jemalloc has for a thread is flushed: what it holds
-//!    belongs to the innermost frame, and a new interval starts.
+//! 1. A frame stores the logical counters of its thread when it is entered.
+//! 2. At every point the one peak slot that jemalloc has for a thread is flushed: its value goes to
+//!    the innermost frame, and a new interval starts.
 //! 3. A frame that is left raises the maxima of the frame around it to its own.
 //!
 //! Only the thread on which a frame was entered changes the chain that it is in. So a chain is
-//! always a finite list, whatever coroutines do: a frame is added when its record is in no
-//! chain, and a record is given back, or its call resumed, when its frame is in none.
+//! always a finite list, whatever coroutines do: a frame is added when its record is in no chain,
+//! and a record is released, or its call resumed, when its frame is in none.
 
 use std::cell::Cell;
 use std::ptr;
@@ -23,7 +24,7 @@ thread_local! {
     static LEAVER: Leaver = const { Leaver };
 }
 
-/// Leaves the frames that its thread has open to those who end their calls.
+/// Leaves the open frames of its thread to the threads that end their calls.
 struct Leaver;
 
 impl Drop for Leaver {
@@ -37,19 +38,19 @@ impl Drop for Leaver {
     }
 }
 
-/// The innermost open frame of this thread.
+/// Returns the innermost open frame of this thread.
 #[inline]
 pub(crate) fn innermost() -> Option<&'static Record> {
     INNERMOST.get()
 }
 
-/// The open frames of this thread, the innermost first.
+/// Returns the open frames of this thread, the innermost first.
 #[inline]
 pub(crate) fn chain() -> impl Iterator<Item = &'static Record> + use<> {
     outwards(innermost())
 }
 
-/// The frames around an open one, the nearest first.
+/// Returns the frames around an open one, the nearest first.
 #[inline]
 pub(crate) fn callers(record: &Record) -> impl Iterator<Item = &'static Record> + use<> {
     outwards(record.outer())
@@ -60,8 +61,8 @@ fn outwards(from: Option<&'static Record>) -> impl Iterator<Item = &'static Reco
     std::iter::successors(from, |record| record.outer())
 }
 
-/// Opens a frame on this thread; `None`, and nothing is opened, while memprobe itself is at
-/// work.
+/// Opens a frame on this thread. Returns `None`, and opens nothing, while memprobe itself is at
+/// work or if there is no record.
 #[inline]
 pub(crate) fn enter() -> Option<&'static Record> {
     let thread = thread();
@@ -76,12 +77,12 @@ pub(crate) fn enter() -> Option<&'static Record> {
 #[cold]
 fn refill() -> Option<&'static Record> {
     let _ignored = IgnoreAllocs::begin();
-    // A thread that is past its destructors leaves what it has open.
+    // Fails on a thread whose destructors have run: its open frames are not left to others.
     let _ = LEAVER.try_with(|_| ());
     pool::refill()
 }
 
-/// Opens the frame of a call that goes on; `false`, and nothing is opened, while memprobe
+/// Opens the frame of a call that goes on. Returns `false`, and opens nothing, while memprobe
 /// itself is at work.
 #[inline]
 pub(crate) fn resume(record: &'static Record) -> bool {
@@ -93,7 +94,7 @@ pub(crate) fn resume(record: &'static Record) -> bool {
     may
 }
 
-/// Hangs a frame on the inner end of the chain.
+/// Adds a frame at the inner end of the chain.
 #[inline]
 fn link(thread: &Thread, record: &'static Record) {
     let outer = match innermost() {
@@ -105,8 +106,9 @@ fn link(thread: &Thread, record: &'static Record) {
     INNERMOST.set(Some(record));
 }
 
-/// Closes the frame of a record, and credits its caller. `None` where the call began on another
-/// thread, as a sync call in a coroutine may: there are no figures of it, and the record is gone.
+/// Closes the frame of a record, and credits its caller. Returns `None` if the call began on
+/// another thread, as a sync call in a coroutine may: there are no figures of it, and the record is
+/// gone.
 #[allow(clippy::inline_always, reason = "most calls are idle, which takes a few instructions")]
 #[inline(always)]
 pub(crate) fn leave(record: &'static Record) -> Option<Delta> {
@@ -124,8 +126,8 @@ pub(crate) fn leave(record: &'static Record) -> Option<Delta> {
     Some(left)
 }
 
-/// Closes a frame that is not the innermost: frames need not be left in order, nor on the thread
-/// that has them open.
+/// Closes a frame that is not the innermost: frames may be left in any order, and on a thread that
+/// does not have them open.
 #[cold]
 #[inline(never)]
 fn leave_within(thread: &Thread, record: &'static Record) -> Option<Delta> {
@@ -141,8 +143,8 @@ fn leave_within(thread: &Thread, record: &'static Record) -> Option<Delta> {
     Some(left)
 }
 
-/// Flushes the peak slot for the last time, and credits the caller. Where there is none, the next
-/// frame to be entered starts the new interval.
+/// Flushes the peak slot for the last time, and credits the caller. Without a caller, the next
+/// frame that is entered starts the new interval.
 #[inline(never)]
 fn close(thread: &Thread, record: &Record, raw: Bytes) -> Delta {
     let (highest, now) = (thread.highest(raw), thread.logical(raw));
@@ -152,7 +154,7 @@ fn close(thread: &Thread, record: &Record, raw: Bytes) -> Delta {
     }
     let (left, done, level) = record.frame.close(now, highest);
     if record.frame.is_detached() {
-        // As if it had not been on this thread, for the frames around it.
+        // For the frames around it, nothing was done on this thread.
         thread.spend(done);
     } else if let Some(caller) = caller {
         record.frame.credit_to(&caller.frame, done, level, now);
@@ -161,7 +163,8 @@ fn close(thread: &Thread, record: &Record, raw: Bytes) -> Delta {
     left
 }
 
-/// Ends the segment of a call, whose frame is the innermost: reads it and starts the next.
+/// Ends the segment of a call whose frame is the innermost. Returns what the call has done, and
+/// starts the next segment.
 #[inline]
 pub(crate) fn cut(record: &Record) -> Progress {
     let progress = record.frame.cut(flush_peak(thread()));
@@ -170,8 +173,8 @@ pub(crate) fn cut(record: &Record) -> Progress {
     progress
 }
 
-/// Counts what work elsewhere did for a call with an open frame, and which `level` above its
-/// start the call reached with it.
+/// Counts what work elsewhere did for a call with an open frame, with which the call reached
+/// `level` above its start.
 #[cold]
 pub(crate) fn credit(record: &Record, bytes: Bytes, level: i64) {
     let now = flush_peak(thread());
@@ -181,7 +184,7 @@ pub(crate) fn credit(record: &Record, bytes: Bytes, level: i64) {
 
 // --- the peak slot ------------------------------------------------------------------------
 
-/// Hands what the peak slot holds to the innermost frame, and starts a new interval. Gives the
+/// Raises the innermost frame to the value of the peak slot, and starts a new interval. Returns the
 /// logical counters.
 #[inline]
 fn flush_peak(thread: &Thread) -> Bytes {
@@ -201,8 +204,8 @@ fn flush_moved(thread: &Thread, raw: Bytes) {
     thread.rebase(raw);
 }
 
-/// Flushes the slot for a frame that is left before those in it: the highest net is one of all
-/// of them.
+/// Flushes the peak slot for a frame that is left before the frames inside it: the highest net is
+/// one of all of them.
 fn flush_peak_within(thread: &Thread, record: &'static Record) {
     let raw = thread.raw();
     let highest = thread.highest(raw);
@@ -217,15 +220,15 @@ fn flush_peak_within(thread: &Thread, record: &'static Record) {
 
 // --- calls that end on another thread -----------------------------------------------------
 
-/// Ends a call on a thread that is not the one that has its frame open. That one takes the frame
-/// out of its chain, and gives the record back.
+/// Ends a call on a thread that does not have its frame open. The thread that does takes the frame
+/// out of its chain, and releases the record.
 fn lose(record: &'static Record) {
     record.lose();
     leave_to_others(record);
 }
 
-/// Both threads do this, the one that has the frame open and the one that has ended the call; the
-/// second gives the record back.
+/// Called by both threads, the one that has the frame open and the one that has ended the call. The
+/// second releases the record.
 fn leave_to_others(record: &'static Record) {
     if record.swap_lost() {
         pool::release_ended(record);
@@ -245,8 +248,8 @@ fn close_lost_frames(thread: &Thread) -> Option<&'static Record> {
     innermost()
 }
 
-/// Closes the innermost frames of this thread whose calls have ended on another one; `false` if
-/// there are none.
+/// Closes the innermost frames of this thread whose calls have ended on another one. Returns
+/// `false` if there are none.
 pub(crate) fn close_lost() -> bool {
     let is_lost = innermost().is_some_and(Record::is_lost);
     if is_lost {
@@ -257,20 +260,20 @@ pub(crate) fn close_lost() -> bool {
 
 // --- for other threads --------------------------------------------------------------------
 
-/// Publishes what the open calls hold at these logical counters: those of the innermost ones, so
-/// that a deep recursion costs no more than a shallow one. The others stay as they were.
+/// Publishes what the open calls hold when the logical counters stand at `now`. Only the innermost
+/// ones are published, so that a deep recursion costs no more than a shallow one.
 fn publish_all(mut now: Bytes) {
     const MOST: usize = 1000;
     for (at, record) in chain().enumerate() {
         let held = record.frame.net(now);
         if record.frame.is_detached() {
             record.published.set_held(held);
-            // The frames around it have nothing of what it does.
+            // What is done in a detached frame is not in the frames around it.
             now = record.frame.entered();
         } else if at < MOST {
             record.published.set_shared(held);
         } else {
-            // Its caller is not published anew.
+            // The caller is not published, so its value does not include this one.
             record.published.set_held(held);
         }
         record.frame.mark_dirty();
@@ -280,8 +283,8 @@ fn publish_all(mut now: Bytes) {
     }
 }
 
-/// Publishes what all open calls of this thread hold; not while memprobe is at work, whose bytes
-/// are none of theirs.
+/// Publishes what all open calls of this thread hold; does nothing while memprobe itself is at
+/// work, whose bytes belong to no call.
 pub(crate) fn publish_held() {
     let thread = thread();
     if !thread.is_ignoring() {
@@ -289,18 +292,19 @@ pub(crate) fn publish_held() {
     }
 }
 
-/// Publishes them before a `realloc`, and flushes nothing: the peak slot is in use by it.
+/// Publishes what all open calls of this thread hold before a `realloc`, which uses the peak slot:
+/// it is not flushed.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn publish_held_unflushed() {
     let thread = thread();
-    // What memprobe spends is taken off when it is done.
+    // While memprobe is at work, the counters include bytes that are still to be subtracted.
     if let Some(raw) = thread.raw_if_started().filter(|_| !thread.is_ignoring()) {
         publish_all(thread.logical(raw));
     }
 }
 
-/// Publishes them in a callback of the allocator, which gives the raw counters. Gives those that
-/// it had given to this thread the last time.
+/// Publishes what all open calls of this thread hold, in a callback of the allocator with the raw
+/// counters `raw`. Returns the raw counters of the last callback on this thread.
 pub(crate) fn publish_held_at(raw: Bytes) -> Bytes {
     let thread = thread();
     if !thread.is_ignoring() {
@@ -310,7 +314,7 @@ pub(crate) fn publish_held_at(raw: Bytes) -> Bytes {
 }
 
 /// Counts a `realloc` that jemalloc may do in place exactly: jemalloc adds the new size before it
-/// takes off the old one, also where the block does not move and both never live at once.
+/// subtracts the old one, even where the block does not move and both never live at once.
 #[cfg(feature = "jemalloc")]
 #[inline]
 pub(crate) fn around_realloc(

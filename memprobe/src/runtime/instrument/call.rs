@@ -1,4 +1,4 @@
-//! One call of one function: enter, point, exit.
+//! One call of one function: its entry, its probes, its exit.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -30,13 +30,13 @@ use crate::runtime::watch::monitor as watch;
 use crate::runtime::watch::profiles;
 
 impl Record {
-    /// Says that the call was admitted; its time counts from here.
+    /// Records that the call was admitted; its duration counts from here.
     pub fn set_ticket(&self, ids: Ids, cold: bool) {
         self.admission.set(ids, clock::fine(), cold);
         self.frame.mark_dirty();
     }
 
-    /// Writes the entry of a call, if it is wanted and admitted.
+    /// Writes the entry of a call if a subscriber wants its events and the call is admitted.
     #[inline(never)]
     fn admit(&self, site: &'static Site, now: u64) {
         if !jemalloc::is_global() {
@@ -53,7 +53,7 @@ impl Record {
     #[cold]
     fn write_entry(&self, site: &'static Site, skipped: u64) {
         static CALLS: AtomicU64 = AtomicU64::new(1);
-        /// Open calls among which the parent is looked for: a recursion may be deep.
+        /// Maximum number of open calls searched for the parent: a recursion may be deep.
         const PARENTS: usize = 1000;
         let _ignored = IgnoreAllocs::begin();
         let ids = Ids {
@@ -68,7 +68,7 @@ impl Record {
     }
 }
 
-/// Counts a segment that has ended.
+/// Adds a segment that has ended to its totals and to the timeline.
 #[allow(clippy::inline_always, reason = "what it is given is in registers")]
 #[inline(always)]
 pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
@@ -85,8 +85,8 @@ pub(crate) fn end_segment(segment: &'static Segment, progress: &Progress) {
     profiles::segment_ended(segment, progress);
 }
 
-/// Begins a call of `site`, and writes its entry if it is admitted. `None`, and there is no
-/// call, while memprobe itself is at work.
+/// Begins a call of `function`, and writes its entry if it is admitted. Returns `None`, and begins
+/// no call, while memprobe itself is at work.
 #[inline]
 pub(crate) fn begin(function: &'static Annotated) -> Option<&'static Record> {
     let record = stack::enter()?;
@@ -107,7 +107,7 @@ pub(crate) fn begin(function: &'static Annotated) -> Option<&'static Record> {
     Some(record)
 }
 
-/// Forgets a call that may have moved, and whose end cannot be read.
+/// Ends a call without counting it: it may have moved, and its end cannot be read.
 pub(crate) fn abandon(record: &'static Record) {
     if let Some(position) = record.position() {
         position.node.site.concurrency.leave(shard());
@@ -139,7 +139,7 @@ pub(crate) fn end(record: &'static Record, outcome: Outcome) {
     finish(record, left, position, outcome);
 }
 
-/// Interrupts a call whose frame is open; `false` if it is lost.
+/// Interrupts a call whose frame is open. Returns `false` if the call is lost.
 pub(crate) fn suspend(record: &'static Record) -> bool {
     let position = record.position();
     let left = stack::leave(record);
@@ -150,7 +150,8 @@ pub(crate) fn suspend(record: &'static Record) -> bool {
     left.is_some()
 }
 
-/// A call whose frame was left on another thread than it was entered on is in no total.
+/// Counts a lost call as one that no longer runs. Its frame was left on another thread than it was
+/// entered on, so it is in no total.
 #[cold]
 fn lose(position: Option<&'static Position>) {
     if let Some(position) = position {
@@ -164,7 +165,7 @@ fn finish(record: &'static Record, left: Delta, position: &'static Position, out
     let (site, shard) = (position.node.site, shard());
     site.concurrency.leave(shard);
     match (left, position.find(site.end(outcome))) {
-        // What most calls of a hot function are.
+        // Most calls of a hot function are idle.
         (Delta::Idle, Some(segment)) => {
             pool::release_clean(record);
             segment.totals.add_idle(shard);
@@ -198,7 +199,7 @@ fn finish_any(record: &'static Record, left: Delta, position: &'static Position,
         cold: record.admission.is_cold(),
         outcome,
     });
-    // Before it is counted: nobody must find it among both.
+    // The release comes first, so that no thread sees the call both running and in the totals.
     pool::release(record);
     let mut whole = Observation {
         bytes: progress.call,
@@ -232,12 +233,12 @@ fn reading(progress: &Progress) -> Option<SegmentFigures> {
     })
 }
 
-/// The exit of an admitted call, whose record may be another's by now.
+/// The exit of an admitted call. Its record may belong to another call by now.
 struct Exit {
     who: EventCall,
     segment: &'static Segment,
     peak_segment: &'static Segment,
-    /// ns by the fine clock.
+    /// When the entry had been written, in ns of the fine clock.
     started: u64,
     cold: bool,
     outcome: Outcome,
@@ -266,11 +267,11 @@ impl Exit {
 
 // --- a sync call --------------------------------------------------------------------------
 
-/// The call of a sync function; its end is the drop. Empty where there is no call.
+/// The call of a sync function, which ends when this is dropped. Empty if there is no call.
 #[must_use = "the call ends when it is dropped"]
 pub struct Entered(Option<&'static Record>, NotSend);
 
-/// A call ends on the thread on which it began.
+/// Makes `Entered` not `Send`: a call ends on the thread on which it began.
 type NotSend = PhantomData<*const ()>;
 
 /// Begins the call of a sync function.
@@ -286,11 +287,11 @@ impl Drop for Entered {
     }
 }
 
-/// Ends the call of a sync function. Not inlined: it stands at each end of each of them.
+/// Ends the call of a sync function. Not inlined, because every sync function has several ends.
 #[inline(never)]
 fn exit(record: Option<&'static Record>) {
     let Some(record) = record else { return };
-    // Also true in an ordinary call that a destructor makes during unwinding.
+    // `panicking` is also true in an ordinary call that a destructor makes during unwinding.
     let panicked = panicking() && !record.began_unwinding();
     end(record, if panicked { Outcome::Panicked } else { Outcome::Returned });
 }
@@ -301,7 +302,7 @@ fn exit(record: Option<&'static Record>) {
 pub struct ProbePoint {
     point: Point,
     callsite: &'static Callsite,
-    /// The path of the function that the probe stands in, by an item in it.
+    /// Returns the path of an item in the function that the probe stands in.
     path: fn() -> &'static str,
     limiter: RateLimiter,
 }
@@ -320,7 +321,7 @@ impl ProbePoint {
 /// A probe whose event is going to be written.
 pub struct Pending {
     callsite: &'static Callsite,
-    /// Of the call, if there is one.
+    /// The record of the call, if there is one.
     record: Option<&'static Record>,
     found: ProbeEvent,
 }
@@ -333,7 +334,8 @@ pub fn probe(point: &'static ProbePoint) {
     }
 }
 
-/// The same for a probe with fields, whose values are asked for only if there is an event.
+/// Ends a segment, or takes a snapshot outside any call, for a probe with fields. Their values are
+/// evaluated only if an event is returned.
 #[inline(never)]
 pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
     reach(point)
@@ -356,7 +358,7 @@ fn reach(point: &'static ProbePoint) -> Option<Pending> {
     record.admission.pass(segment, progress.level());
     watch::at_point(segment.to);
     let (ids, site) = (record.admission.ids()?, position.node.site);
-    // A probe in a loop is passed over by the measure of its function's own rate.
+    // A probe in a loop is limited by the rate of its function.
     pending(point, site.rate, Some(record), |skipped| ProbeEvent {
         function: site.name(),
         label: segment.label,
@@ -404,7 +406,8 @@ impl Pending {
         let _ignored = IgnoreAllocs::begin();
         let rss = event::probe(self.callsite, &self.found, values);
         if let Some(record) = self.record {
-            // While the fields were made the call may have ended, and another have its record.
+            // The call may have ended while the fields were evaluated, and its record may belong to
+            // another.
             if record.admission.ids() == self.found.ids {
                 record.admission.set_last_rss(rss);
             }

@@ -1,4 +1,4 @@
-//! Work on other threads, and in tasks of their own, that counts for the call that asks for it.
+//! Work on other threads and in tasks of their own that counts for the call that asked for it.
 
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -16,20 +16,22 @@ use crate::runtime::readings::{clock, shard};
 use crate::runtime::stats::call_tree::Position;
 use crate::runtime::stats::totals::Observation;
 
-/// Takes the current call along to where `work` runs: another thread, a thread pool.
+/// Takes the current call along to where `work` runs, such as another thread or a thread pool.
 ///
-/// What `work` does then counts for that call, exactly as that of a nested call does, and
-/// annotated functions in it have the call for a parent. In the report it is the segment
-/// `carried -> done`. Work that is still running when the call ends counts for its function
-/// all the same, but not for that one call, whose figures are out by then.
+/// What `work` does counts for that call exactly as a nested call does, and annotated functions in
+/// it have the call as their parent. In the report it is the segment `carried -> done`. Work that
+/// still runs when the call ends counts for its function, but not for that one call, whose figures
+/// are complete by then.
 ///
-/// The peak of a call with work elsewhere is the highest of its own and, for each piece of
-/// work, the peak of the piece above what the call held: at its last point or when it carried
-/// work, and with what other pieces had kept by then. That is exact where the call waits for
-/// one piece at a time. What several pieces have at once and free again is not added up.
+/// The peak of a call with work elsewhere is the highest of the call's own peak and, for each piece
+/// of work, the peak of the piece plus what the call held: at its last point or when it carried the
+/// work, with what other pieces had kept by then. That is exact if the call waits for one piece at
+/// a time. What several pieces hold at once and free again is not added up.
 ///
-/// Outside any call it changes nothing, and work that runs nested in the call after all counts as
-/// a nested call does.
+/// Outside any call `carry` changes nothing. Work that runs nested in the call counts as a nested
+/// call.
+///
+/// # Examples
 ///
 /// ```
 /// # async fn run() {
@@ -44,7 +46,10 @@ pub fn carry<T, F: FnOnce() -> T>(work: F) -> impl FnOnce() -> T + use<T, F> {
     }
 }
 
-/// The same for a future, as for `tokio::spawn`.
+/// Takes the current call along into `future`, as for `tokio::spawn`. What its polls do counts for
+/// the call, as described at [`carry`].
+///
+/// # Examples
 ///
 /// ```
 /// # async fn fetch() -> Vec<u8> { vec![0; 100] }
@@ -59,7 +64,7 @@ pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + u
 pin_project_lite::pin_project! {
     struct Carry<F> {
         piece: Option<CarriedWork>,
-        // Empty once it has been dropped inside a reading.
+        // `None` once the future has been dropped inside a frame.
         #[pin]
         future: Option<F>,
     }
@@ -79,7 +84,7 @@ impl<F: Future> Future for Carry<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        // Emptied only by `drop`, after which nobody can poll.
+        // Only `drop` empties it, and no poll comes after that.
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
         let Some(piece) = this.piece else { return future.poll(context) };
         piece.run(|| {
@@ -92,18 +97,18 @@ impl<F: Future> Future for Carry<F> {
 
 /// Work that was carried out of a call.
 struct CarriedWork {
-    /// The call, and its serial; it may have ended.
+    /// The call, and its serial; the call may have ended.
     call: &'static Record,
     serial: u32,
     position: &'static Position,
-    /// Of the call, if it was admitted: the events of the work are its own.
+    /// The ids of the call, if it was admitted: events of the work have them too.
     ids: Option<Ids>,
-    /// From the first run to the last.
+    /// The record of the work, from its first run to its last.
     record: Option<&'static Record>,
     done: bool,
 }
 
-// What it refers to are counters.
+// It refers only to counters.
 impl UnwindSafe for CarriedWork {}
 impl RefUnwindSafe for CarriedWork {}
 
@@ -115,14 +120,14 @@ impl CarriedWork {
         let in_call = |record: &'static Record| Some((record, record.position()?.node));
         let (call, node) = stack::chain().find_map(in_call)?;
         call.carried.open();
-        // What the call holds now is what the work's own peak stands upon.
+        // The peak of the work is added to what the call holds now.
         stack::publish_held();
         let ids = call.admission.ids();
         let (serial, position) = (call.serial(), node.carried());
         Some(CarriedWork { call, serial, position, ids, record: None, done: false })
     }
 
-    /// Runs a part of the work on this thread; `part` also says whether that was its end.
+    /// Runs a part of the work on this thread. `part` also returns whether the work has ended.
     fn run<T>(&mut self, part: impl FnOnce() -> (T, bool)) -> T {
         let is_nested = self
             .running_call()
@@ -141,13 +146,12 @@ impl CarriedWork {
         result
     }
 
-    /// The call, if it has not ended.
+    /// Returns the call if it has not ended.
     fn running_call(&self) -> Option<&'static Record> {
         Some(self.call).filter(|call| call.serial() == self.serial)
     }
 
-    /// Opens a frame; there is none for work that is done, and none while memprobe itself is
-    /// at work.
+    /// Opens a frame. Returns `None` if the work is done, or while memprobe itself is at work.
     fn enter(&mut self) -> Option<&'static Record> {
         if self.done {
             return None;
@@ -165,7 +169,7 @@ impl CarriedWork {
         Some(record)
     }
 
-    /// Counts the work that has ended for its function.
+    /// Counts work that has ended for its function.
     fn finish(&mut self, record: &'static Record, left: Delta) {
         if let Some(position) = record.position() {
             let segment = position.segment(&position.node.site.done);
@@ -174,8 +178,8 @@ impl CarriedWork {
         self.give(record);
     }
 
-    /// The end of the work came while memprobe itself was at work: the work is in no total. What
-    /// earlier parts did stays with its call.
+    /// Ends work whose end came while memprobe itself was at work: it is in no total. What earlier
+    /// parts did stays with its call.
     #[cold]
     fn abandon(&mut self) {
         if let Some(record) = self.record {
@@ -190,7 +194,7 @@ impl CarriedWork {
         self.done = true;
     }
 
-    /// Counts for the function what came too late for its call.
+    /// Counts what came too late for its call for the function.
     fn count_late(&self, bytes: Bytes, peak: i64) {
         let node = self.position.node;
         let peak = peak.max(0) as u64;
@@ -200,7 +204,7 @@ impl CarriedWork {
     }
 }
 
-/// A part of the work in progress; dropped by its end or by a panic.
+/// A part of the work in progress. It is dropped when the part ends or panics.
 struct Running<'a> {
     piece: &'a mut CarriedWork,
     record: &'static Record,
@@ -211,7 +215,7 @@ struct Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if self.done {
-            // Work that this work has carried elsewhere in turn.
+            // Counts work that this work has carried elsewhere in turn.
             call::close(self.record);
         }
         let Some(left) = stack::leave(self.record) else {

@@ -1,4 +1,5 @@
-//! The future that brackets each poll of another: a call that may move between threads.
+//! The future that reads the counters around each poll of another: a call that may move between
+//! threads.
 
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,10 +13,10 @@ use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::stats::site::Outcome;
 
 pin_project_lite::pin_project! {
-    /// A future whose polls are read; its call starts at the first poll.
+    /// A future whose polls are read. Its call begins at the first poll.
     #[must_use = "futures do nothing unless polled"]
     pub struct Follow<F> {
-        // Empty once it has been dropped inside a reading. That costs no space: there is room
+        // `None` once the call has been dropped inside a frame. That takes no space: there is room
         // in the state.
         #[pin]
         call: Option<Call<F>>,
@@ -44,7 +45,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Starts no call yet: a future that is never polled is no call.
+/// Wraps `future`. The call begins at the first poll: a future that is never polled is no call.
 pub fn follow<F: Future>(function: &'static Annotated, future: F) -> Follow<F> {
     Follow { call: Some(Call { suspended: Suspended::Unpolled(function), future }) }
 }
@@ -55,7 +56,7 @@ impl<F: Future> Future for Follow<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let Some(call) = self.project().call.as_pin_mut() else {
-            // Emptied only by `drop`, after which nobody can poll.
+            // Only `drop` empties it, and no poll comes after that.
             return Poll::Pending;
         };
         let call = call.project();
@@ -63,15 +64,15 @@ impl<F: Future> Future for Follow<F> {
     }
 }
 
-/// A call between two polls. The rest is in its record.
+/// The state of a call between two polls; its figures are in its record.
 enum Suspended {
     Unpolled(&'static Annotated),
     Running(&'static Record),
     Over,
 }
 
-// A call that a panic has left is over, and what it refers to are counters: a future is as
-// unwind-safe with it as without.
+// A call that has panicked is over, and it refers only to counters: a future is as unwind-safe with
+// it as without.
 impl UnwindSafe for Suspended {}
 impl RefUnwindSafe for Suspended {}
 
@@ -86,7 +87,7 @@ impl Suspended {
         result
     }
 
-    /// Runs a part of the call on this thread; `part` says whether that was its end.
+    /// Runs a part of the call on this thread. `part` returns the outcome if the call has ended.
     #[inline]
     fn resume(&mut self, part: impl FnOnce() -> Option<Outcome>) {
         let frame = self.enter();
@@ -94,8 +95,8 @@ impl Suspended {
         running.outcome = part();
     }
 
-    /// Opens the frame of a poll. There is none for a call that is over, where the future
-    /// says what it thinks of being polled, and none while memprobe itself is at work.
+    /// Opens the frame of a poll. Returns `None` while memprobe itself is at work, and for a call
+    /// that is over: how its future reacts to a poll is up to that future.
     #[inline(never)]
     fn enter(&mut self) -> Option<&'static Record> {
         match *self {
@@ -109,7 +110,7 @@ impl Suspended {
         }
     }
 
-    /// Closes it.
+    /// Closes the frame of a poll, and ends the call if there is an outcome.
     #[inline(never)]
     fn leave(&mut self, frame: Option<&'static Record>, outcome: Option<Outcome>) {
         match (frame, outcome) {
@@ -127,7 +128,7 @@ impl Suspended {
         }
     }
 
-    /// The end of a call came while memprobe itself was at work: the call is in no total. What
+    /// Ends a call whose end came while memprobe itself was at work: it is in no total. What
     /// earlier polls did stays with the calls around it.
     #[cold]
     fn abandon(&mut self) {
@@ -137,7 +138,7 @@ impl Suspended {
     }
 }
 
-/// A poll in progress; dropped by its end or by a panic.
+/// A poll in progress. It is dropped when the poll ends or panics.
 struct Running<'a> {
     call: &'a mut Suspended,
     frame: Option<&'static Record>,

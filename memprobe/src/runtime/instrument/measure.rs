@@ -1,4 +1,4 @@
-//! Exact figures of a piece of work, as values.
+//! Measures a piece of work, and returns its figures as a value.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,9 +10,13 @@ use crate::runtime::calls::{pool, stack};
 use crate::runtime::readings::jemalloc;
 use crate::values::usage::{Unavailable, Usage};
 
-/// Runs `work`, and tells what it allocated, freed and peaked at on this thread. Writes no
-/// event and is in no total; a `probe!` in it is a snapshot, unless it stands in an annotated
-/// function that `work` calls.
+/// Runs `work`, and returns its result with the bytes that it allocated, freed and peaked at on
+/// this thread.
+///
+/// It writes no event and is in no total. A `probe!` in it is a snapshot, unless it stands in an
+/// annotated function that `work` calls.
+///
+/// # Examples
 ///
 /// ```
 /// memprobe::global_allocator!();
@@ -26,8 +30,8 @@ use crate::values::usage::{Unavailable, Usage};
 ///
 /// # Errors
 ///
-/// If there can be no figures; `work` is not run then, unless they are lost while it runs
-/// ([`Unavailable::OtherThread`]).
+/// Returns an error if there can be no figures. `work` is not run then, unless the figures are lost
+/// while it runs ([`Unavailable::OtherThread`]).
 pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
     let mut measurement = Measurement::new();
     let part = measurement.part()?;
@@ -36,12 +40,27 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> Result<(T, Usage), Unavailable> {
     Ok((result, measurement.usage()?))
 }
 
-/// The same for a future: what all its polls did, on whatever thread.
+/// Awaits `future`, and returns its output with the bytes that all its polls allocated, freed and
+/// peaked at, on whatever thread.
+///
+/// # Examples
+///
+/// ```
+/// memprobe::global_allocator!();
+/// # async fn fetch() -> Vec<u8> { vec![0; 100] }
+/// # async fn run() -> Result<(), memprobe::Unavailable> {
+/// let (page, usage) = memprobe::measure_future(fetch()).await?;
+/// println!("{} bytes: {usage}", page.len());
+/// # Ok(())
+/// # }
+/// # fn main() {}
+/// ```
 ///
 /// # Errors
 ///
-/// If there can be no figures; the future is dropped then: unpolled, unless it is a later poll
-/// that comes while memprobe is at work.
+/// Returns an error if there can be no figures. The future is dropped then: before its first poll,
+/// or later if the figures are lost by then ([`Unavailable::OtherThread`]) or a poll comes while
+/// memprobe itself is at work.
 pub async fn measure_future<F: Future>(future: F) -> Result<(F::Output, Usage), Unavailable> {
     let mut measurement = Measurement::new();
     let mut future = pin!(future);
@@ -71,7 +90,7 @@ impl Measurement {
         Measurement { record: None, progress: Progress::default(), is_lost: false }
     }
 
-    /// Begins a part of the work, which runs on this thread.
+    /// Begins a part of the work on this thread.
     fn part(&mut self) -> Result<Part<'_>, Unavailable> {
         if !jemalloc::is_global() {
             return Err(Unavailable::OtherAllocator);
@@ -108,7 +127,7 @@ impl Drop for Measurement {
     }
 }
 
-/// A part in progress; dropped by its end or by a panic.
+/// A part in progress. It is dropped when the part ends or panics.
 struct Part<'a> {
     record: &'static Record,
     of: &'a mut Measurement,

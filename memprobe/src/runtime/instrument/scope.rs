@@ -1,4 +1,4 @@
-//! Calls of what cannot carry an attribute: a block, a closure, a future of another crate.
+//! Calls of code that cannot carry an attribute: a block, a closure, a future of another crate.
 
 use std::any::type_name;
 use std::future::Future;
@@ -15,10 +15,12 @@ use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::stats::site::Site;
 use crate::runtime::sync::map::Map;
 
-/// Runs `f` as one call of a function named `name`: what `#[memprobe]` does, where there is
-/// no function to put it on.
+/// Runs `f` as one call of a function named `name`: what `#[memprobe]` is for a function, this is
+/// for a block or a closure.
 ///
-/// The name must be one of a few: each place and name has totals of its own, for good.
+/// Use only a few names: each place and name has totals of its own, which are never freed.
+///
+/// # Examples
 ///
 /// ```
 /// let rows: Vec<u64> = memprobe::scope("load", || (0..1000).collect());
@@ -31,7 +33,11 @@ pub fn scope<T, F: FnOnce() -> T>(name: &'static str, f: F) -> T {
     f()
 }
 
-/// Makes `future` one call of an async function named `name`; it starts at the first poll.
+/// Makes `future` one call of an async function named `name`, which begins at the first poll.
+///
+/// As for [`scope`], use only a few names.
+///
+/// # Examples
 ///
 /// ```
 /// # async fn fetch() -> Vec<u8> { vec![0; 100] }
@@ -57,7 +63,7 @@ struct Scope {
 
 static SCOPES: Map<Scope> = Map::new();
 
-/// The function of a name at a place, leaked when it is first seen.
+/// Returns the function of a name at a place, created and leaked when it is first seen.
 #[inline]
 fn function<F>(name: &'static str, place: &'static Location<'static>) -> &'static Annotated {
     let hash = hash(name, place);
@@ -67,10 +73,10 @@ fn function<F>(name: &'static str, place: &'static Location<'static>) -> &'stati
     }
 }
 
-/// Eight bytes at a time: it is asked for at each call.
+/// Hashes eight bytes at a time, because it is called at each call.
 #[inline]
 fn hash(name: &str, place: &Location<'_>) -> u64 {
-    // By 2^64 divided by the golden ratio, which spreads what it multiplies.
+    // Multiplies by 2^64 divided by the golden ratio, which spreads the bits.
     let mix = |hash: u64, word: u64| {
         let spread = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         spread ^ spread >> 32
@@ -122,8 +128,8 @@ fn add(
     &SCOPES.get_or_init(hash, |scope| scope.is(hash, name, place), make).function
 }
 
-/// The path of the function in which a closure or an `async` block stands; as a target it
-/// is ruled by the directive of its module. `None` for what does not tell.
+/// Returns the path of the function in which a closure or an `async` block stands. As a target, it
+/// is selected by the directive of its module. `None` if the type name does not contain it.
 fn enclosing(type_name: &'static str) -> Option<&'static str> {
     let mut path = type_name.strip_suffix("::{{closure}}")?;
     while let Some(outside) = path.strip_suffix("::{{closure}}") {
@@ -149,7 +155,7 @@ mod tests {
         let names = (0..10_000).flat_map(|n| {
             [format!("{n}"), format!("handler {n:05} of all"), format!("a long name before {n:05}")]
         });
-        // By their first bits, too.
+        // The first bits differ too.
         let hashes: HashSet<u64> = names.map(|name| hash(&name, place)).collect();
         assert_eq!(hashes.len(), 30_000);
         let first: HashSet<u64> = hashes.iter().map(|hash| hash >> 48).collect();

@@ -1,7 +1,7 @@
 //! Pages of memory that are mapped from the kernel and can be given back to it.
 
-/// Bytes of a page, the unit in which memory is given back. A kernel with larger pages refuses a
-/// range that does not begin at one of its own.
+/// Bytes of a page, the unit in which memory is given back. Where the kernel has pages of another
+/// size, none are given back.
 pub(crate) const PAGE: usize = 4096;
 
 /// A type of one page that consists of atomics and is valid if all its bytes are 0.

@@ -1,4 +1,4 @@
-//! The call tree of a report, from the segments of its nodes.
+//! Builds the call tree of a report from the segments of its nodes.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -10,12 +10,13 @@ use crate::runtime::stats::rows::{Row, at, figures, highest};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::totals::Sums;
 
-/// The nodes of the report, callers before what they call.
+/// The nodes of the report; a caller comes before the functions it calls.
 #[derive(Default)]
 pub(crate) struct Branches {
     all: Vec<Branch>,
     of_node: HashMap<*const call_tree::Node, usize>,
-    /// By the caller's and the function, because two functions may have the same name.
+    /// Keyed by the caller's index and the function's address: two functions may have the same
+    /// name.
     of_call: HashMap<(Option<usize>, *const Site), usize>,
     rows: HashMap<Row, usize>,
 }
@@ -26,7 +27,7 @@ struct Branch {
 }
 
 impl Branches {
-    /// Adds a segment to its node, which is not one that stands for others.
+    /// Adds a segment to its node, which must not be a folded one.
     pub fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
         let place = self.place(segment.from.node);
         let node = &mut self.all[place].node;
@@ -48,10 +49,9 @@ impl Branches {
         }
     }
 
-    /// Where the branch of a node is; the turns of a recursion share that of its outermost
-    /// call.
+    /// Returns the index of a node's branch. Recursive calls have the branch of the outermost call.
     fn place(&mut self, node: &'static call_tree::Node) -> usize {
-        // From the node outwards to one that is known, and back.
+        // Walks outwards to a node that is known, then inserts the unknown ones on the way back.
         let mut unknown = Vec::new();
         let (mut caller, mut next) = (None, Some(node));
         while let Some(node) = next {
@@ -61,7 +61,7 @@ impl Branches {
             }
             next = match node.kind {
                 Kind::Recursive(outermost) => Some(outermost),
-                // What the others were called from is not known any more.
+                // A folded node stands for many contexts, so its callers are unknown.
                 Kind::Folded => break,
                 Kind::Ordinary => node.caller,
             };
@@ -93,10 +93,10 @@ impl Branches {
         })
     }
 
-    /// The roots, with all that they have called.
+    /// Returns the roots, with the functions they called as children.
     pub fn tree(mut self) -> Vec<Node> {
         let mut roots = Vec::new();
-        // What is called stands after its caller, and is whole before it.
+        // Popped from the end, a node is complete: the functions it called come after it.
         while let Some(Branch { caller, mut node }) = self.all.pop() {
             for segments in [&mut node.segments, &mut node.carried] {
                 segments.sort_by_key(|segment| highest(segment.figures));
@@ -113,7 +113,8 @@ impl Branches {
     }
 }
 
-/// Siblings that stand the last first: the highest first, and of equal ones the first.
+/// Sorts siblings by high water, highest first. They arrive in reverse order; equal ones get the
+/// order in which they were added.
 fn sort(siblings: &mut Vec<Node>) {
     siblings.reverse();
     siblings.sort_by_key(|node| highest(node.figures));

@@ -1,11 +1,12 @@
-//! The call tree, and the positions of calls in it, with their totals.
+//! The call tree, the positions of calls in it, and the totals of their segments.
 //!
-//! 1. A *node* is a function in one calling context: what led to it. Recursion folds, and so does
-//!    what comes after the tree is full.
-//! 2. A *position* is where a call of a node is: after which label.
+//! 1. A *node* is a function in one calling context. A recursion folds into one node below its
+//!    outermost call, and contexts that come after the tree is full fold into one node per
+//!    function.
+//! 2. A *position* is a place in a call of a node: after which label.
 //! 3. A *segment* goes from a position to the next point, and has the totals of all passes.
 //!
-//! All of it is made when it is first reached, and stays.
+//! Each of them is created when it is first reached, and is never freed.
 
 use std::fmt;
 use std::ptr;
@@ -22,13 +23,13 @@ use crate::runtime::stats::totals::{Observation, Totals};
 use crate::runtime::sync::append_list::AppendList;
 use crate::runtime::sync::map::{self, Map};
 
-/// A function, as it is called from one place of the tree.
+/// A function in one calling context.
 pub(crate) struct Node {
     pub site: &'static Site,
     /// `None` for a root.
     pub caller: Option<&'static Node>,
     pub kind: Kind,
-    /// Of what its calls have kept.
+    /// How much of the net of its calls was freed elsewhere.
     pub freed_elsewhere: FreedElsewhere,
     start: OnceLock<&'static Position>,
     carried: OnceLock<&'static Position>,
@@ -37,23 +38,23 @@ pub(crate) struct Node {
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Ordinary,
-    /// The function is in its own calling context: the calls count for that node, where
-    /// their bytes are already.
+    /// The function is already in its own calling context: this is the node there, whose bytes
+    /// include those of the recursive calls.
     Recursive(&'static Node),
-    /// Stands for all contexts that came after the tree was full.
+    /// Stands for all contexts of its function that came after the tree was full.
     Folded,
 }
 
-/// The static of an annotated function: the function, and the nodes that stand for it.
+/// The static of an annotated function, with the function's nodes in the call tree.
 pub struct Annotated {
     pub(crate) site: Site,
-    /// By their callers.
+    /// The nodes, by caller.
     links: AppendList<Link>,
-    /// Stands for all further callers once there are too many.
+    /// Where calls from further callers start once the tree is full.
     folded: OnceLock<&'static Position>,
 }
 
-/// The node of a function for calls from one caller.
+/// Links a caller to the position at which its calls of the function start.
 struct Link {
     caller: Option<&'static Node>,
     start: &'static Position,
@@ -66,12 +67,12 @@ impl Link {
     }
 }
 
-/// Nodes at most: each takes a few KiB for its totals.
+/// Maximum number of nodes with a caller: each takes a few KiB for its totals.
 const NODES: usize = 1024;
-/// Callers of one function at most: they are looked through at each call.
+/// Maximum number of callers of one function: each call searches them one by one.
 const CALLERS: usize = 32;
-/// Nodes on a path at most: the views of a report go down the tree, and so does whoever drops
-/// it, on threads with small stacks too.
+/// Maximum number of nodes on a path: showing a report and dropping it recurse into the tree, also
+/// on threads with small stacks.
 const DEPTH: usize = 64;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -87,7 +88,7 @@ impl Annotated {
         Annotated { site, links: AppendList::new(), folded: OnceLock::new() }
     }
 
-    /// Where a call from `caller` starts.
+    /// Returns the position at which calls from `caller` start.
     #[inline]
     pub(crate) fn start(&'static self, caller: Option<&'static Node>) -> &'static Position {
         match self.links.iter().find(|link| link.is_from(caller)) {
@@ -96,7 +97,7 @@ impl Annotated {
         }
     }
 
-    /// Where calls start from a caller that was not seen yet.
+    /// Returns the position at which calls start from a caller without a link.
     #[cold]
     fn start_anew(&'static self, caller: Option<&'static Node>) -> &'static Position {
         match (caller, self.folded.get()) {
@@ -110,9 +111,9 @@ impl Annotated {
         let site = &self.site;
         let outwards = || std::iter::successors(caller, |node| node.caller);
         let same = outwards().find(|node| ptr::eq(node.site, site));
-        // Its own context is folded: one turn of a recursion stands for all.
+        // One recursive node stands for all deeper calls of a recursion.
         let known = same.filter(|same| matches!(same.kind, Kind::Recursive(_)));
-        // A root always has a place: there are no more of them than functions.
+        // A root is always added: there are no more roots than functions.
         let is_full = || {
             caller.is_some()
                 && (self.links.iter().count() >= CALLERS
@@ -145,7 +146,7 @@ impl Node {
         node
     }
 
-    /// Where work starts that is carried out of a call.
+    /// Returns the position at which work starts that is carried out of a call.
     pub fn carried(&'static self) -> &'static Position {
         self.carried.get_or_init(|| {
             let _ignored = IgnoreAllocs::begin();
@@ -153,42 +154,43 @@ impl Node {
         })
     }
 
-    /// What the calls of this node that have ended have kept, bytes. Waits for nobody.
+    /// Returns the net of the calls of this node that have ended, in bytes. Takes no lock.
     pub fn kept(&self) -> i64 {
         self.start.get().map_or(0, |start| start.kept())
     }
 
-    /// Where every call of this node starts.
+    /// Returns the position at which every call of this node starts.
     pub fn start(&'static self) -> &'static Position {
         self.start.get_or_init(|| Box::leak(Box::new(Position::entry(self))))
     }
 }
 
-/// Somewhere in a call: in a function of some calling context, after a label.
+/// A place in a call: in a function of one calling context, after a label.
 pub(crate) struct Position {
     pub node: &'static Node,
     pub after: &'static str,
-    /// Where every call of the node starts.
+    /// True for the position at which every call of the node starts.
     pub is_entry: bool,
-    /// In work that was carried out of a call.
+    /// True in work that was carried out of a call.
     pub is_carried: bool,
     /// The segments that start here.
     segments: AppendList<Segment>,
 }
 
-/// From one point of a function to the next, in one calling context, with its totals.
+/// The way from one point of a function to the next in one calling context, with its totals.
 pub(crate) struct Segment {
     pub from: &'static Position,
     pub label: &'static str,
     at: &'static Point,
-    /// Where the call is once the segment has ended.
+    /// The position of the call once the segment has ended.
     pub to: &'static Position,
-    /// Stands for whole calls that had a probe, and not for a segment of one.
+    /// True if it is no part of a call: it counts whole calls that had a probe, or carried work
+    /// that came too late for its call.
     pub whole: bool,
     pub totals: Totals,
-    /// Shared by all calling contexts.
+    /// Shared by the segments with the same labels in all calling contexts.
     pub distributions: &'static Distributions,
-    /// It is among all others.
+    /// Set once the segment is in `ALL`.
     is_listed: AtomicBool,
 }
 
@@ -196,52 +198,52 @@ static ALL: AppendList<&'static Segment> = AppendList::new();
 static AFTER: Map<After> = Map::new();
 static SHARED: Map<Shared> = Map::new();
 
-/// Where the calls of a node are after a point, however they came to it.
+/// The position of a node after a point, shared by all segments that end there.
 struct After {
     at: &'static Point,
     position: &'static Position,
 }
 
-/// What the segments of a function with the same labels share in all calling contexts.
+/// What segments with the same labels share in all calling contexts of their function.
 struct Shared {
-    /// The ends of the first of them.
+    /// The ends of the first such segment.
     from: &'static Position,
     at: &'static Point,
     distributions: Distributions,
 }
 
 impl Position {
-    /// Where every call of a node starts.
+    /// Creates the position at which every call of `node` starts.
     pub fn entry(node: &'static Node) -> Position {
         let segments = AppendList::new();
         Position { node, after: "entry", is_entry: true, is_carried: false, segments }
     }
 
-    /// Where work starts that was carried out of a call of the node.
+    /// Creates the position at which work starts that was carried out of a call of `node`.
     pub fn carried(node: &'static Node) -> Position {
         let segments = AppendList::new();
         Position { node, after: "carried", is_entry: false, is_carried: true, segments }
     }
 
-    /// After a label that lies further on.
+    /// Creates a position of the same node after another label.
     fn further(&self, after: &'static str) -> Position {
         let segments = AppendList::new();
         Position { after, is_entry: false, segments, ..*self }
     }
 
-    /// What the calls have kept that started here and have ended, bytes.
+    /// Returns the net of the calls that started here and have ended, in bytes.
     pub fn kept(&self) -> i64 {
         let calls = self.segments.iter().filter(|segment| segment.is_call());
         calls.map(|segment| segment.totals.sums().bytes.net()).sum()
     }
 
-    /// The segment from here to `point`, if any call has passed it.
+    /// Returns the segment from here to `point`, if any call has passed it.
     #[inline]
     pub fn find(&self, point: &Point) -> Option<&'static Segment> {
         self.segments.iter().find(|segment| segment.ends(point))
     }
 
-    /// The segment from here to `point`.
+    /// Returns the segment from here to `point`, created if no call has passed it.
     #[inline]
     pub fn segment(&'static self, point: &'static Point) -> &'static Segment {
         match self.find(point) {
@@ -295,7 +297,7 @@ impl Shared {
 }
 
 impl Segment {
-    /// Adds what one call did, on the thread with this shard.
+    /// Adds an observation, on the thread with this shard.
     #[allow(clippy::inline_always, reason = "what it adds is in registers")]
     #[inline(always)]
     pub fn add(&self, shard: Shard, observation: Observation) {
@@ -305,18 +307,19 @@ impl Segment {
         }
     }
 
-    /// Whether this stands for whole calls: for those with a probe, or it is all of a call.
+    /// Whether its totals are those of whole calls: it counts calls with a probe, or is all of a
+    /// call.
     pub fn is_call(&self) -> bool {
         self.whole || (self.from.is_entry && self.from.node.site.ends_at(self.at))
     }
 
-    /// Whether it is the first of those that stand for the whole calls of its node.
+    /// Whether it is the first segment from its position whose totals are those of whole calls.
     pub fn is_first_call(&self) -> bool {
         let first = self.from.segments.iter().find(|segment| segment.is_call());
         first.is_some_and(|first| ptr::eq(first, self))
     }
 
-    /// Whether this is one of the segments that end at `point`.
+    /// Whether the segment ends at `point`.
     #[inline]
     pub fn ends(&self, point: &Point) -> bool {
         ptr::eq(self.at, point)
@@ -329,7 +332,7 @@ impl fmt::Debug for Segment {
     }
 }
 
-/// Every segment that any call has finished.
+/// Returns every segment that any call has finished.
 pub(crate) fn all() -> impl Iterator<Item = &'static Segment> {
     ALL.iter().copied()
 }

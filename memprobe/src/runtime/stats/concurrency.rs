@@ -1,18 +1,17 @@
-//! How many calls of one function ran at once, exactly, although every thread counts by itself.
+//! Counts how many calls of one function ran at once, exactly, although every thread counts by
+//! itself.
 //!
-//! 1. Each shard has a lane in which its threads count the calls that they have begun and not
-//!    ended. A call may end in another lane than it began in, so a lane may be below 0; the sum
-//!    over all lanes is how many calls run.
-//! 2. Each lane has an allowance. All allowances together are the highest sum that was seen, so
-//!    while each lane keeps to its own there is no new highest, and nobody looks at the others.
-//! 3. A lane that goes beyond its allowance looks: it closes all lanes, reads them until two
-//!    readings in a row are equal, keeps the sum if it is the highest, and hands out the
-//!    allowances anew.
+//! 1. Each shard has a lane, in which its threads count the calls that have begun and not ended. A
+//!    call may end in another lane than it began in, so a lane may be negative; the sum over all
+//!    lanes is the number of calls that run.
+//! 2. Each lane has an allowance. The allowances add up to the highest sum seen, so while each lane
+//!    stays within its own there is no new highest, and no thread reads the other lanes.
+//! 3. A lane that exceeds its allowance looks: it closes all lanes, reads them until two readings
+//!    in a row are equal, keeps the sum if it is the highest, and hands out new allowances.
 //!
-//! A function whose calls are short, many, and on many threads would look all the time. It
-//! may look only so often in a tick of the clock; where it wanted to more often, the highest that
-//! it saw is a lower bound, and said to be one. What calls have in common for less than a
-//! microsecond may be missed.
+//! A function with many short calls on many threads would look all the time, so looks that find no
+//! new highest are limited in each tick of the clock. Where the limit is reached, the highest is
+//! reported as a lower bound. Calls that overlap for less than a microsecond may be missed.
 
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
@@ -24,39 +23,39 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// Calls that run, and the most that did at once.
+/// The calls that run, and the highest number that ran at once.
 pub(crate) struct Concurrency {
     lanes: StaticRef<[Lane; SHARDS]>,
     generation: AtomicU32,
     most: AtomicI64,
-    /// More calls may have run at once.
+    /// True if more calls than `most` may have run at once.
     is_bound: AtomicBool,
     is_looking: AtomicBool,
-    /// Somebody wanted to look while another did.
+    /// A look was asked for and has not begun.
     again: AtomicBool,
-    /// The last tick in which anybody looked, and how often it was in vain.
+    /// The last tick with a look, and how many looks in it found no new highest.
     tick: AtomicU64,
     looks: AtomicU32,
 }
 
-/// What the threads of one shard have begun and not ended.
+/// The calls that the threads of one shard have begun and ended.
 #[repr(align(64))]
 struct Lane {
-    /// How many calls began here, times 2³², and how many more have begun than ended: one word,
-    /// so that a lane in which anything began and ended meanwhile is not what it was.
+    /// Calls that began here, times 2³², plus calls that began here less those that ended here. One
+    /// word, so that two readings are equal only if no call began or ended in between.
     count: AtomicU64,
-    /// As many may run without a look at the others.
+    /// Calls that may run here without a look at the other lanes.
     allowed: AtomicI64,
-    /// The last tick in which there were looks enough.
+    /// The last tick in which no further look was allowed.
     paused: AtomicU64,
 }
 
-/// A call in a lane's count.
+/// What a call adds to its lane's count when it begins and when it ends.
 const BEGUN: u64 = (1 << 32) + 1;
 const ENDED: u64 = 1_u64.wrapping_neg();
-/// No call may begin without a look.
+/// An allowance with which each call that begins looks.
 const CLOSED: i64 = i64::MIN;
-/// Looks in a tick, which is 1 to 10 ms, that find no new highest: some 0.2 µs each.
+/// Maximum number of looks in a tick (1 to 10 ms) that find no new highest; one takes some 0.2 µs.
 const LOOKS: u32 = 64;
 
 fn open(count: u64) -> i64 {
@@ -88,7 +87,7 @@ impl Concurrency {
         self.lanes.get_or_init(|| [const { Lane::new() }; SHARDS])
     }
 
-    /// A call begins, at `now` by the coarse clock.
+    /// Counts a call that begins, at `now` by the coarse clock.
     #[inline]
     pub fn enter(&self, shard: Shard, now: u64) {
         let lane = shard.of(self.lanes());
@@ -98,7 +97,7 @@ impl Concurrency {
         }
     }
 
-    /// A call ends.
+    /// Counts a call that ends.
     #[inline]
     pub fn leave(&self, shard: Shard) {
         shard.of(self.lanes()).add(shard, ENDED);
@@ -115,7 +114,7 @@ impl Concurrency {
         self.again.store(true, SeqCst);
         for _ in 0..4 {
             if self.is_looking.swap(true, SeqCst) {
-                // Who looks will see `again` when he is done.
+                // The thread that looks checks `again` when it is done.
                 return;
             }
             self.again.store(false, SeqCst);
@@ -128,7 +127,7 @@ impl Concurrency {
         self.set_bound();
     }
 
-    /// Whether there may be one more look in this tick.
+    /// Whether one more look is allowed in this tick.
     fn may_look(&self, now: u64) -> bool {
         if self.tick.load(Relaxed) != now {
             self.tick.store(now, Relaxed);
@@ -161,7 +160,7 @@ impl Concurrency {
         if is_whole && sum > self.most.load(Relaxed) {
             self.most.store(sum, Relaxed);
         } else {
-            // Those that find a new highest are no more than that is.
+            // Looks that find a new highest need no limit: there are at most `most` of them.
             self.looks.fetch_add(1, Relaxed);
         }
         let spare = (self.most.load(Relaxed) - sum).max(0);
@@ -174,14 +173,14 @@ impl Concurrency {
         }
     }
 
-    /// Starts anew from what runs when a call begins the next time.
+    /// Starts anew when the next call begins, with the calls that run then.
     pub fn reset(&self) {
         for lane in self.lanes.load(Acquire).into_iter().flatten() {
             lane.allowed.store(CLOSED, Relaxed);
         }
     }
 
-    /// The most calls that were seen to run at once, and whether there were never more.
+    /// Returns the highest number of calls that were seen to run at once, and whether it is exact.
     pub fn most(&self) -> (u64, bool) {
         if self.generation.load(Relaxed) != generation() {
             return (0, true);
@@ -190,8 +189,8 @@ impl Concurrency {
     }
 }
 
-/// The counts of all lanes, and whether all stood like this at one time: a sum of some of before
-/// and some of after would be one of calls that never ran together.
+/// Reads the counts of all lanes, and returns whether they were all valid at one time. A sum of
+/// older and newer counts would be of calls that never ran together.
 fn read_all(lanes: &[Lane]) -> ([u64; SHARDS], bool) {
     let read = || {
         fence(SeqCst);

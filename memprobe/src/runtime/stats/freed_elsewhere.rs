@@ -1,15 +1,15 @@
-//! What of a function's net was freed by code that nobody counts.
+//! How much of a function's net was freed where the free does not count for it.
 
 use std::sync::atomic::{
     AtomicI64, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
-/// How much of what a function's calls have netted was freed elsewhere for sure, because it was
-/// more than all that was live. That stays so when more is live later.
+/// A lower bound, in bytes, of what was freed elsewhere: the excess of a function's net over all
+/// live bytes. It stays valid when there are more live bytes later.
 pub(crate) struct FreedElsewhere {
-    /// Of the totals that it is about.
+    /// The generation of the totals that the other fields belong to.
     generation: AtomicU32,
-    /// As it was seen last, and for sure.
+    /// The excess as it was seen last, and the confirmed bound, in bytes.
     seen: AtomicI64,
     sure: AtomicI64,
 }
@@ -23,8 +23,9 @@ impl FreedElsewhere {
         }
     }
 
-    /// The net was so much more than there was, now. For sure is what was seen twice in a row:
-    /// a call may be counted by half while one looks. One thread at a time.
+    /// Records that the net exceeded the live bytes by `over`. The smaller of two values in a row
+    /// is confirmed, because a call may be half counted at the time. Only one thread may call this
+    /// at a time.
     pub fn saw(&self, generation: u32, over: i64) {
         if self.generation.load(Relaxed) != generation {
             self.generation.store(0, Relaxed);

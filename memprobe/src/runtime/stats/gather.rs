@@ -1,4 +1,4 @@
-//! Puts the totals of all segments together into a report.
+//! Builds a report from the totals of all segments.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -17,10 +17,13 @@ use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
 use crate::runtime::stats::totals::{self, Sums};
 
-/// Age of the process at the last reset, µs.
+/// Age of the process at the last reset, in µs.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
-/// The totals up to now. Calls that still run are in the segments that they have finished.
+/// Returns a report of all totals up to now. A call that still runs counts with the segments that
+/// it has finished.
+///
+/// # Examples
 ///
 /// ```
 /// println!("{}", memprobe::report());
@@ -45,6 +48,13 @@ pub fn report() -> Report {
 }
 
 /// Starts all totals anew. A call that is running then counts from its next point on.
+///
+/// # Examples
+///
+/// ```
+/// memprobe::reset();
+/// assert!(memprobe::report().functions.is_empty());
+/// ```
 pub fn reset() {
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
@@ -61,7 +71,7 @@ struct Gathered {
     rows: HashMap<Row, usize>,
     branches: Branches,
     folded_calls: u64,
-    /// The distributions that are in already: calling contexts share them.
+    /// The distributions that were added already: calling contexts share them.
     distributed: HashSet<*const Distributions>,
 }
 
@@ -99,7 +109,8 @@ impl Gathered {
         at(&mut self.rows, row, rows, || SegmentTotals::new(segment)).add(segment, sums, counts);
     }
 
-    /// The counts of a segment's distributions, the first time that they are met.
+    /// Returns the bucket counts of a segment's distributions the first time they are met, then
+    /// `None`.
     fn counts(&mut self, segment: &Segment) -> Option<Counts> {
         let Segment { distributions, .. } = segment;
         let is_first = self.distributed.insert(ptr::from_ref(*distributions));
@@ -122,14 +133,13 @@ impl Gathered {
     }
 }
 
-/// Peaks and allocated bytes of single calls, by bucket.
+/// How many peaks and how many amounts of allocated bytes of single calls fell into each bucket.
 struct Counts {
     peaks: Buckets,
     allocations: Buckets,
 }
 
-/// Which outcome the calls had that ended with this segment, if they did and this stands for
-/// the whole of them.
+/// Returns the outcome of the calls that ended with this segment, if it stands for whole calls.
 fn ended(segment: &'static Segment) -> Option<Outcome> {
     let node = segment.from.node;
     let starts = segment.whole || segment.from.is_entry;
@@ -199,7 +209,7 @@ impl SegmentTotals {
         }
     }
 
-    /// Adds one of the segments with these labels, from one place or calling context.
+    /// Adds a segment with these labels, from one probe or calling context.
     fn add(&mut self, segment: &Segment, sums: &Sums, counts: Option<&Counts>) {
         self.count += sums.count;
         if let Some(figures) = &mut self.figures {
@@ -210,8 +220,8 @@ impl SegmentTotals {
 }
 
 impl Figures {
-    /// Adds a segment to the figures of its calls. Whole calls do not know what they did
-    /// themselves, their segments do.
+    /// Adds a segment to the figures of its calls. The bytes without nested calls come from
+    /// segments: whole calls do not have them.
     pub(crate) fn add(&mut self, segment: &Segment, sums: &Sums, ended: Option<Outcome>) {
         if !segment.whole {
             self.add_own(sums);
@@ -225,7 +235,7 @@ impl Figures {
         self.peak = self.peak.max(sums.peak);
         self.high_water = self.peak;
         self.self_peak = self.self_peak.max(Some(sums.level_or_self_peak));
-        // What a recursion does is in the figures of its outermost call.
+        // The outermost call's figures include the bytes of the recursive calls.
         if matches!(segment.from.node.kind, Kind::Recursive(_)) {
             return;
         }
@@ -237,7 +247,7 @@ impl Figures {
         }
     }
 
-    /// Adds a segment to its own figures.
+    /// Adds a segment to the figures of its row.
     pub(crate) fn add_segment(&mut self, segment: &Segment, sums: &Sums) {
         self.add_own(sums);
         if !matches!(segment.from.node.kind, Kind::Recursive(_)) {
@@ -269,6 +279,6 @@ fn distribute(
     counts: Option<&Counts>,
 ) {
     peaks.add(sums.count, sums.peak, counts.map(|counts| &counts.peaks));
-    // Of what single calls have allocated no highest is kept.
+    // No maximum is kept of the bytes that single calls allocated.
     allocations.add(sums.count, 0, counts.map(|counts| &counts.allocations));
 }

@@ -1,5 +1,5 @@
-//! Histograms of one segment, over all calling contexts: each shard has its own, put together
-//! when they are read.
+//! Histograms of one segment over all calling contexts. Each shard counts in its own; reading adds
+//! them up.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
@@ -10,30 +10,30 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// How the peaks and the allocated bytes of single calls are distributed. Takes no memory
-/// until a call did something with memory.
+/// How the peaks and the allocated bytes of single calls are distributed. Allocates nothing until a
+/// call has allocated or freed.
 pub(crate) struct Distributions {
     shards: [StaticRef<Counts>; SHARDS],
-    /// Made when there is something to carry.
+    /// Created when a bucket first wraps.
     carried: OnceLock<Box<Carried>>,
 }
 
-/// What one shard has counted and not carried.
+/// What one shard has counted in each bucket since the bucket wrapped.
 struct Counts {
     generation: AtomicU32,
     peaks: [AtomicU8; BUCKETS],
     allocations: [AtomicU8; BUCKETS],
 }
 
-/// What the shards have carried: one counts to 255 in each bucket, so that many shards are
-/// small and none of them comes here often.
+/// Overflow: a shard counts in `u8` and adds 256 here when a bucket wraps. So shards are small, and
+/// this shared part is rarely written.
 struct Carried {
     generation: AtomicU32,
     peaks: [AtomicU64; BUCKETS],
     allocations: [AtomicU64; BUCKETS],
 }
 
-/// What a shard carries at once.
+/// What a shard adds to the overflow when a bucket wraps.
 const CARRY: u64 = 1 << u8::BITS;
 
 impl Distributions {
@@ -41,7 +41,7 @@ impl Distributions {
         Distributions { shards: [const { StaticRef::none() }; SHARDS], carried: OnceLock::new() }
     }
 
-    /// Adds what one call did, on the thread with this shard.
+    /// Adds the peak and the allocated bytes of one call, on the thread with this shard.
     #[inline]
     pub fn add(&self, shard: Shard, peak: u64, allocated: u64) {
         let place = shard.of(&self.shards);
@@ -73,12 +73,12 @@ impl Distributions {
         carried
     }
 
-    /// How many peaks fell into each bucket.
+    /// Returns how many peaks fell into each bucket.
     pub fn peaks(&self) -> [u64; BUCKETS] {
         self.counts(|counts| &counts.peaks, |carried| &carried.peaks)
     }
 
-    /// How many times what was allocated fell into each bucket.
+    /// Returns how many amounts of allocated bytes fell into each bucket.
     pub fn allocations(&self) -> [u64; BUCKETS] {
         self.counts(|counts| &counts.allocations, |carried| &carried.allocations)
     }
@@ -133,7 +133,7 @@ impl Carried {
     }
 }
 
-/// Counts one; says whether the count is full and starts anew.
+/// Adds one; returns whether the count wrapped to 0.
 #[inline]
 fn count(count: &AtomicU8, alone: bool) -> bool {
     let before = if alone {

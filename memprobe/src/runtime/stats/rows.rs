@@ -7,7 +7,8 @@ use std::hash::Hash;
 use crate::report::Figures;
 use crate::runtime::readings::jemalloc;
 
-/// What is found by a key, in a list that is in the order in which it was met.
+/// Returns the item of `key`, appended to `list` if there is none: the list has the order in which
+/// the keys were first met.
 pub(crate) fn at<'a, K: Eq + Hash, T>(
     places: &mut HashMap<K, usize>,
     key: K,
@@ -21,8 +22,8 @@ pub(crate) fn at<'a, K: Eq + Hash, T>(
     &mut list[place]
 }
 
-/// A segment of the function or node with this address, whether it is one of carried work, and
-/// the labels at its ends.
+/// The key of a segment's row: the function's address or the node's index, whether it is carried
+/// work, and the labels at its ends.
 pub(crate) type Row = (usize, bool, &'static str, &'static str);
 
 pub(crate) fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {

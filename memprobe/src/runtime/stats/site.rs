@@ -22,7 +22,7 @@ impl Outcome {
     }
 }
 
-/// Where segments end: a probe, or an end of a function.
+/// A place where segments end: a probe, or an end of a function.
 #[derive(Debug)]
 pub(crate) struct Point {
     label: &'static str,
@@ -42,10 +42,11 @@ impl Point {
     }
 }
 
-/// What is known of an annotated function whoever calls it.
+/// An annotated function, independent of its callers.
 pub struct Site {
     name: Option<&'static str>,
-    /// Gives the path of the function, by the type name of an item in its body.
+    /// Returns the path of an item in the function's body, from which that of the function is
+    /// derived.
     path: fn() -> &'static str,
     path_of: OnceLock<&'static str>,
     pub(crate) rate: Rate,
@@ -53,17 +54,16 @@ pub struct Site {
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
     ends: [Point; 3],
-    /// Whole calls that had a probe; without one the only segment is the whole call.
+    /// Ends of whole calls that had a probe; without a probe the only segment is the whole call.
     wholes: [Point; 3],
-    /// Where work ends that was carried out of a call, and where it is counted if the call
-    /// has ended by then.
+    /// Where work ends that was carried out of a call, and where it is counted if its call had
+    /// ended by then.
     pub(crate) done: Point,
     pub(crate) late: Point,
     pub(crate) concurrency: Concurrency,
-    /// The generation of the totals, the peak and the allocated bytes of the first call that
-    /// has ended.
+    /// The first call that ended: the generation of the totals, its peak and its allocated bytes.
     first: OnceLock<(u32, u64, u64)>,
-    /// A call was said to be the first.
+    /// `is_cold` has returned true.
     warm: AtomicBool,
 }
 
@@ -97,12 +97,12 @@ impl Site {
         }
     }
 
-    /// The name that the user gave, or the path of the function.
+    /// Returns the name that the user gave, or else the path of the function.
     pub(crate) fn name(&self) -> &'static str {
         self.name.unwrap_or_else(|| self.path_of.get_or_init(|| path_of((self.path)())))
     }
 
-    /// Whether no call has ended yet, for the first that asks.
+    /// Returns true once: for the first admitted call before any call has ended.
     pub(crate) fn is_cold(&self) -> bool {
         self.is_new() && !self.warm.swap(true, Relaxed)
     }
@@ -115,12 +115,12 @@ impl Site {
         &self.wholes[outcome as usize]
     }
 
-    /// Whether calls end at this point, or their last segments.
+    /// Whether `point` is an end of the function, where its calls or their last segments end.
     pub(crate) fn ends_at(&self, point: &Point) -> bool {
         self.ends.iter().any(|end| std::ptr::eq(end, point))
     }
 
-    /// Whether calls, and not segments of them, end at this point.
+    /// Whether whole calls, and not segments of them, are counted at `point`.
     pub(crate) fn is_whole(&self, point: &Point) -> bool {
         let mut wholes = self.wholes.iter().chain([&self.late]);
         wholes.any(|whole| std::ptr::eq(whole, point))
@@ -132,22 +132,23 @@ impl Site {
         self.first.get().is_none()
     }
 
-    /// Tells the figures of a call that has ended, until there was a first.
+    /// Records the figures of the first call to end; later calls are ignored.
     pub(crate) fn set_first(&self, call: &Observation) {
         if self.is_new() {
             let _ = self.first.set((generation(), call.peak, call.bytes.allocated));
         }
     }
 
-    /// Peak and allocated bytes of the first call, unless it was before the last reset.
+    /// Returns the peak and the allocated bytes of the first call, unless it ended before the last
+    /// reset.
     pub(crate) fn cold(&self) -> Option<(u64, u64)> {
         let (since, peak, allocated) = *self.first.get()?;
         (since == generation()).then_some((peak, allocated))
     }
 }
 
-/// The path of a function, from that of an item in the initializer of a static in its body:
-/// without the item, the static and the closures between.
+/// Derives the path of a function from that of an item in the initializer of a static in its body:
+/// cuts off the item, the static and the closures between.
 pub(crate) fn path_of(item: &'static str) -> &'static str {
     let outer = |path: &'static str| path.rsplit_once("::").map_or(path, |(outer, _)| outer);
     let mut path = outer(outer(item));

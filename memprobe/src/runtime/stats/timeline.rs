@@ -1,5 +1,5 @@
-//! The process over time: its RSS and what it has allocated, at points of calls, and which
-//! segment may have raised them.
+//! The process over time: its RSS and its allocated bytes at points of calls, and which segment may
+//! have raised them.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,21 +11,21 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, heap_stats, limit, proc};
 use crate::runtime::stats::call_tree::Segment;
 
-/// Samples that are kept: as many as a picture has room for.
+/// Maximum number of samples: as many as a chart has room for.
 const SAMPLES: usize = 512;
-/// ns between two samples, while there is room for all.
+/// Interval between two samples while there is room for all, in ns.
 const INTERVAL: u64 = 10_000_000;
-/// A segment with such a peak is one that a picture of the process shows.
+/// Lowest peak of a large segment, in bytes: one that shows in a chart of the process.
 const LARGE: u64 = 1 << 20;
 
-/// When the next sample is due, by the coarse clock in ns.
+/// When the next sample is due, in ns of the coarse clock.
 static DUE: AtomicU64 = AtomicU64::new(0);
 static TIMELINE: Mutex<Timeline> = Mutex::new(Timeline::new());
 static ENDED: Mutex<Ended> = Mutex::new(Ended::new());
 
 struct Timeline {
     samples: Vec<(Sample, Option<Large>)>,
-    /// Grows as the program does: the timeline always goes back to its start.
+    /// Doubles when samples are dropped, so that the timeline always goes back to its start.
     interval: u64,
 }
 
@@ -34,8 +34,8 @@ impl Timeline {
         Timeline { samples: Vec::new(), interval: INTERVAL }
     }
 
-    /// Thins the samples out by half once there is no room for another. What had ended by one
-    /// that goes has ended by the next.
+    /// Adds a sample. If there is no room, every other sample is dropped first, and its largest
+    /// segment moves to the next sample.
     fn add(&mut self, sample: Sample, mut largest: Option<Large>) {
         if self.samples.len() >= SAMPLES {
             let (mut at, mut left) = (0, None);
@@ -61,7 +61,7 @@ impl Timeline {
     }
 }
 
-/// One call's way through a segment, which was large.
+/// One call's pass through a large segment.
 #[derive(Clone, Copy)]
 struct Large {
     segment: &'static Segment,
@@ -76,7 +76,8 @@ impl Large {
         Pass { function, from: from.after, label, net: self.net, peak: self.peak }
     }
 
-    /// Whether most of `other` is what was done here, in a call nested in it.
+    /// Whether the segment is one of a call nested in that of `other`, and reached half of its peak
+    /// or more.
     fn is_most_of(&self, other: &Large) -> bool {
         let around = std::iter::successors(self.segment.from.node.caller, |node| node.caller);
         let is_nested = || around.into_iter().any(|node| ptr::eq(node, other.segment.from.node));
@@ -84,7 +85,7 @@ impl Large {
     }
 }
 
-/// The larger of two, or the nested one that is most of the other.
+/// Returns the larger of two, or the nested one if it is most of the other.
 fn larger(one: Option<Large>, other: Option<Large>) -> Option<Large> {
     let (Some(first), Some(second)) = (one, other) else { return one.or(other) };
     let is_second = if second.peak > first.peak {
@@ -99,7 +100,7 @@ fn larger(one: Option<Large>, other: Option<Large>) -> Option<Large> {
 struct Ended {
     /// The largest since the last sample.
     largest: Option<Large>,
-    /// The last that a sample has.
+    /// The last one that a sample was given.
     told: Option<Large>,
 }
 
@@ -109,7 +110,7 @@ impl Ended {
     }
 
     fn add(&mut self, large: Large) {
-        // What ends around a call that was told of would tell of the same bytes again.
+        // A segment around the one given last would report the same bytes again.
         if !self.told.is_some_and(|told| told.is_most_of(&large)) {
             self.largest = larger(self.largest, Some(large));
         }
@@ -122,8 +123,8 @@ impl Ended {
     }
 }
 
-/// A segment has ended. One that was large is a point to take a sample at, where its pages are
-/// still there.
+/// Records a segment that has ended. A large one is a point at which a sample may be taken, while
+/// its pages are still resident.
 #[inline]
 pub(crate) fn end(segment: &'static Segment, bytes: Bytes, peak: u64) {
     if peak >= LARGE {
@@ -138,7 +139,7 @@ fn end_large(segment: &'static Segment, net: i64, peak: u64) {
         return;
     }
     let large = Large { segment, net, peak };
-    // Nobody waits here: of two that end at the same time one may be left out.
+    // Does not wait: of two segments that end at the same time one may be left out.
     if let Ok(mut ended) = ENDED.try_lock() {
         ended.add(large);
     }
@@ -146,7 +147,7 @@ fn end_large(segment: &'static Segment, net: i64, peak: u64) {
     pass(clock::coarse(), || (from.node.site.name(), label));
 }
 
-/// Takes a sample if one is due, at a point of a call: in a function, at a label.
+/// Takes a sample if one is due. `point` returns the function and the label of the call's point.
 #[inline]
 pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str)) {
     if now >= DUE.load(Relaxed) {
@@ -158,14 +159,14 @@ pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str
 #[cold]
 fn sample(now: u64, function: &'static str, label: &'static str) {
     let _ignored = IgnoreAllocs::begin();
-    // Whoever finds it taken leaves the sample to the other.
+    // If the lock is taken, the sample is left to the other thread.
     let Ok(mut timeline) = TIMELINE.try_lock() else { return };
     if now < DUE.load(Relaxed) {
         return;
     }
     let largest = ENDED.try_lock().ok().and_then(|mut ended| ended.tell());
     let fine = clock::fine();
-    // What a cgroup has at most is known from what is read of it.
+    // The highest usage of a cgroup is known only from readings of it, so one is taken here.
     let _ = limit::standing(fine);
     let sample = Sample {
         uptime_us: proc::uptime_us(fine),
@@ -179,7 +180,7 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     DUE.store(now + timeline.interval, Relaxed);
 }
 
-/// The samples up to now, the oldest first.
+/// Returns the samples up to now, the oldest first.
 pub(crate) fn samples() -> Vec<Sample> {
     TIMELINE.lock().unwrap_or_else(PoisonError::into_inner).samples().collect()
 }
@@ -236,7 +237,7 @@ mod tests {
         assert!(timeline.interval > INTERVAL);
         for end in (77..10_000).step_by(1000) {
             let next = samples.iter().find(|sample| sample.uptime_us >= end).expect("a later one");
-            // Or that of a larger one which ended before the same sample.
+            // Or the pass of a larger one that ended before the same sample.
             assert!(next.largest.is_some_and(|pass| pass.peak >= end), "{end}: {next:?}");
         }
     }

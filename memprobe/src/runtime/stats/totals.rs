@@ -1,4 +1,4 @@
-//! The totals of a segment: each shard has its own, put together when they are read.
+//! Totals of a segment. Each shard counts in its own cells; reading adds them up.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
@@ -9,18 +9,18 @@ use crate::runtime::sync::static_ref::StaticRef;
 
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 
-/// Changes when everything starts anew.
+/// Returns the current generation of totals, which changes with each reset.
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Relaxed)
 }
 
-/// Everything starts anew from here: cells of an older generation count as empty, and are
-/// emptied by the next thread that writes there.
+/// Starts all totals anew. Cells of an older generation count as empty, and are cleared by the next
+/// thread that writes to them.
 pub(crate) fn reset() {
     GENERATION.fetch_add(1, Relaxed);
 }
 
-/// Totals of one segment in one shard; a cache line.
+/// Totals of one segment in one shard, in one cache line.
 #[repr(align(64))]
 struct Cells {
     generation: AtomicU32,
@@ -38,12 +38,12 @@ struct Cells {
 pub(crate) struct Observation {
     pub bytes: Bytes,
     pub own: Bytes,
-    /// Highest net above the segment's start; 0 where there are no bytes.
+    /// Highest net above the segment's start, in bytes; 0 if `bytes` is zero.
     pub peak: u64,
-    /// The one figure that the other kind does not have: for a segment the highest net above
-    /// the call's start (for a call its peak), for a call its peak without nested ones.
+    /// Segments: highest net above the call's start. Calls: peak without nested calls. One field,
+    /// so that `Cells` stays a cache line.
     pub level_or_self_peak: u64,
-    /// Is a whole call, with a probe or without.
+    /// True for a whole call, with a probe or without.
     pub is_call: bool,
 }
 
@@ -76,8 +76,7 @@ impl Cells {
         ]
     }
 
-    /// Empties the cells of an older generation. Threads that share them may lose a observation to
-    /// each other here.
+    /// Clears cells of an older generation. Threads that share them may lose an observation here.
     #[cold]
     fn renew(&self) {
         for cell in self.all() {
@@ -91,20 +90,20 @@ impl Cells {
     }
 }
 
-/// What all calls did in one segment.
+/// Totals of one segment over all calls.
 pub(crate) struct Totals {
-    /// Each made when it is first observation.
+    /// Each is created at its first observation.
     shards: [StaticRef<Cells>; SHARDS],
-    /// For whole calls, made when one of a few shards sees a second one.
+    /// Only whole calls have them. A group is created when one of its shards counts a second call.
     checkpoints: StaticRef<[StaticRef<[Checkpoints; TOGETHER]>; SHARDS / TOGETHER]>,
 }
 
-/// Slots whose checkpoints are made together: for each by itself the places would take much.
+/// Shards whose checkpoints are created together: a pointer for each shard would take much memory.
 const TOGETHER: usize = 4;
 const _: () = assert!(SHARDS % TOGETHER == 0, "each shard is in a group");
 
-/// Calls and their net at the last two powers of two, which tell the latter part of the calls
-/// from the former.
+/// Number and net of the calls at the last two powers of two, which separate the later calls from
+/// the earlier ones.
 #[derive(Default)]
 struct Checkpoints {
     before: Checkpoint,
@@ -133,7 +132,7 @@ impl Totals {
         Totals { shards: [const { StaticRef::none() }; SHARDS], checkpoints: StaticRef::none() }
     }
 
-    /// The cells of a shard, ready to be added to.
+    /// Returns the cells of a shard, ready to be added to.
     #[inline]
     fn cells(&self, shard: Shard) -> &Cells {
         let place = shard.of(&self.shards);
@@ -144,7 +143,7 @@ impl Totals {
         cells
     }
 
-    /// Adds a whole call that did nothing with memory.
+    /// Adds a whole call that neither allocated nor freed.
     #[inline]
     pub fn add_idle(&self, shard: Shard) {
         let count = &self.cells(shard).count;
@@ -152,7 +151,7 @@ impl Totals {
         self.pass_checkpoint(shard, count);
     }
 
-    /// Adds what one call did, on the thread with this shard.
+    /// Adds an observation, on the thread with this shard.
     #[allow(clippy::inline_always, reason = "what it adds is in registers")]
     #[inline(always)]
     pub fn add(&self, shard: Shard, observation: Observation) {
@@ -169,7 +168,7 @@ impl Totals {
         self.add_to::<false>(shard, cells, observation);
     }
 
-    /// `ALONE`: nobody else writes to these cells.
+    /// `ALONE`: no other thread writes to these cells.
     #[inline]
     fn add_to<const ALONE: bool>(&self, shard: Shard, cells: &Cells, observation: Observation) {
         let count = add::<ALONE>(&cells.count, 1);
@@ -186,7 +185,7 @@ impl Totals {
         }
     }
 
-    /// Remembers how far the calls had come at each power of two.
+    /// Records number and net of the calls when their number is a power of two.
     #[inline]
     fn pass_checkpoint(&self, shard: Shard, count: u64) {
         if count & count.wrapping_sub(1) == 0 && count > 1 {
@@ -201,12 +200,12 @@ impl Totals {
         let groups =
             self.checkpoints.get_or_init(|| [const { StaticRef::none() }; SHARDS / TOGETHER]);
         let checkpoints = &groups[group].get_or_init(Default::default)[at];
-        // What was there before the second call was before the last reset.
+        // At the second call, what is there is from before the last reset.
         checkpoints.before.set(if count == 2 { (0, 0) } else { checkpoints.last.get() });
         checkpoints.last.set((count, self.cells(shard).net()));
     }
 
-    /// The sums over all shards.
+    /// Returns the sums over all shards.
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
         for (shard, cells) in self.shards.iter().enumerate() {
@@ -233,7 +232,7 @@ impl Totals {
     }
 }
 
-/// Gives the new value.
+/// Returns the new value.
 #[inline]
 fn add<const ALONE: bool>(cell: &AtomicU64, more: u64) -> u64 {
     if ALONE {
@@ -264,7 +263,7 @@ pub(crate) struct Sums {
     pub own: Bytes,
     pub peak: u64,
     pub level_or_self_peak: u64,
-    /// Of each thread's calls the latter ones: half of them or more.
+    /// The later calls of each shard, at least half of them.
     pub recent_count: u64,
     pub recent_net: i64,
 }
