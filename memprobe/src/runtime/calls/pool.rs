@@ -67,12 +67,16 @@ struct Pool {
     pages: usize,
     /// Pages from this index on were never used.
     fresh: usize,
-    /// Used pages that have free records. Records are taken from the first, so that the last become
-    /// idle.
-    available: BTreeSet<u32>,
-    /// Pages in use, and the number of those whose records are all free.
+    /// Pages in use.
     in_use: usize,
-    idle: usize,
+    /// Pages in use some of whose records are free, and those all of whose records are. Records
+    /// are taken from the first, so that the last become idle.
+    partial: BTreeSet<u32>,
+    idle: BTreeSet<u32>,
+    /// Pages that were given back.
+    blank: BTreeSet<u32>,
+    /// The platform does not take pages back.
+    keeps_idle: bool,
 }
 
 thread_local! {
@@ -233,11 +237,20 @@ fn slab_of(page: u32) -> Option<(&'static Slab, usize)> {
 
 impl Pool {
     const fn new() -> Pool {
-        Pool { pages: 0, fresh: 0, available: BTreeSet::new(), in_use: 0, idle: 0 }
+        Pool {
+            pages: 0,
+            fresh: 0,
+            in_use: 0,
+            partial: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            blank: BTreeSet::new(),
+            keeps_idle: false,
+        }
     }
 
     fn take(&mut self) -> Option<&'static Record> {
-        let index = match self.available.first() {
+        let known = [&self.partial, &self.idle, &self.blank].into_iter().find_map(BTreeSet::first);
+        let index = match known {
             Some(&index) => index,
             None => self.fresh_page()?,
         };
@@ -246,12 +259,15 @@ impl Pool {
         if !page.in_use.load(Relaxed) {
             self.make(slab, at, index);
         }
-        if page.is_idle() {
-            self.idle -= 1;
-        }
+        let was_idle = page.is_idle();
         let record = page.pop()?;
-        if page.free_count.load(Relaxed) == 0 {
-            self.available.remove(&index);
+        if was_idle {
+            self.idle.remove(&index);
+        }
+        match page.free_count.load(Relaxed) {
+            0 => _ = self.partial.remove(&index),
+            _ if was_idle => _ = self.partial.insert(index),
+            _ => {}
         }
         Some(record)
     }
@@ -264,7 +280,6 @@ impl Pool {
         }
         let index = u32::try_from(self.fresh).ok()?;
         self.fresh += 1;
-        self.available.insert(index);
         Some(index)
     }
 
@@ -276,26 +291,27 @@ impl Pool {
         pages::will_need(&slab.records[at..at + count]);
         for (index, at) in (index..).zip(at..at + count) {
             slab.pages[at].renew(&slab.records[at], index);
-            self.available.insert(index);
+            self.blank.remove(&index);
+            self.idle.insert(index);
         }
         self.fresh = self.fresh.max(index as usize + count);
         self.in_use += count;
-        self.idle += count;
     }
 
     fn release(&mut self, records: impl IntoIterator<Item = &'static Record>) {
         for record in records {
-            let Some((slab, at)) = slab_of(record.page()) else { continue };
+            let index = record.page();
+            let Some((slab, at)) = slab_of(index) else { continue };
             let page = &slab.pages[at];
             page.push(record);
-            if page.free_count.load(Relaxed) == 1 {
-                self.available.insert(record.page());
-            }
             if page.is_idle() {
-                self.idle += 1;
-                if self.idle >= 2 * IDLE_PAGES {
+                self.partial.remove(&index);
+                self.idle.insert(index);
+                if self.idle.len() >= 2 * IDLE_PAGES && !self.keeps_idle {
                     self.give_back();
                 }
+            } else if page.free_count.load(Relaxed) == 1 {
+                self.partial.insert(index);
             }
         }
     }
@@ -303,26 +319,20 @@ impl Pool {
     /// Gives the last idle pages back to the kernel, adjacent ones at once.
     #[cold]
     fn give_back(&mut self) {
-        let mut beyond = self.idle - IDLE_PAGES;
-        let mut indices = self.available.iter().rev().copied().peekable();
-        while let Some(last) = indices.next().filter(|_| beyond > 0) {
-            let Some((slab, last_at)) = slab_of(last) else { continue };
-            if !slab.pages[last_at].is_idle() {
-                continue;
+        while self.idle.len() > IDLE_PAGES {
+            let Some(last) = self.idle.pop_last() else { return };
+            let Some((slab, last_at)) = slab_of(last) else { return };
+            let (mut first, mut at) = (last, last_at);
+            while at > 0 && self.idle.len() > IDLE_PAGES && self.idle.remove(&(first - 1)) {
+                (first, at) = (first - 1, at - 1);
             }
-            let mut at = last_at;
-            while at > 0
-                && last_at + 1 - at < beyond
-                && slab.pages[at - 1].is_idle()
-                && indices.next_if_eq(&(last - (last_at - at) as u32 - 1)).is_some()
-            {
-                at -= 1;
-            }
-            let count = last_at + 1 - at;
-            beyond -= count;
             if give_back(&slab.pages[at..=last_at], &slab.records[at..=last_at]) {
-                self.idle -= count;
-                self.in_use -= count;
+                self.blank.extend(first..=last);
+                self.in_use -= last_at + 1 - at;
+            } else {
+                self.idle.extend(first..=last);
+                self.keeps_idle = true;
+                return;
             }
         }
     }
