@@ -12,10 +12,10 @@ mod json;
 mod sample_reports;
 mod style;
 mod text;
-pub(crate) mod verdict;
+pub(crate) mod verdicts;
 
 pub use distribution::Distribution;
-pub use verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
+pub use verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
 
 use std::time::Duration;
 

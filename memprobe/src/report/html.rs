@@ -17,7 +17,7 @@ use horrorshow::prelude::*;
 use horrorshow::{Raw, owned_html};
 
 use crate::format::units::{HumanCount, HumanDuration};
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Figures, Function, Report};
 
 const STYLE: &str = include_str!("html/page.css");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::distribution::Distribution;
-use crate::report::verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
+use crate::report::verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
 use crate::report::{
     Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady,

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Write as _};
 use crate::format::name::{keep_end, keep_start};
 use crate::format::units::{HumanBytes, HumanCount, Net, SignedBytes};
 use crate::report::style::{Role, Styled};
-use crate::report::verdict::{Verdict, Verdicts};
+use crate::report::verdicts::{Verdict, Verdicts};
 use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
 use crate::values::process::Process;
 

@@ -8,7 +8,7 @@ use horrorshow::{box_html, owned_html};
 use crate::format::name::short;
 use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::report::Report;
-use crate::report::verdict::{Path, Verdict, Verdicts};
+use crate::report::verdicts::{Path, Verdict, Verdicts};
 use crate::values::process::{LimitSource, Process};
 
 use super::{row_of, share};

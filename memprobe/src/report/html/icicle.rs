@@ -10,7 +10,7 @@ use horrorshow::{box_html, owned_html};
 
 use crate::format::name::short;
 use crate::format::units::{HumanBytes, HumanCount};
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Node, Report};
 
 /// Boxes narrower than this part of the whole are put together.

@@ -7,7 +7,7 @@ use horrorshow::{Raw, box_html, owned_html};
 
 use crate::format::units::HumanCount;
 use crate::report::distribution::Distribution;
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Figures, Function, Node, Outcomes, Report, SegmentTotals};
 
 use super::packed::{Names, Packed, Strings};
