@@ -1,4 +1,7 @@
-//! The verdicts of a report: where memory presses, grows and churns.
+//! The verdicts of a report: which function needs the most memory, which call keeps more and
+//! more, and which function allocates far more than it needs.
+//!
+//! Each verdict has a file with its type, its rule and its sentence. What they share is here.
 
 mod churn;
 mod growing;
@@ -13,32 +16,33 @@ use std::fmt;
 use crate::format::name::short;
 use crate::report::{Figures, Function, Node, Report, walk};
 
-/// What a report says.
+/// What a report concludes from its figures: [`Report::verdicts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdicts {
     /// The function whose calls may need the most memory together.
     pub pressure: Verdict<Pressure>,
-    /// What keeps more and more.
+    /// The call that keeps more and more memory.
     pub growing: Verdict<Growth>,
     /// The function that allocates far more than it needs.
     pub churn: Verdict<Churn>,
 }
 
-/// One of the verdicts.
+/// The outcome of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict<T> {
-    /// There is one.
+    /// The rule found a function or a call.
     Found(T),
-    /// The figures are there, and show none.
+    /// There are enough figures, and no function or call meets the rule.
     Nothing,
-    /// It cannot be told, and why.
+    /// The figures do not suffice to decide; the text says why.
     Unknown(&'static str),
 }
 
 impl<T> Verdict<T> {
-    /// What was found.
+    /// Returns what the rule found, or `None` for [`Nothing`](Verdict::Nothing) and
+    /// [`Unknown`](Verdict::Unknown).
     pub fn found(&self) -> Option<&T> {
         match self {
             Verdict::Found(found) => Some(found),
@@ -48,7 +52,9 @@ impl<T> Verdict<T> {
 }
 
 impl Report {
-    /// What the figures say.
+    /// Returns the three verdicts on the figures of this report.
+    ///
+    /// # Examples
     ///
     /// ```
     /// let verdicts = memprobe::report().verdicts();
@@ -75,7 +81,7 @@ impl Report {
         self.functions.iter().filter_map(|function| Some((function, function.figures.as_ref()?)))
     }
 
-    /// The context of a function in which a figure is highest.
+    /// Returns the path to the node of `function` that has the highest `figure`.
     fn context_of(&self, function: &str, figure: fn(&Figures) -> u64) -> Vec<&Node> {
         let (mut highest, mut context) = (None, Vec::new());
         walk(&self.tree, |path| {
@@ -93,7 +99,8 @@ fn found<T>(found: Option<T>) -> Verdict<T> {
     found.map_or(Verdict::Nothing, Verdict::Found)
 }
 
-/// The names on a path; that of the function alone where the tree has no room for it.
+/// Returns the names on a path, or that of the function alone where the tree had no room for
+/// its node and the path is empty.
 fn names(path: &[&Node], function: &'static str) -> Vec<&'static str> {
     match path {
         [] => vec![function],
@@ -101,7 +108,7 @@ fn names(path: &[&Node], function: &'static str) -> Vec<&'static str> {
     }
 }
 
-/// Names from caller to callee, the middle of a long path left out.
+/// Prints names from caller to callee, without the middle of a long path.
 pub(crate) struct Path<'a>(pub &'a [&'static str]);
 
 impl fmt::Display for Path<'_> {

@@ -1,4 +1,4 @@
-//! The function that allocates far more than it needs.
+//! Churn: the function that allocates far more than its calls need.
 
 use std::fmt;
 
@@ -6,27 +6,35 @@ use crate::format::units::HumanBytes;
 use crate::report::Report;
 use crate::report::verdicts::{Path, names};
 
-/// The function that itself, without nested annotated calls, has allocated the most beyond
-/// what its calls needed, and at least 4 times that.
+/// The function that allocated the most beyond what its calls needed, and at least 4 times what
+/// they needed. What nested annotated calls allocated is not counted.
 ///
-/// What calls needed is the sum of their peaks, and 64 KiB for each, as peaks may be that much
-/// under where blocks are small. So only calls that allocate much can churn.
+/// # The rule
 ///
-/// `Display` says it in a sentence.
+/// 1. `needed = sum of the peaks of all calls + 64 KiB × calls`. A peak may be up to 64 KiB below
+///    the true one, so only calls that allocate much can churn.
+/// 2. Of the functions with `allocated / 4 ≥ needed`, the verdict names the one with the highest
+///    `allocated − needed`.
+///
+/// For example, 100 calls of `parse` allocated 10 GiB and peaked at 1 MiB each. They needed
+/// 100 × (1 MiB + 64 KiB) = 106 MiB, and 10 GiB is more than 4 times that.
+///
+/// `Display` prints a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Churn {
-    /// From a root of the call tree to the function, where it allocates the most.
+    /// Names from a root of the call tree to the function, in the calling context in which it
+    /// allocated the most.
     pub path: Vec<&'static str>,
-    /// Bytes allocated by the function itself.
+    /// Bytes allocated by the function itself, without nested annotated calls.
     pub allocated: u64,
-    /// What its calls needed, bytes.
+    /// What its calls needed, in bytes: step 1 of the rule.
     pub needed: u64,
 }
 
-/// How far beyond the need churn begins.
+/// A function churns if it allocated at least this many times what it needed.
 const CHURN: u64 = 4;
-/// How far a peak may be under.
+/// A peak may be this many bytes below the true one.
 const PEAK_ERROR: u64 = 64 << 10;
 
 impl Report {
@@ -47,7 +55,7 @@ impl Report {
 }
 
 impl Churn {
-    /// How many times the need was allocated.
+    /// Returns `allocated / needed`, rounded down.
     pub fn ratio(&self) -> u64 {
         self.allocated / self.needed.max(1)
     }

@@ -1,4 +1,8 @@
-//! What keeps more and more memory, also when everything is warm.
+//! Growth: the call that keeps more and more memory, also after caches have filled.
+//!
+//! 1. Roots of the call tree whose latter calls kept memory are candidates.
+//! 2. The process must have grown with a candidate.
+//! 3. From there the search goes down to the nested call that keeps the memory.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -8,46 +12,61 @@ use crate::format::units::{HumanBytes, SignedBytes};
 use crate::report::verdicts::{Path, Verdict, names};
 use crate::report::{Node, Report, Sample, Steady, walk};
 
-/// What keeps memory in each call, also when everything is warm.
+/// A call that keeps memory each time it runs, also after caches have filled.
 ///
-/// Judged are the calls that no annotated function calls: what the latter part of them kept,
-/// with all that they call (`steady`). It counts from 4 such calls on, at 16 bytes a call.
+/// # The rule
 ///
-/// It is no growth if
-/// - other such functions free as much: together they kept less than half of it;
-/// - the process did not grow with it: by the slope of its `allocated` over the timeline, at
-///   the points of these calls, it is less than half of it, or, without a timeline, the
-///   process has less allocated than that.
+/// A *root* is a function as called by no annotated function. `net` and `calls` are those of
+/// [`Figures::steady`]: what the latter part of its calls kept, nested calls included.
 ///
-/// Where the process has grown by a tenth all the same, it is not known who keeps it.
+/// 1. A root is judged from `calls ≥ 4` on. If there is none, the verdict is
+///    [`Unknown`](crate::report::Verdict::Unknown).
+/// 2. A root is a candidate if `net / calls ≥ 16` bytes, and if
+///    `sum of net over all judged roots ≥ net / 2`: the other roots do not free what it keeps.
+/// 3. Candidates are tried in the order of their `net`, the highest first. The process confirms
+///    one if `growth × calls / all calls of the root ≥ net / 2`, where `growth` is that of the
+///    process's `allocated` over the timeline, at the points of the root and of its nested
+///    calls. Without enough samples it confirms one if `allocated ≥ net`, or if `allocated` is not
+///    known.
+/// 4. If no candidate is confirmed, the verdict is [`Nothing`](crate::report::Verdict::Nothing),
+///    or `Unknown` if the process has grown by at least 1 MiB and a tenth of its `allocated`.
+/// 5. From the confirmed root the path goes on to the nested call with the smallest
+///    `distance = |its net − net of its caller|`, as long as
+///    `distance ≤ |net of its caller| / 2` and, where there are several nested calls,
+///    `distance ≤ second smallest distance / 2` with a second smallest distance above 0.
+///    A function whose caller frees its result is thus not named: the caller's net is without it.
 ///
-/// Then the call to be asked is looked for. From the function that grows it goes on to the
-/// nested call whose own growth is nearest to its caller's, if no more than half of that away
-/// and at least twice as near as any other's. So a function that hands its result to a caller
-/// who frees it is not accused: the caller's growth is without it.
+/// For example, `handler` was called 100 times, and its latter 50 calls kept 3.2 MB, which is
+/// 64 kB a call. The process grew by 6 MB: 6 MB × 50 / 100 = 3 MB is at least 1.6 MB, so it
+/// confirms `handler`. Of its nested calls `fetch` has a net of 50 MB, `remember` of 3.2 MB and
+/// `parse` of 0: the distances are 46.8 MB, 0 and 3.2 MB. The path goes on to `remember`, because
+/// 0 is at most 1.6 MB, half of `handler`'s net and half of the second smallest distance.
 ///
-/// `Display` says it in a sentence.
+/// [`Figures::steady`]: crate::report::Figures::steady
+///
+/// `Display` prints a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Growth {
-    /// From the root of the call tree to the call that keeps the memory.
+    /// Names from the root of the call tree to the call that keeps the memory.
     pub path: Vec<&'static str>,
-    /// What the latter part of the last one's calls kept.
+    /// What the latter part of the calls kept, for the last call on the path; all of them where
+    /// it has fewer than 4 such calls.
     pub steady: Steady,
-    /// How fast the process's `allocated` grew, bytes a second: what confirms it. `None`
-    /// without a timeline.
+    /// How fast the process's `allocated` grew, in bytes a second; `None` where the timeline has
+    /// too few samples to tell.
     pub growth_per_second: Option<i64>,
 }
 
-/// Calls in the latter part, below which a leak cannot be told from a cache that fills.
+/// With fewer calls in the latter part, a leak cannot be told from a cache that fills.
 const ENOUGH_CALLS: u64 = 4;
-/// Bytes a call, below which a growth is none: a small block of jemalloc's.
+/// Less than this many bytes a call is no growth: a small block of jemalloc's.
 const SMALL_BLOCK: i64 = 16;
-/// Slopes between two samples, below which their median says nothing.
+/// The median of fewer slopes between two samples says nothing.
 const ENOUGH_SLOPES: usize = 8;
-/// Samples that are looked at, each with each.
+/// Samples that are compared, each with each.
 const MOST_SAMPLES: usize = 500;
-/// Growth of the process that needs no explanation, bytes.
+/// Growth of the process below which it needs no explanation, in bytes.
 const LITTLE: i64 = 1 << 20;
 
 impl Report {
@@ -94,11 +113,11 @@ impl Report {
         })
     }
 
-    /// Whether the process can have kept what the latter calls of a root have.
+    /// Whether the process has grown enough to hold what the latter calls of a root kept.
     fn confirms(&self, slope: Option<Slope>, root: &Node, steady: Steady) -> bool {
         match (slope, self.process.heap) {
             (Some(slope), _) => {
-                // What the process grew by while these calls ran.
+                // The share of the growth that falls to these calls.
                 let calls = root.outcomes.calls().max(1);
                 let grown = i128::from(slope.growth) * i128::from(steady.calls) / i128::from(calls);
                 grown >= i128::from(steady.net / 2)
@@ -108,7 +127,7 @@ impl Report {
         }
     }
 
-    /// Whether the process has grown by a tenth of what it has, and not only by a little.
+    /// Whether the process has grown by a tenth of what it has allocated, and by 1 MiB.
     fn grows_all_the_same(&self) -> bool {
         let growth = slope(self.timeline.iter().collect()).map_or(0, |slope| slope.growth);
         let allocated = self.process.heap.map_or(0, |heap| heap.allocated);
@@ -116,12 +135,12 @@ impl Report {
     }
 }
 
-/// The latter part of a node's calls, if there are enough to judge by.
+/// Returns the latter part of a node's calls if there are enough to judge by.
 fn steady(node: &Node) -> Option<Steady> {
     node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
 }
 
-/// Growth of a node: the latter part of its calls, or all where there are few.
+/// Returns the latter part of a node's calls, or all of them where there are too few.
 fn steady_or_all(node: &Node) -> Steady {
     steady(node).unwrap_or_else(|| Steady {
         calls: node.outcomes.calls(),
@@ -129,8 +148,8 @@ fn steady_or_all(node: &Node) -> Steady {
     })
 }
 
-/// The nested call that keeps what its caller keeps; `None` if the caller itself does, or if
-/// it cannot be told from another.
+/// Returns the nested call that keeps what its caller keeps: step 5 of the rule. `None` if the
+/// caller itself keeps it, or if two nested calls are about as near.
 fn uncancelled(caller: &Node) -> Option<&Node> {
     let growth = steady_or_all(caller).net;
     let mut nested: Vec<(u64, &Node)> = caller
@@ -147,12 +166,12 @@ fn uncancelled(caller: &Node) -> Option<&Node> {
 #[derive(Clone, Copy)]
 struct Slope {
     per_second: i64,
-    /// Growth over the whole time, bytes.
+    /// Growth over the whole time, in bytes.
     growth: i64,
 }
 
-/// How the process's `allocated` grows at the points of a root and of what it calls, by the
-/// samples of each function.
+/// Returns how the process's `allocated` grows at the points of a root and of what it calls;
+/// `samples` has those of each function.
 fn slope_at(root: &Node, samples: &HashMap<&str, Vec<&Sample>>) -> Option<Slope> {
     let mut functions = HashSet::new();
     walk(std::slice::from_ref(root), |path| {
@@ -164,8 +183,9 @@ fn slope_at(root: &Node, samples: &HashMap<&str, Vec<&Sample>>) -> Option<Slope>
     slope(samples)
 }
 
-/// How the process's `allocated` grows: the median of the slopes between samples at the same
-/// point, so that what calls hold there does not count, and a quarter of the time apart.
+/// Returns how the process's `allocated` grows: the median of the slopes between samples that
+/// are more than a quarter of the time apart. Only samples at the same point are compared, so
+/// that what calls hold there does not count.
 fn slope(samples: Vec<&Sample>) -> Option<Slope> {
     let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
     let samples: Vec<(&Sample, i128)> = samples

@@ -1,4 +1,4 @@
-//! The function whose calls may need the most memory together.
+//! Pressure: the function whose calls may need the most memory together.
 
 use std::fmt;
 
@@ -7,28 +7,47 @@ use crate::format::units::HumanBytes;
 use crate::report::verdicts::names;
 use crate::report::{Figures, NodeSegment, Report};
 
-/// The function with the highest product of its peak and the most of its calls at once: what
-/// they would need together if all reached their peaks at the same time.
+/// The function with the highest product of its peak and its maximum concurrency: what its calls
+/// would need together if all of them reached that peak at the same time.
 ///
-/// `Display` says it in a sentence.
+/// # The rule
+///
+/// 1. The function is the one with the highest `peak × max_concurrent`, of those with `peak > 0`.
+///    A concurrency that is not known counts as 1. Of equal products the one with the higher
+///    peak wins.
+/// 2. The path leads to the calling context in which the function has its highest peak.
+/// 3. From there the path goes on to the nested call with the highest peak, as long as
+///    `peak of the nested call ≥ peak of its caller / 2`.
+/// 4. Where the last call on the path has probes, the segment is the one that reached the highest
+///    level; of equal levels the one with the higher peak.
+///
+/// For example, `export` peaks at 64 MiB and never ran twice at once, and `visit` peaks at 1 MiB
+/// with 100 calls at once: 64 MiB × 1 is less than 1 MiB × 100, so the verdict names `visit`. If
+/// `visit` calls `parse`, which peaks at 700 KiB, the path goes on to `parse`, because 700 KiB is
+/// at least half of 1 MiB.
+///
+/// `Display` prints a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pressure {
-    /// The function.
+    /// Name of the function.
     pub function: &'static str,
-    /// From a root of the call tree to that function where it peaks highest, and on to the
-    /// call in which most of the peak is: each has at least half of its caller's.
+    /// Names from a root of the call tree to the function, and on to the nested call that has
+    /// most of the peak: steps 2 and 3 of the rule.
     pub path: Vec<&'static str>,
-    /// The highest peak of a single call, bytes.
+    /// Highest peak of a single call, in bytes.
     pub peak: u64,
-    /// Most calls that ran at once. Where it is not known the product counts one.
+    /// Most calls that ran at once; `None` where it is not known, and then `bytes` is the peak.
     pub max_concurrent: Option<u64>,
-    /// Whether there were never more: [`Function::max_concurrent_exact`].
+    /// Whether `max_concurrent` is exact, and not a lower bound:
+    /// [`Function::max_concurrent_exact`].
+    ///
+    /// [`Function::max_concurrent_exact`]: crate::report::Function::max_concurrent_exact
     pub max_concurrent_exact: bool,
-    /// `peak × max_concurrent`, bytes.
+    /// `peak × max_concurrent`, in bytes.
     pub bytes: u64,
-    /// The segment that reached the peak, by the labels at its ends; `None` where calls have
-    /// no probes.
+    /// The segment that reached the peak in the last call on the path, by the labels at its
+    /// ends; `None` where that call has no probes.
     pub segment: Option<(&'static str, &'static str)>,
 }
 
@@ -40,7 +59,7 @@ impl Report {
                 (function, figures.peak, function.pressure().unwrap_or(figures.peak))
             })
             .filter(|&(_, peak, _)| peak > 0)
-            // Of equal ones the first, which has the higher peak.
+            // `max_by_key` takes the last of equal ones; the first has the higher peak.
             .rev()
             .max_by_key(|&(_, _, bytes)| bytes)?;
         let mut path = self.context_of(function.name, |figures| figures.peak);
@@ -53,7 +72,7 @@ impl Report {
         }
         let segment = path.last().filter(|node| node.segments.len() > 1).and_then(|node| {
             let segments = node.segments.iter();
-            // Of those that were as high, the one that rose to it.
+            // Of segments at the same level, the one that rose to it has the higher peak.
             let height =
                 |segment: &&NodeSegment| segment.figures.map(|all| (all.high_water, all.peak));
             let highest = segments.max_by_key(height)?;
