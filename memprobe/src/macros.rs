@@ -39,7 +39,8 @@ use crate::format::units::HumanBytes;
 /// }
 /// ```
 ///
-/// For a block, a closure or a future of another crate use [`scope`] or [`scope_future`].
+/// For a block, a closure or a future of another crate use
+/// [`scope`](crate::scope()) or [`scope_future`](crate::scope_future()).
 ///
 /// # Limits
 ///
@@ -55,21 +56,21 @@ use crate::format::units::HumanBytes;
 ///   (`let mut arg = arg;`).
 ///
 /// Arguments of a plain function are dropped after its exit, so they are still held there, and
-/// freeing their memory counts for the caller. In an `async fn` the arguments that the body uses are
-/// dropped with the body, inside the call, and the others after it, the last one first; without the
-/// attribute all are dropped from the last to the first.
+/// freeing their memory counts for the caller. In an `async fn` the arguments that the body uses
+/// are dropped with the body, inside the call, and the others after it, the last one first;
+/// without the attribute all are dropped from the last to the first.
 ///
-/// For a function that returns a future, the future is the call: code before `async { … }` runs when
-/// the function is called and is in no figure, and a future from an early `return` is not measured.
-/// For a function that returns a stream or an iterator, building it is measured, and what it does
-/// later is not.
+/// For a function that returns a future, the future is the call: code before `async { … }` runs
+/// when the function is called and is in no figure, and a future from an early `return` is not
+/// measured. For a function that returns a stream or an iterator, building it is measured, and
+/// what it does later is not.
 ///
 /// Where the return type of a plain function hides a type (`impl …`, or a macro that may stand
 /// for one), temporaries of the last expression are dropped after the exit up to edition 2021.
 ///
 /// An attribute macro that stands higher is expanded first. Above `#[tokio::main]` or
-/// `#[tokio::test]` memprobe measures the `async` body, below it also what starts the runtime. Above
-/// `#[tracing::instrument]` its events are inside the span, below it they are outside.
+/// `#[tokio::test]` memprobe measures the `async` body, below it also what starts the runtime.
+/// Above `#[tracing::instrument]` its events are inside the span, below it they are outside.
 ///
 /// Two kinds of attribute must stand above memprobe on an `async fn`, because they cannot rewrite
 /// the body once memprobe has wrapped it:
@@ -80,9 +81,9 @@ use crate::format::units::HumanBytes;
 ///
 /// `#[mockall::automock]` copies the attributes of methods onto modules and expressions of its
 /// own, where memprobe cannot be used. If the mock is made for tests alone
-/// (`#[cfg_attr(test, automock)]`), put `#[cfg_attr(not(test), memprobe)]` on the methods. Otherwise
-/// write `use memprobe::memprobe as instrument;` and `#[instrument]`: automock leaves out an
-/// attribute of that name, which is that of `tracing`.
+/// (`#[cfg_attr(test, automock)]`), put `#[cfg_attr(not(test), memprobe)]` on the methods.
+/// Otherwise write `use memprobe::memprobe as instrument;` and `#[instrument]`: automock leaves out
+/// an attribute of that name, which is that of `tracing`.
 ///
 /// Some lints of clippy do not see through the attribute and no longer warn:
 /// `missing_const_for_fn`; in plain functions with a result `default_numeric_fallback`; in
@@ -102,9 +103,9 @@ pub use memprobe_macros::untouched as memprobe;
 /// snapshot: an event with the figures of the process.
 ///
 /// The label names the point, and so the segment that ends here. After it come fields for the
-/// event, written as in `tracing`'s macros: `name = value`, or a variable that also names the field,
-/// each recorded as a value, by `Debug` (`?`) or by `Display` (`%`). They are evaluated only if the
-/// event is written.
+/// event, written as in `tracing`'s macros: `name = value`, or a variable that also names the
+/// field, each recorded as a value, by `Debug` (`?`) or by `Display` (`%`). They are evaluated
+/// only if the event is written.
 ///
 /// # Examples
 ///
@@ -121,11 +122,11 @@ pub use memprobe_macros::untouched as memprobe;
 /// # load();
 /// ```
 ///
-/// Names of fields are identifiers, without dots: `tracing`'s `user.id` is `user_id = user.id` here.
-/// The names of memprobe's own fields are reserved.
+/// Names of fields are identifiers, without dots: `tracing`'s `user.id` is `user_id = user.id`
+/// here. The names of memprobe's own fields are reserved.
 ///
-/// In a loop, or in a function called often, only some passes are written, at the rate of the call's
-/// function; the next event has the number of `skipped` ones. The totals count all passes.
+/// In a loop, or in a function called often, only some passes are written, at the rate of the
+/// call's function; the next event has the number of `skipped` ones. The totals count all passes.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! probe {
@@ -222,8 +223,8 @@ macro_rules! global_allocator {
 ///
 /// # Panics
 ///
-/// Panics with the figures if the peak is above the bound, and also if there are no figures, so that
-/// a missing figure never passes a test.
+/// Panics with the figures if the peak is above the bound, and also if there are no figures, so
+/// that a missing figure never passes a test.
 ///
 /// # Examples
 ///

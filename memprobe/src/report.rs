@@ -35,8 +35,8 @@ use crate::values::process::Process;
 /// | `write_json` | the raw numbers as JSON, with the feature `json` |
 /// | `to_html`, `write_html` | one page to open from disk, with the feature `html` |
 ///
-/// All figures are bytes unless their name says otherwise. A figure that is not available is `None`,
-/// and is left out of every view.
+/// All figures are bytes unless their name says otherwise. A figure that is not available is
+/// `None`, and is left out of every view.
 ///
 /// # Examples
 ///
@@ -54,10 +54,11 @@ pub struct Report {
     pub functions: Vec<Function>,
     /// The call tree: the functions by calling context. Its roots are functions as called by no
     /// annotated function. Besides these it has room for 1024 contexts, for 32 callers of each
-    /// function and for 64 nested calls. Calls nested in one that it had no room for appear as roots.
+    /// function and for 64 nested calls. Calls nested in one that it had no room for appear as
+    /// roots.
     pub tree: Vec<Node>,
-    /// How many calls were in contexts that the tree had no room for. They count for their functions
-    /// and for their callers, and have no node of their own.
+    /// How many calls were in contexts that the tree had no room for. They count for their
+    /// functions and for their callers, and have no node of their own.
     pub folded_calls: u64,
     /// The process at the time of the report.
     pub process: Process,
@@ -218,8 +219,8 @@ impl Function {
         self.segments.iter().chain(&self.carried)
     }
 
-    /// Returns the highest peak times the maximum concurrency, in bytes: what these calls would need
-    /// together if they all peaked at the same time. `None` if either is not known.
+    /// Returns the highest peak times the maximum concurrency, in bytes: what these calls would
+    /// need together if they all peaked at the same time. `None` if either is not known.
     pub fn pressure(&self) -> Option<u64> {
         Some(self.figures?.peak.saturating_mul(self.max_concurrent?))
     }
@@ -231,7 +232,8 @@ impl Figures {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 
-    /// Returns `self_allocated − self_freed`, in bytes: what was kept without nested annotated calls.
+    /// Returns `self_allocated − self_freed`, in bytes: what was kept without nested annotated
+    /// calls.
     pub fn self_net(&self) -> i64 {
         self.self_allocated.wrapping_sub(self.self_freed) as i64
     }

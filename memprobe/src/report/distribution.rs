@@ -104,7 +104,8 @@ impl Buckets {
 }
 
 impl Distribution {
-    /// Adds `total` values. Zeros may be missing from the buckets. `highest` is 0 if it is not known.
+    /// Adds `total` values. Zeros may be missing from the buckets. `highest` is 0 if it is not
+    /// known.
     #[cfg(feature = "enabled")]
     pub(crate) fn add(&mut self, total: u64, highest: u64, buckets: Option<&Buckets>) {
         self.total += total;

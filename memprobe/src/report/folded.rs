@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use crate::report::{Report, walk};
 
 impl Report {
-    /// Writes the call tree as folded stacks, for flame graphs. Each calling context has a line with
-    /// the bytes that the function itself allocated there, as in `handler;resize 73400320`; contexts
-    /// without any have no line. inferno, `flamegraph.pl` and speedscope read this format.
+    /// Writes the call tree as folded stacks, for flame graphs. Each calling context has a line
+    /// with the bytes that the function itself allocated there, as in `handler;resize 73400320`;
+    /// contexts without any have no line. inferno, `flamegraph.pl` and speedscope read this
+    /// format.
     ///
     /// # Examples
     ///

@@ -29,8 +29,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 impl Report {
     /// Returns the report as one HTML page without external resources, with the feature `html`.
     ///
-    /// The page has the verdicts, the distance to the limit, the timeline, the call tree as an icicle
-    /// chart by allocated bytes, and tables of functions, segments and calling contexts.
+    /// The page has the verdicts, the distance to the limit, the timeline, the call tree as an
+    /// icicle chart by allocated bytes, and tables of functions, segments and calling contexts.
     ///
     /// # Examples
     ///

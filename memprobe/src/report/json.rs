@@ -1,7 +1,7 @@
 //! The report, the process and the running calls as raw numbers, for programs.
 //!
-//! `Serialize` is implemented by hand: a derived one would need an attribute on each figure that may
-//! be absent, and would lack figures that are computed from others.
+//! `Serialize` is implemented by hand: a derived one would need an attribute on each figure that
+//! may be absent, and would lack figures that are computed from others.
 
 use std::time::Duration;
 

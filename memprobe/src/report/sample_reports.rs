@@ -144,8 +144,8 @@ impl Report {
     }
 }
 
-/// Returns a report with a leak in `remember`, churn in `parse`, a high peak in `resize`, results of
-/// `fetch` that its caller frees, and many small calls of `crowd` at once.
+/// Returns a report with a leak in `remember`, churn in `parse`, a high peak in `resize`, results
+/// of `fetch` that its caller frees, and many small calls of `crowd` at once.
 pub fn hot_spots() -> Report {
     let handler = calls("app::handler", 100, 2 * MIB, 88 * MIB, 64 * KIB as i64).with(vec![
         calls("app::image::resize", 100, 60 * MIB, 60 * MIB, 0),

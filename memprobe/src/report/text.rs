@@ -18,14 +18,14 @@ const SIBLINGS: usize = 8;
 /// Nodes are folded into a count if their peak is at most the highest peak divided by this.
 const SMALL: u64 = 100;
 
-/// Prints the report for a terminal of 100 columns: the verdicts, the process against its limit, and
-/// the call tree.
+/// Prints the report for a terminal of 100 columns: the verdicts, the process against its limit,
+/// and the call tree.
 ///
-/// In the tree, calls from the same caller are ordered by their peaks, and small ones are folded into
-/// a count. Segments have `->` in their names, and as their peak the level that their call reached.
-/// The net is what calls allocated less what they freed themselves; memory that they hand on, and
-/// others free, counts as kept. `p`, `g` and `c` in front mark the path of the verdicts on pressure,
-/// growth and churn.
+/// In the tree, calls from the same caller are ordered by their peaks, and small ones are folded
+/// into a count. Segments have `->` in their names, and as their peak the level that their call
+/// reached. The net is what calls allocated less what they freed themselves; memory that they
+/// hand on, and others free, counts as kept. `p`, `g` and `c` in front mark the path of the
+/// verdicts on pressure, growth and churn.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text { report: self, styled: false }.fmt(f)

@@ -76,8 +76,8 @@ fn allocated(node: &Node) -> u64 {
 }
 
 impl Icicle<'_> {
-    /// Returns a box for each node that is wide enough, and the rest. `row` counts calling contexts in
-    /// the order of their rows in the table.
+    /// Returns a box for each node that is wide enough, and the rest. `row` counts calling
+    /// contexts in the order of their rows in the table.
     fn items(
         &self,
         nodes: &[Node],

@@ -1,8 +1,8 @@
 //! All rows of the tables as compact text, which the page's script reads.
 //!
-//! A figure is written as in source maps: in digits of base 64 with five bits each, the lowest first;
-//! the sixth bit means that another digit follows. A negative figure has `-` in front. `.` is an
-//! absent figure, and `=` repeats the previous one, which is absent at the start.
+//! A figure is written as in source maps: in digits of base 64 with five bits each, the lowest
+//! first; the sixth bit means that another digit follows. A negative figure has `-` in front. `.`
+//! is an absent figure, and `=` repeats the previous one, which is absent at the start.
 
 use std::fmt::Write as _;
 

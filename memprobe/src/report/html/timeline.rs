@@ -1,8 +1,8 @@
 //! The chart of RSS and `allocated` over time, and the segments that raised them.
 //!
-//! A sample is taken by the call that reaches a point when one is due. A rise is therefore attributed
-//! to a segment that ended since the previous sample, and not to the function of the sample. If no
-//! segment is large enough, the page says that none explains the rise.
+//! A sample is taken by the call that reaches a point when one is due. A rise is therefore
+//! attributed to a segment that ended since the previous sample, and not to the function of the
+//! sample. If no segment is large enough, the page says that none explains the rise.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -227,8 +227,8 @@ impl<'a> Chart<'a> {
         times.map(|at| (text(at), share(self.x(at), 1.0))).collect()
     }
 
-    /// Returns the highest sample and the steepest rise of each segment, if they are not too near to
-    /// each other, in order of time.
+    /// Returns the highest sample and the steepest rise of each segment, if they are not too near
+    /// to each other, in order of time.
     fn marks(&self) -> Vec<Mark<'a>> {
         let mut marks: Vec<Mark<'a>> = Vec::new();
         for mark in self.rises() {
