@@ -37,7 +37,10 @@ use crate::values::watch_mode::{WatchError, WatchMode};
 /// memprobe::global_allocator!();
 ///
 /// fn main() -> Result<(), memprobe::watch::WatchError> {
-///     memprobe::Watch::new().install()?;
+///     memprobe::Watch::new()
+///         .thresholds([0.5, 0.9, 0.95])
+///         .sample_every(std::time::Duration::from_millis(100))
+///         .install()?;
 ///     // …
 /// #   Ok(())
 /// }
@@ -100,34 +103,19 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// Returns a watch with thresholds at 80, 90 and 95 % of the limit that
-    /// [`process`](crate::process()) finds.
+    /// Returns a watch at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
     pub fn new() -> Watch {
         Watch::default()
     }
 
     /// Sets the limit, in place of the one that is found; it then does not change. For a limit
     /// made by [`Limit::from_bytes`] resident memory counts, and not the usage of a cgroup.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use memprobe::{Limit, Watch};
-    ///
-    /// let watch = Watch::new().limit(Limit::from_bytes(512 << 20));
-    /// ```
     pub fn limit(mut self, limit: Limit) -> Watch {
         self.limit = Some(limit);
         self
     }
 
     /// Sets one to eight thresholds, as parts of the limit: above 0 and up to 1.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let watch = memprobe::Watch::new().thresholds([0.5, 0.95]);
-    /// ```
     pub fn thresholds(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
         self.thresholds = thresholds.into_iter().collect();
         self
@@ -136,14 +124,6 @@ impl Watch {
     /// Starts a thread that also checks, at this interval of at least 1 ms. Only this thread sees
     /// growth without an allocation through Rust's allocator: in C libraries, in tmpfs, by other
     /// processes of the cgroup. Each check takes 10 to 200 µs.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let watch = memprobe::Watch::new().sample_every(Duration::from_millis(100));
-    /// ```
     pub fn sample_every(mut self, interval: Duration) -> Watch {
         self.sample_every = Some(interval);
         self
@@ -162,16 +142,6 @@ impl Watch {
     ///
     /// Returns an error if the thresholds are invalid, or if a watch was installed before. What the
     /// platform lacks is no error: it shows in the [`WatchMode`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # fn main() -> Result<(), memprobe::watch::WatchError> {
-    /// let mode = memprobe::Watch::new().install()?;
-    /// println!("the watch checks by {mode:?}");
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn install(self) -> Result<WatchMode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
         let _ignored = IgnoreAllocs::begin();
@@ -248,8 +218,7 @@ fn install(
     mode
 }
 
-/// Returns a descriptor of stderr without a lock: a thread may allocate while it holds the lock of
-/// the program's handle.
+/// Returns stderr without a lock: a thread may allocate while it holds that of `std::io::stderr`.
 #[cfg(unix)]
 fn stderr() -> Option<File> {
     use std::os::fd::AsFd as _;
