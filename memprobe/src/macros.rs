@@ -1,26 +1,30 @@
-//! The macros of the library, and the attribute.
+//! The attribute and the macros of the library.
 
 use std::fmt;
 
 use crate::format::units::HumanBytes;
 
-/// Reads what each call of a function allocates, frees, keeps and peaks at.
+/// Measures what each call of a function allocates, frees, keeps and peaks at.
 ///
-/// Goes on any function with a body that runs at run time: sync or async, free or a method
-/// with any receiver, in a trait or an `impl`, generic, `unsafe`, `extern`. An async call is
-/// read around each of its polls. A function that *returns* a future is read like an async
-/// one if its last expression is `async { … }` or `Box::pin(async { … })`, which is also what
-/// `#[async_trait]` makes; with any other it is a sync function that builds a future.
+/// The attribute goes on any function with a body that is not a `const fn`: sync or async, a free
+/// function or a method with any receiver, in a trait or an `impl`, generic, `unsafe`, `extern`. An
+/// async call is measured around each of its polls. A function that *returns* a future is measured
+/// like an async one if its last expression is `async { … }` or `Box::pin(async { … })`, which is
+/// also what `#[async_trait]` makes; otherwise it is a sync function that builds a future.
 ///
-/// Arguments, all optional:
+/// # Arguments
+///
+/// All are optional:
 ///
 /// | | |
 /// |---|---|
-/// | `name = "…"` | the name in events and reports; by default the function's path |
+/// | `name = "…"` | its name in events and reports; by default the function's path |
 /// | `level = "debug"` | the level of its entry and exit: `trace`, `debug`, `info` (default), `warn`, `error`; probes are written at `info` |
 /// | `target = "…"` | the target of its entry and exit; by default `memprobe::<module path>` |
 /// | `rate = 100` | calls written a second (default 10), with a burst of twice that; `rate = 0.1` is one every ten seconds, without a burst; 0 is no limit |
-/// | `crate = path` | where memprobe is found, for a crate that re-exports it |
+/// | `crate = path` | path of memprobe, for a crate that re-exports it |
+///
+/// # Examples
 ///
 /// ```
 /// use memprobe::memprobe;
@@ -35,15 +39,14 @@ use crate::format::units::HumanBytes;
 /// }
 /// ```
 ///
-/// A function that is a `const fn` or has no body cannot be read; a block, a closure or a
-/// future of another crate goes into [`scope`](crate::scope()) or
-/// [`scope_future`](crate::scope_future()).
+/// For a block, a closure or a future of another crate use
+/// [`scope`](crate::scope()) or [`scope_future`](crate::scope_future()).
 ///
 /// # Limits
 ///
-/// The attribute changes nothing of what a function does, returns, drops or warns about, but
-/// for what stands here. Two kinds of valid code stop compiling in any order of attributes, both
-/// in `async fn`, whose body becomes an `async` block:
+/// The attribute does not change what a function does, returns, drops or warns about, except as
+/// listed below. Two kinds of valid code stop compiling in any order of attributes, both in
+/// `async fn`, whose body becomes an `async` block:
 ///
 /// - a closure whose signature only the return type gives, as in
 ///   `async fn f() -> impl Fn(&str) -> usize { |s| s.len() }`: write its types
@@ -52,57 +55,59 @@ use crate::format::units::HumanBytes;
 /// - an argument that is set to a reference to a local: bind it to a new name first
 ///   (`let mut arg = arg;`).
 ///
-/// Arguments of a plain function are dropped when its call is over, as ever: they are still
-/// held at the exit, and their memory is freed by the caller. In an `async fn` those that the
-/// body uses are dropped with the body, inside the call, and the others behind it, the last
-/// one first; without the attribute all are dropped from the last to the first.
+/// Arguments of a plain function are dropped after its exit, so they are still held there, and
+/// freeing their memory counts for the caller. In an `async fn` the arguments that the body uses
+/// are dropped with the body, inside the call, and the others after it, the last one first;
+/// without the attribute all are dropped from the last to the first.
 ///
-/// Of a function that returns a future, the future is the call: what stands before
-/// `async { … }` runs when the function is called and is in no figure, and a future that an
-/// early `return` gives is not read. Of a function that returns a stream or an iterator the
-/// making is read, and not what it yields later.
+/// For a function that returns a future, the future is the call: code before `async { … }` runs
+/// when the function is called and is in no figure, and a future from an early `return` is not
+/// measured. For a function that returns a stream or an iterator, building it is measured, and
+/// what it does later is not.
 ///
 /// Where the return type of a plain function hides a type (`impl …`, or a macro that may stand
-/// for one), temporaries of the last expression are dropped behind the exit up to edition 2021.
+/// for one), temporaries of the last expression are dropped after the exit up to edition 2021.
 ///
-/// An attribute macro that stands higher works first. Above `#[tokio::main]` or
-/// `#[tokio::test]` memprobe reads the `async` body, below it also what starts the runtime;
-/// above `#[tracing::instrument]` its events stand inside the span, below it around the span.
+/// An attribute macro that stands higher is expanded first. Above `#[tokio::main]` or
+/// `#[tokio::test]` memprobe measures the `async` body, below it also what starts the runtime.
+/// Above `#[tracing::instrument]` its events are inside the span, below it they are outside.
 ///
-/// Two kinds stand above memprobe on an `async fn`, because they rewrite what memprobe would have
-/// put around the body by then:
+/// Two kinds of attribute must stand above memprobe on an `async fn`, because they cannot rewrite
+/// the body once memprobe has wrapped it:
 ///
 /// - those that change the type which the body returns, as `#[culpa::throws]`: below memprobe its
 ///   `?` stands in a block that returns no `Result` yet (on a plain function either order works);
-/// - those that take `async` away, as `#[maybe_async]` with its feature `is_sync`.
+/// - those that remove `async`, as `#[maybe_async]` with its feature `is_sync`.
 ///
 /// `#[mockall::automock]` copies the attributes of methods onto modules and expressions of its
-/// own, where memprobe cannot stand. Where the mock is made for tests alone
-/// (`#[cfg_attr(test, automock)]`), the methods have `#[cfg_attr(not(test), memprobe)]`. Elsewhere
-/// `use memprobe::memprobe as instrument;` and `#[instrument]` do: automock leaves out an attribute
-/// of that name, which is that of `tracing`.
+/// own, where memprobe cannot be used. If the mock is made for tests alone
+/// (`#[cfg_attr(test, automock)]`), put `#[cfg_attr(not(test), memprobe)]` on the methods.
+/// Otherwise write `use memprobe::memprobe as instrument;` and `#[instrument]`: automock leaves out
+/// an attribute of that name, which is that of `tracing`.
 ///
-/// Some lints of clippy do not see through the attribute and fall silent:
+/// Some lints of clippy do not see through the attribute and no longer warn:
 /// `missing_const_for_fn`; in plain functions with a result `default_numeric_fallback`; in
 /// `async fn` `unused_async`, `redundant_clone`, and `async_yields_async` where the result may
 /// be a future; `manual_async_fn`.
 #[cfg(feature = "enabled")]
 pub use memprobe_macros::memprobe;
 
-/// Compiled out: the function as it is.
+/// Compiled out: leaves the function as it is.
 #[cfg(not(feature = "enabled"))]
 pub use memprobe_macros::untouched as memprobe;
 
-/// Ends the segment of the innermost call of this thread, and starts the next.
+/// Ends the current segment of the innermost call on this thread, and starts the next.
 ///
-/// Works anywhere: in loops, closures and other macros, and in a function without an
-/// attribute that an annotated one calls. Outside any call, as on another thread, it is a
+/// It works anywhere: in loops, closures and other macros, and in a function without an attribute
+/// that an annotated one calls. Outside any call, for example on another thread, it writes a
 /// snapshot: an event with the figures of the process.
 ///
-/// A label says where the call *was*. After it come fields for the event, written as in
-/// `tracing`'s macros: `name = value`, or a variable, which gives the field its name; as
-/// values, by `Debug` (`?`) or by `Display` (`%`). They are evaluated only if the event is
-/// written.
+/// The label names the point, and so the segment that ends here. After it come fields for the
+/// event, written as in `tracing`'s macros: `name = value`, or a variable that also names the
+/// field, each recorded as a value, by `Debug` (`?`) or by `Display` (`%`). They are evaluated
+/// only if the event is written.
+///
+/// # Examples
 ///
 /// ```
 /// use memprobe::probe;
@@ -117,11 +122,11 @@ pub use memprobe_macros::untouched as memprobe;
 /// # load();
 /// ```
 ///
-/// Fields are flat, so that their names have no dots and are no strings: `tracing`'s
-/// `user.id` is `user_id = user.id` here. The names of memprobe's own fields are taken.
+/// Names of fields are identifiers, without dots: `tracing`'s `user.id` is `user_id = user.id`
+/// here. The names of memprobe's own fields are reserved.
 ///
-/// In a loop, or in a function called often, only some passes are written, at the rate of
-/// the call's function; the next one tells how many were `skipped`. The totals have all.
+/// In a loop, or in a function called often, only some passes are written, at the rate of the
+/// call's function; the next event has the number of `skipped` ones. The totals count all passes.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! probe {
@@ -130,7 +135,7 @@ macro_rules! probe {
     };
 }
 
-/// Compiled out: takes no reading. Its fields are type-checked and count as used.
+/// Compiled out: takes no reading. The fields are type-checked, and their variables count as used.
 #[cfg(not(feature = "enabled"))]
 #[macro_export]
 macro_rules! probe {
@@ -173,8 +178,10 @@ macro_rules! __unused {
     };
 }
 
-/// Installs jemalloc as the global allocator, in a wrapper that makes peaks exact where
-/// blocks are resized. Goes once into the crate with `main`.
+/// Installs jemalloc as the global allocator, in a wrapper that keeps peaks accurate when blocks
+/// are resized. Call it once, in the crate with `main`.
+///
+/// # Examples
 ///
 /// ```
 /// memprobe::global_allocator!();
@@ -189,7 +196,8 @@ macro_rules! global_allocator {
     };
 }
 
-/// Installs jemalloc as the global allocator; here its feature `jemalloc` is missing.
+/// Installs jemalloc as the global allocator. Does not compile here, because memprobe's feature
+/// `jemalloc` is missing.
 #[cfg(all(feature = "enabled", not(feature = "jemalloc")))]
 #[macro_export]
 macro_rules! global_allocator {
@@ -200,19 +208,25 @@ macro_rules! global_allocator {
     };
 }
 
-/// Compiled out: the program keeps the allocator that it has.
+/// Compiled out: the program keeps its allocator.
 #[cfg(not(any(feature = "enabled", feature = "jemalloc")))]
 #[macro_export]
 macro_rules! global_allocator {
     () => {};
 }
 
-/// Asserts that some work peaks at no more than so many bytes above its start, and gives its
-/// result: the way to hold a memory budget in a test.
+/// Asserts that a closure peaks at no more than the given number of bytes above its start, and
+/// returns its result. This enforces a memory budget in a test.
 ///
-/// Fails with the figures where they are over, and fails too where they cannot be had: a
-/// missing figure never passes a test. Takes a message like `assert!`. For async code see
+/// It takes a message like `assert!`. For async code use
 /// [`measure_future`](crate::measure_future).
+///
+/// # Panics
+///
+/// Panics with the figures if the peak is above the bound, and also if there are no figures, so
+/// that a missing figure never passes a test.
+///
+/// # Examples
 ///
 /// ```
 /// const MIB: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! The totals, as a value: what all views are made from.
+//! The report: the totals of all calls as a value, and the views that are made from it.
 
 pub(crate) mod distribution;
 mod folded;
@@ -12,47 +12,59 @@ mod json;
 mod sample_reports;
 mod style;
 mod text;
-pub(crate) mod verdict;
+pub(crate) mod verdicts;
 
 pub use distribution::Distribution;
-pub use verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
+pub use verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
 
 use std::time::Duration;
 
 use crate::values::process::Process;
 
-/// What every annotated function has done since the start or the last [`reset`](crate::reset()).
+/// What the calls of every annotated function did since the start of the process or the last
+/// [`reset`](crate::reset()), returned by [`report`](crate::report()).
 ///
-/// A value to look at, and the source of all views:
+/// The figures are public fields, and these views are made from them:
 ///
 /// | | |
 /// |---|---|
-/// | [`verdicts`](Report::verdicts) | what presses, what grows, what churns |
+/// | [`verdicts`](Report::verdicts) | which function needs the most memory, which call keeps more and more, which function churns |
 /// | `Display` | the verdicts and the call tree, for a terminal |
 /// | [`write_folded`](Report::write_folded) | folded stacks, for flame graphs |
 /// | `serde::Serialize` | raw numbers, with the feature `serde` |
-/// | `write_json` | the same as JSON, with the feature `json` |
+/// | `write_json` | the raw numbers as JSON, with the feature `json` |
 /// | `to_html`, `write_html` | one page to open from disk, with the feature `html` |
 ///
-/// All figures are bytes unless their name says otherwise. One that cannot be had is `None`,
-/// and left out of every view.
+/// All figures are bytes unless their name says otherwise. A figure that is not available is
+/// `None`, and is left out of every view.
+///
+/// # Examples
+///
+/// ```
+/// let report = memprobe::report();
+/// print!("{report}");
+/// for function in &report.functions {
+///     println!("{}: {} calls", function.name, function.outcomes.calls());
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Functions in all their calling contexts, the one with the highest peak first.
+    /// The functions, each summed over all its calling contexts, the highest peak first.
     pub functions: Vec<Function>,
-    /// The same by calling context, from the functions that no annotated one calls. There is
-    /// room for 1024 contexts beside those, for 32 callers of a function and for 64 calls in
-    /// each other; what is called from where there was none stands as if nothing called it.
+    /// The call tree: the functions by calling context. Its roots are functions as called by no
+    /// annotated function. Besides these it has room for 1024 contexts, for 32 callers of each
+    /// function and for 64 nested calls. Calls nested in one that it had no room for appear as
+    /// roots.
     pub tree: Vec<Node>,
-    /// Calls in contexts that the tree had no room for. They count for their functions and
-    /// for their callers, and have no node of their own.
+    /// How many calls were in contexts that the tree had no room for. They count for their
+    /// functions and for their callers, and have no node of their own.
     pub folded_calls: u64,
     /// The process at the time of the report.
     pub process: Process,
-    /// The process over time, the oldest first.
+    /// Samples of the process over time, the oldest first.
     pub timeline: Vec<Sample>,
-    /// Since the start or the last reset.
+    /// Time since the start of the process or the last reset.
     pub elapsed: Duration,
 }
 
@@ -60,37 +72,37 @@ pub struct Report {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Its path, or the name that its attribute gives.
+    /// Path of the function, or the name that its attribute gives.
     pub name: &'static str,
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
-    /// Most calls that ran at once, also of one future that waits while others run.
+    /// Maximum concurrency: the most calls that ran at once, including calls that were waiting.
     pub max_concurrent: Option<u64>,
-    /// Whether there were never more. A function whose calls are short, many, and on many
-    /// threads is looked at only so often, and may have run more of them at once than were seen.
+    /// Whether `max_concurrent` is exact. If a function has many short calls on many threads, its
+    /// concurrency is only sampled, and `max_concurrent` is a lower bound.
     pub max_concurrent_exact: bool,
-    /// The figures of whole calls; `None` where jemalloc is not the global allocator.
+    /// The figures of whole calls; `None` if jemalloc is not the global allocator.
     pub figures: Option<Figures>,
-    /// The first call, to hold against the others.
+    /// The figures of the first call, to compare with the others.
     pub first_call: Option<FirstCall>,
-    /// How the peaks of single calls are distributed.
+    /// Distribution of the peaks of single calls.
     pub peaks: Distribution,
-    /// How the allocated bytes of single calls are distributed.
+    /// Distribution of the bytes allocated in single calls.
     pub allocations: Distribution,
-    /// From point to point, the one that reached the highest level first.
+    /// The segments of the calls; the one that reached the highest level comes first.
     pub segments: Vec<SegmentTotals>,
-    /// The segments of work that was carried out of calls ([`carry`](crate::carry())). Their
-    /// bytes are in the segments of the calls too, so the two do not add up.
+    /// The segments of work that was carried out of calls by [`carry`](crate::carry()). Their bytes
+    /// are also in the segments of the calls, so the two must not be added.
     pub carried: Vec<SegmentTotals>,
 }
 
-/// The first call of a function: it fills caches and makes what later calls find.
+/// The first call of a function, which often fills caches for later calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FirstCall {
-    /// Highest net above its start, bytes.
+    /// Highest net above its start, in bytes.
     pub peak: u64,
-    /// Bytes allocated.
+    /// Bytes allocated in all.
     pub allocated: u64,
 }
 
@@ -104,15 +116,15 @@ pub struct SegmentTotals {
     pub label: &'static str,
     /// How often it was passed.
     pub count: u64,
-    /// Its figures; `None` where jemalloc is not the global allocator.
+    /// Its figures; `None` if jemalloc is not the global allocator.
     pub figures: Option<Figures>,
-    /// How the peaks of single passes are distributed.
+    /// Distribution of the peaks of single passes.
     pub peaks: Distribution,
-    /// How the allocated bytes of single passes are distributed.
+    /// Distribution of the bytes allocated in single passes.
     pub allocations: Distribution,
 }
 
-/// One calling context: a function, as it is called from one place of the tree.
+/// One calling context: a function as called through one path of annotated functions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Node {
@@ -120,14 +132,14 @@ pub struct Node {
     pub function: &'static str,
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
-    /// The figures of whole calls; `None` where jemalloc is not the global allocator.
+    /// The figures of whole calls; `None` if jemalloc is not the global allocator.
     pub figures: Option<Figures>,
-    /// From point to point, the one that reached the highest level first.
+    /// The segments of the calls; the one that reached the highest level comes first.
     pub segments: Vec<NodeSegment>,
-    /// The segments of work that was carried out of calls, whose bytes are in those of the
-    /// calls too.
+    /// The segments of work that was carried out of calls. Their bytes are also in the segments of
+    /// the calls.
     pub carried: Vec<NodeSegment>,
-    /// What calls of this node have called, the one with the highest peak first.
+    /// The nested calls, the highest peak first.
     pub children: Vec<Node>,
 }
 
@@ -141,7 +153,7 @@ pub struct NodeSegment {
     pub label: &'static str,
     /// How often it was passed.
     pub count: u64,
-    /// Its figures; `None` where jemalloc is not the global allocator.
+    /// Its figures; `None` if jemalloc is not the global allocator.
     pub figures: Option<Figures>,
 }
 
@@ -151,25 +163,25 @@ pub struct NodeSegment {
 pub struct Outcomes {
     /// Calls that returned.
     pub returned: u64,
-    /// Calls that ended by a panic.
+    /// Calls that ended with a panic.
     pub panicked: u64,
     /// Futures that were dropped before they were done.
     pub cancelled: u64,
 }
 
 impl Outcomes {
-    /// Calls that ended, in whichever way.
+    /// Returns how many calls ended.
     pub fn calls(&self) -> u64 {
         self.returned + self.panicked + self.cancelled
     }
 }
 
-/// What calls, or segments of them, did: sums over all of them and highest values, in bytes;
-/// with nested calls unless it says `self`.
+/// Sums and highest values over all calls, or over all passes of a segment, in bytes. Nested calls
+/// are included, except in fields whose name begins with `self`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
-    /// Bytes allocated, all that was asked for.
+    /// Bytes allocated in all.
     pub allocated: u64,
     /// Bytes freed.
     pub freed: u64,
@@ -179,100 +191,100 @@ pub struct Figures {
     pub self_freed: u64,
     /// Highest net above the start of the segment or call.
     pub peak: u64,
-    /// Highest net above the start of the call. For a segment it is what the call held before
-    /// and the segment's peak, so that the segment of the true high-water has the highest.
+    /// Highest net above the start of the call. For a segment it is what the call held before the
+    /// segment plus the segment's peak, so the segment in which the call peaked has the highest.
     pub high_water: u64,
-    /// Highest net while the call was the innermost, less what its nested calls had kept:
-    /// what the function itself had at most. `None` for segments.
+    /// Highest net of the function itself: measured while the call was the innermost, less what
+    /// its nested calls had kept. `None` for segments.
     pub self_peak: Option<u64>,
-    /// The latter part of the calls; `None` for segments, and while there are too few calls
-    /// to have one.
+    /// The latter part of the calls; `None` for segments, and while there are too few calls.
     pub steady: Option<Steady>,
 }
 
-/// The latter part of the calls, at least half of them, when caches are filled and what is made
-/// once is made. What these calls still keep is the sign of a leak.
+/// The latter part of the calls, at least half of them. By then caches are usually filled, so what
+/// these calls keep is the sign of a leak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Steady {
-    /// How many calls.
+    /// How many calls the latter part has.
     pub calls: u64,
-    /// Bytes that they allocated less those that they freed, nested calls with them.
+    /// Bytes allocated less bytes freed in these calls, nested calls included.
     pub net: i64,
 }
 
 impl Function {
-    /// The segments of calls and those of carried work.
+    /// Returns the segments of calls and those of carried work.
     #[cfg(feature = "html")]
     pub(crate) fn all_segments(&self) -> impl Iterator<Item = &SegmentTotals> {
         self.segments.iter().chain(&self.carried)
     }
 
-    /// The highest peak times the most calls at once, bytes: what all of them would need
-    /// together if they peaked at the same time.
+    /// Returns the highest peak times the maximum concurrency, in bytes: what these calls would
+    /// need together if they all peaked at the same time. `None` if either is not known.
     pub fn pressure(&self) -> Option<u64> {
         Some(self.figures?.peak.saturating_mul(self.max_concurrent?))
     }
 }
 
 impl Figures {
-    /// `allocated − freed`: what was kept.
+    /// Returns `allocated − freed`, in bytes: what was kept.
     pub fn net(&self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
 
-    /// What was kept, without nested annotated calls.
+    /// Returns `self_allocated − self_freed`, in bytes: what was kept without nested annotated
+    /// calls.
     pub fn self_net(&self) -> i64 {
         self.self_allocated.wrapping_sub(self.self_freed) as i64
     }
 }
 
 impl Steady {
-    /// Bytes that each call kept, on average.
+    /// Returns the bytes that each call kept on average; 0 if there are no calls.
     pub fn per_call(&self) -> i64 {
         self.net.checked_div(self.calls as i64).unwrap_or(0)
     }
 }
 
-/// The process at one point of a call.
+/// A sample of the process, taken when a call reached a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// Age of the process, µs.
+    /// Age of the process, in µs.
     pub uptime_us: u64,
-    /// Resident set size, bytes.
+    /// Resident set size, in bytes.
     pub rss: Option<u64>,
-    /// Bytes that jemalloc has handed out and not got back (`stats.allocated`).
+    /// jemalloc's `stats.allocated`, in bytes.
     pub allocated: Option<u64>,
     /// The function that reached the point.
     pub function: &'static str,
     /// The point's label.
     pub label: &'static str,
-    /// What may have raised the figures since the sample before: of all segments that ended in
-    /// that time, on any thread, the one with the highest peak; `None` if none had a peak of
-    /// 1 MiB. A segment of a nested call that had at least half of that peak stands for the one
-    /// around it. What still ran is not known.
+    /// The segment that most likely raised the figures since the previous sample: the one with the
+    /// highest peak of all that ended since then, on any thread. If a segment of a nested call had
+    /// at least half of that peak, it is taken instead of the one around it. `None` if no peak
+    /// reached 1 MiB. Segments that were still running are not considered.
     pub largest: Option<Pass>,
 }
 
-/// One call's way through one segment.
+/// One pass of a call through a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pass {
-    /// The function whose call it was.
+    /// The function that was called.
     pub function: &'static str,
     /// The label it started at; `entry` for the first.
     pub from: &'static str,
     /// The label it ended at; `return`, `panic` or `cancel` for the last.
     pub label: &'static str,
-    /// Bytes allocated less bytes freed, nested calls with them.
+    /// Bytes allocated less bytes freed, nested calls included.
     pub net: i64,
-    /// Highest net above the start of the segment, bytes.
+    /// Highest net above the start of the segment, in bytes.
     pub peak: u64,
 }
 
 impl Report {
-    /// Every calling context with the nodes that lead to it, callers before what they call.
+    /// Returns the path to every node, callers before the nodes they call.
     #[cfg(feature = "html")]
     pub(crate) fn contexts(&self) -> Vec<Vec<&Node>> {
         let mut all = Vec::new();
@@ -280,7 +292,7 @@ impl Report {
         all
     }
 
-    /// Why there are no figures at all, and what to add; `None` if there are.
+    /// Returns why there are no figures at all, and what to add; `None` if there are figures.
     pub(crate) fn why_empty(&self) -> Option<&'static str> {
         if cfg!(not(feature = "enabled")) {
             Some("memprobe is compiled out: build with its feature `enabled`")
@@ -297,7 +309,8 @@ impl Report {
     }
 }
 
-/// Goes to every node with those that lead to it, callers before what they call.
+/// Calls `visit` with the path to every node, callers before the nodes they call. Does not recurse,
+/// so a deep tree cannot overflow the stack.
 pub(crate) fn walk<'a>(nodes: &'a [Node], mut visit: impl FnMut(&[&'a Node])) {
     let (mut path, mut open) = (Vec::new(), vec![nodes.iter()]);
     while let Some(siblings) = open.last_mut() {

@@ -1,14 +1,14 @@
-//! How often which value was seen, in log-linear buckets.
+//! Distributions of values in log-linear buckets.
 
 use std::num::NonZeroU64;
 
 /// Four buckets for each power of two, so the middle of a bucket is at most 12.5 % off.
 /// The last is for all values of [`BEYOND`] and more.
 pub(crate) const BUCKETS: usize = 4 + 38 * 4;
-/// 896 GiB: values from here on are not told apart.
+/// 896 GiB: values from here on share a bucket.
 const BEYOND: u64 = 7 << 37;
 
-/// The bucket of a value.
+/// Returns the bucket of a value.
 #[cfg(feature = "enabled")]
 #[inline]
 pub(crate) fn bucket(value: u64) -> usize {
@@ -20,7 +20,7 @@ pub(crate) fn bucket(value: u64) -> usize {
     ((power as usize - 1) * 4 + quarter as usize).min(BUCKETS - 1)
 }
 
-/// The middle of a bucket; the lower end of the last.
+/// Returns the middle of a bucket, or the lower end of the last.
 fn middle(bucket: usize) -> u64 {
     if bucket < 4 {
         return bucket as u64;
@@ -33,7 +33,17 @@ fn middle(bucket: usize) -> u64 {
     (4 + bucket as u64 % 4) * width + width / 2
 }
 
-/// How often which value was seen. A value is known to within 12.5 %.
+/// The distribution of a figure over single calls or passes. Values are known to within 12.5 %.
+///
+/// # Examples
+///
+/// ```
+/// for function in memprobe::report().functions {
+///     if let Some(bytes) = function.peaks.quantile(0.95) {
+///         println!("95 % of the calls of {} peak at {bytes} bytes or less", function.name);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
     total: u64,
@@ -42,12 +52,12 @@ pub struct Distribution {
     buckets: Buckets,
 }
 
-/// The buckets that have any values, the lowest first.
+/// The buckets that are not empty, the lowest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buckets(Box<[Bucket]>);
 
-/// A bucket and how many values are in it, in one word: most reports have few in each of very
-/// many.
+/// A bucket and how many values are in it, packed into one word: reports have very many
+/// distributions with few buckets each.
 #[derive(Clone, Copy, Debug)]
 struct Bucket(u64);
 
@@ -94,8 +104,8 @@ impl Buckets {
 }
 
 impl Distribution {
-    /// Values that are 0 may be in the total only, and not in the buckets. `highest` is 0 where
-    /// it is not known.
+    /// Adds `total` values. Zeros may be missing from the buckets. `highest` is 0 if it is not
+    /// known.
     #[cfg(feature = "enabled")]
     pub(crate) fn add(&mut self, total: u64, highest: u64, buckets: Option<&Buckets>) {
         self.total += total;
@@ -105,29 +115,29 @@ impl Distribution {
         }
     }
 
-    /// How many values there were.
+    /// Returns how many values there are.
     pub fn count(&self) -> u64 {
         self.total
     }
 
-    /// The middle of a bucket, or what is known to be the highest of all.
+    /// Returns the middle of a bucket, or the highest value if that is known and lower.
     fn value(&self, bucket: Bucket) -> u64 {
         let middle = middle(bucket.bucket());
         self.highest.map_or(middle, |highest| middle.min(highest.get()))
     }
 
-    /// The sum of the values, at most 12.5 % off unless there are some of 1 TiB or more.
+    /// Returns the sum of the values, at most 12.5 % off unless there are values of 1 TiB or more.
     pub(crate) fn sum(&self) -> u64 {
         let values = self.buckets.0.iter();
         let sums = values.map(|&bucket| self.value(bucket).saturating_mul(bucket.count()));
         sums.fold(0, u64::saturating_add)
     }
 
-    /// The value that `q` (0 to 1) of all values do not exceed, in bytes, at most 12.5 % off.
-    /// The highest of all peaks is exact.
+    /// Returns the value that a part `q` (0 to 1) of all values do not exceed, in bytes. It is at
+    /// most 12.5 % off; the highest of all peaks is exact.
     ///
-    /// `None` if there was no value, and where it is not known because it is 896 GiB or more,
-    /// which a call that runs for very long may well have allocated.
+    /// Returns `None` if there are no values, and if the value is 896 GiB or more and not known
+    /// exactly. A call that runs for very long may allocate that much.
     pub fn quantile(&self, q: f64) -> Option<u64> {
         if self.total == 0 {
             return None;
@@ -145,7 +155,7 @@ impl Distribution {
             seen += bucket.count();
             seen >= rank
         });
-        // Some may be in the total that had not been counted yet when the buckets were read.
+        // The total may include values that were not yet in the buckets when these were read.
         let &bucket = bucket.or(self.buckets.0.last())?;
         (bucket.bucket() < BUCKETS - 1).then(|| self.value(bucket))
     }
@@ -153,7 +163,7 @@ impl Distribution {
 
 #[cfg(all(test, feature = "enabled"))]
 impl Distribution {
-    /// The same value many times.
+    /// Returns a distribution of `times` equal values.
     pub(crate) fn of(value: u64, times: u64) -> Distribution {
         let mut counts = [0; BUCKETS];
         counts[bucket(value)] = times;

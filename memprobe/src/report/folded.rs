@@ -1,15 +1,16 @@
-//! The call tree as folded stacks.
+//! The call tree as folded stacks, for flame graphs.
 
 use std::io::{self, Write};
 
 use crate::report::{Report, walk};
 
 impl Report {
-    /// Writes the call tree as folded stacks, for flame graphs: a line for each calling
-    /// context, with the bytes that the function itself has allocated there, as in
-    /// `handler;resize 73400320`. inferno, `flamegraph.pl` and speedscope read it.
+    /// Writes the call tree as folded stacks, for flame graphs. Each calling context has a line
+    /// with the bytes that the function itself allocated there, as in `handler;resize 73400320`;
+    /// contexts without any have no line. inferno, `flamegraph.pl` and speedscope read this
+    /// format.
     ///
-    /// Contexts that have allocated nothing themselves have no line.
+    /// # Examples
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -21,14 +22,14 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the first error of the writer.
     pub fn write_folded(&self, mut out: impl Write) -> io::Result<()> {
         let mut written = Ok(());
         walk(&self.tree, |path| {
             let figures = path.last().and_then(|node| node.figures);
             let bytes = figures.map_or(0, |figures| figures.self_allocated);
             if bytes > 0 && written.is_ok() {
-                // What separates them may be in a name that the user gave.
+                // A name that the user gave may contain a separator.
                 let frames = path.iter().map(|node| node.function.replace([';', '\n'], ":"));
                 written = writeln!(out, "{} {bytes}", frames.collect::<Vec<_>>().join(";"));
             }

@@ -1,4 +1,4 @@
-//! The forms in which a report is written to a file, by the ending of its name.
+//! The forms in which a report is written to a file, chosen by the file's extension.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,13 +13,13 @@ pub(crate) type Form = fn(&Report, &mut Vec<u8>) -> io::Result<()>;
 /// Why a file has no form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoForm {
-    /// Its name has another ending.
+    /// Its extension is none of those known.
     Ending,
     /// The form needs this feature of memprobe.
     Feature(&'static str),
 }
 
-/// The form for a file of this name.
+/// Returns the form for a file of this name.
 pub(crate) fn form(path: &Path) -> Result<Form, NoForm> {
     let ending = path.extension().and_then(OsStr::to_str).unwrap_or("").to_ascii_lowercase();
     match &*ending {

@@ -1,7 +1,7 @@
-//! The report as a page: one file that opens from disk, without network.
+//! The report as one HTML page that opens from disk and loads nothing.
 //!
-//! Pictures are made here, as lists and tables that a screen reader can read; the script only
-//! sorts and zooms. Meaning never hangs on colour alone.
+//! Charts are lists and tables that a screen reader can read; the script only sorts, finds and
+//! zooms. Meaning never depends on colour alone.
 
 mod answers;
 mod icicle;
@@ -17,28 +17,37 @@ use horrorshow::prelude::*;
 use horrorshow::{Raw, owned_html};
 
 use crate::format::units::{HumanCount, HumanDuration};
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Figures, Function, Report};
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str =
     concat!("\"use strict\";\n", include_str!("html/tables.js"), include_str!("html/icicle.js"),);
-/// Nothing is loaded, whatever a name may hold.
+/// Blocks all loading, even if a name contained markup.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 impl Report {
-    /// The report as one HTML page that needs nothing else, with the feature `html`.
+    /// Returns the report as one HTML page without external resources, with the feature `html`.
     ///
-    /// It has the verdicts, the way to the limit, the timeline, the call tree as an icicle by
-    /// allocated bytes, and tables of functions, segments and calling contexts.
+    /// The page has the verdicts, the distance to the limit, the timeline, the call tree as an
+    /// icicle chart by allocated bytes, and tables of functions, segments and calling contexts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let page = memprobe::report().to_html();
+    /// assert!(page.contains("memprobe report"));
+    /// ```
     pub fn to_html(&self) -> String {
         let mut page = String::new();
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = self.page().write_to_string(&mut page);
         page
     }
 
-    /// Writes the report as one HTML page: [`to_html`](Report::to_html).
+    /// Writes the page of [`to_html`](Report::to_html).
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # fn main() -> std::io::Result<()> {
@@ -49,7 +58,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the error of the writer.
     pub fn write_html(&self, mut out: impl Write) -> io::Result<()> {
         out.write_all(self.to_html().as_bytes())
     }
@@ -88,13 +97,13 @@ impl Report {
         }
     }
 
-    /// The function whose single call had the highest peak.
+    /// Returns the function with the highest peak of a single call.
     fn highest_peak(&self) -> Option<(&Function, Figures)> {
         let all = self.functions.iter().filter_map(|function| Some((function, function.figures?)));
         all.rev().max_by_key(|(_, figures)| figures.peak).filter(|(_, figures)| figures.peak > 0)
     }
 
-    /// What was seen, and for how long.
+    /// Describes how many calls the report covers, and how long.
     fn what(&self) -> String {
         let calls: u64 = self.functions.iter().map(|function| function.outcomes.calls()).sum();
         format!(
@@ -109,7 +118,7 @@ impl Report {
 }
 
 impl Verdicts {
-    /// The paths of those that were found.
+    /// Returns the paths of the verdicts that were found.
     fn paths(&self) -> impl Iterator<Item = &[&'static str]> {
         let paths = [
             self.pressure.found().map(|found| &found.path[..]),
@@ -120,7 +129,7 @@ impl Verdicts {
     }
 }
 
-/// The verdicts on whose paths a calling context stands, as words for those who look.
+/// Renders a word for each verdict whose path `is_at` accepts.
 fn tags<'a>(verdicts: &Verdicts, is_at: impl Fn(&[&'static str]) -> bool) -> impl RenderOnce + 'a {
     let found = [
         ("tag-p", "highest × at once", verdicts.pressure.found().map(|found| &found.path)),
@@ -140,13 +149,13 @@ fn tags<'a>(verdicts: &Verdicts, is_at: impl Fn(&[&'static str]) -> bool) -> imp
     }
 }
 
-/// What something is of a whole, in CSS.
+/// Returns `part` of `whole` as a CSS percentage.
 fn share(part: f64, whole: f64) -> String {
     let percent = if whole > 0.0 { part / whole * 100.0 } else { 0.0 };
     format!("{percent:.2}%")
 }
 
-/// Where the row of a function is.
+/// Returns the id of a function's row.
 fn row_of(report: &Report, function: &str) -> Option<String> {
     let at = report.functions.iter().position(|other| other.name == function)?;
     Some(format!("f{at}"))

@@ -1,14 +1,14 @@
-//! The report, the process and the calls that run as raw numbers, for programs.
+//! The report, the process and the running calls as raw numbers, for programs.
 //!
-//! Written by hand: derived, each absent figure would need an attribute to be left out, and
-//! the figures that follow from others would be missing.
+//! `Serialize` is implemented by hand: a derived one would need an attribute on each figure that
+//! may be absent, and would lack figures that are computed from others.
 
 use std::time::Duration;
 
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::distribution::Distribution;
-use crate::report::verdict::{Churn, Growth, Pressure, Verdict, Verdicts};
+use crate::report::verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
 use crate::report::{
     Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
     Steady,
@@ -16,7 +16,8 @@ use crate::report::{
 use crate::values::in_flight::InFlight;
 use crate::values::process::{Heap, Limit, Process};
 
-/// Serializes a type as a map of what is always there, and of what may be absent.
+/// Implements `Serialize` as a map of entries that are always there, and of those that may be
+/// absent.
 macro_rules! serialize {
     ($self:ident: $type:ty {
         $($name:literal: $value:expr,)*
@@ -207,7 +208,7 @@ serialize!(verdicts: Verdicts {
     "churn": verdicts.churn,
 });
 
-/// `{"found": …}`, or `{"unknown": "why"}`, or `{}` where there is nothing.
+/// Serializes as `{"found": …}`, as `{"unknown": "why"}`, or as `{}` for `Nothing`.
 impl<T: Serialize> Serialize for Verdict<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -249,12 +250,22 @@ serialize!(churn: Churn {
 
 #[cfg(feature = "json")]
 impl Report {
-    /// Writes the report as JSON, with the feature `json`: what `serde::Serialize` gives, with
-    /// the keys that [the crate's documentation](crate#the-report) names.
+    /// Writes the report as JSON, with the feature `json`. [The crate's
+    /// documentation](crate#the-report) describes the keys.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
+    /// Returns the first error of the writer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut json = Vec::new();
+    /// memprobe::report().write_json(&mut json)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn write_json(&self, mut out: impl std::io::Write) -> std::io::Result<()> {
         serde_json::to_writer_pretty(&mut out, self)?;
         out.write_all(b"\n")

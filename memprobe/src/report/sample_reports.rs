@@ -1,4 +1,4 @@
-//! Reports made by hand, for the tests of verdicts and views.
+//! Reports with given figures, for the tests of verdicts and views.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::values::process::{Heap, Limit, LimitSource, Process};
 pub const KIB: u64 = 1 << 10;
 pub const MIB: u64 = 1 << 20;
 
-/// A node of calls that each allocate `own` and keep `kept`, and what they call.
+/// A node whose calls each allocate `own` and keep `kept`, and its nested calls.
 pub struct Calls {
     pub name: &'static str,
     pub count: u64,
     /// Bytes that a call itself allocates.
     pub own: u64,
     pub peak: u64,
-    /// Bytes that a call keeps, nested calls with it.
+    /// Bytes that a call keeps, nested calls included.
     pub kept: i64,
     pub children: Vec<Calls>,
 }
@@ -64,7 +64,7 @@ impl Calls {
     }
 }
 
-/// The report of a tree in which each function stands once.
+/// Returns the report of a tree in which each function occurs once.
 pub fn report(tree: &[Calls]) -> Report {
     of(tree.iter().map(Calls::node).collect())
 }
@@ -116,8 +116,8 @@ impl Report {
         self
     }
 
-    /// `allocated` over ten seconds at the points of the first root, whose calls hold much at
-    /// two of three.
+    /// Adds a timeline of ten seconds in which `allocated` grows from `first` to `last`, sampled at
+    /// the points of the first root. Its calls hold memory at two of the three points.
     pub(crate) fn allocated_from_to(mut self, first: u64, last: u64) -> Report {
         let function = self.tree[0].function;
         let pass = |from, label, net: u64| {
@@ -144,8 +144,8 @@ impl Report {
     }
 }
 
-/// A leak in `remember`, churn in `parse`, a holder `resize`, a returner `fetch` whose
-/// caller frees what it hands out, and a crowd of small calls.
+/// Returns a report with a leak in `remember`, churn in `parse`, a high peak in `resize`, results
+/// of `fetch` that its caller frees, and many small calls of `crowd` at once.
 pub fn hot_spots() -> Report {
     let handler = calls("app::handler", 100, 2 * MIB, 88 * MIB, 64 * KIB as i64).with(vec![
         calls("app::image::resize", 100, 60 * MIB, 60 * MIB, 0),

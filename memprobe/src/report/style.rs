@@ -1,8 +1,8 @@
-//! Text that is coloured on a terminal, with the feature `color`.
+//! Text in colour for a terminal, with the feature `color`; without it the text is plain.
 
 use std::fmt::{self, Display};
 
-/// What a text is, for the eye.
+/// The role of a text, which decides its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Head,
@@ -10,7 +10,7 @@ pub(crate) enum Role {
     Aside,
 }
 
-/// A text as its role wants it; plain without one.
+/// Prints a text in the style of its role, or plain without one.
 pub(crate) struct Styled<'t, T> {
     pub role: Option<Role>,
     pub text: &'t T,

@@ -1,4 +1,4 @@
-//! The report for a terminal: the verdicts, the process, the call tree.
+//! The report as text for a terminal: the verdicts, the process, the call tree.
 
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
@@ -6,25 +6,26 @@ use std::fmt::{self, Display, Write as _};
 use crate::format::name::{keep_end, keep_start};
 use crate::format::units::{HumanBytes, HumanCount, Net, SignedBytes};
 use crate::report::style::{Role, Styled};
-use crate::report::verdict::{Verdict, Verdicts};
+use crate::report::verdicts::{Verdict, Verdicts};
 use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
 use crate::values::process::Process;
 
-/// Width of the whole text, and of what stands before the figures.
+/// Width of the text, and of the column of names, in characters.
 const WIDTH: usize = 100;
 const NAME: usize = 36;
-/// Siblings of a call that are shown.
+/// Most siblings that are shown before the rest is folded.
 const SIBLINGS: usize = 8;
-/// Calls are folded into a count where their peak is this part of the highest or less.
+/// Nodes are folded into a count if their peak is at most the highest peak divided by this.
 const SMALL: u64 = 100;
 
-/// Prints what is to be seen in a terminal of 100 columns: the verdicts, the process against
-/// its limit, and the call tree.
+/// Prints the report for a terminal of 100 columns: the verdicts, the process against its limit,
+/// and the call tree.
 ///
-/// In the tree, calls from the same caller stand in the order of their peaks; what is small is
-/// folded into a count. Segments have `->` in their names, and the level that their call
-/// reached as their peak. The net is what calls allocated less what they freed themselves: what
-/// they hand on and others free counts for it. `p`, `g` and `c` in front mark the path of a verdict.
+/// In the tree, calls from the same caller are ordered by their peaks, and small ones are folded
+/// into a count. Segments have `->` in their names, and as their peak the level that their call
+/// reached. The net is what calls allocated less what they freed themselves; memory that they
+/// hand on, and others free, counts as kept. `p`, `g` and `c` in front mark the path of the
+/// verdicts on pressure, growth and churn.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Text { report: self, styled: false }.fmt(f)
@@ -32,7 +33,9 @@ impl Display for Report {
 }
 
 impl Report {
-    /// The same text in colour, for a terminal.
+    /// Returns the text that `Display` prints, in colour, with the feature `color`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::io::IsTerminal;
@@ -109,10 +112,10 @@ impl Text<'_> {
     }
 }
 
-/// The process against its limit.
+/// Describes the process and how much of its limit it uses.
 fn process(process: &Process) -> String {
     let limit = process.limit.as_ref().map(|limit| limit.bytes);
-    // RSS is no part of what a cgroup limits.
+    // RSS includes pages that a cgroup does not count, so it has no percentage of its limit.
     let by_cgroup = process.is_limited_by_cgroup();
     let parts = [
         ("rss", process.rss, !by_cgroup),
@@ -156,7 +159,7 @@ impl Display for Row {
         let [calls, at_once, bytes @ ..] = &self.cells;
         let mut line = format!("{:4}{:NAME$}{calls:>8}{at_once:>8}", self.marks, self.name);
         for bytes in bytes {
-            // The widest is "-1023.9 MiB", which never is beside another such.
+            // "-1023.9 MiB" fills the column, but never stands beside another of that width.
             write!(line, "{bytes:>11}")?;
         }
         f.write_str(line.trim_end())
@@ -165,11 +168,11 @@ impl Display for Row {
 
 struct Tree<'a> {
     report: &'a Report,
-    /// The paths of the verdicts, each with its mark.
+    /// The paths of the verdicts, each with its letter.
     paths: [(char, &'a [&'static str]); 3],
-    /// How many calls of a function ran at once, by its name.
+    /// The functions by name.
     functions: HashMap<&'static str, &'a Function>,
-    /// A peak below which calls are folded.
+    /// Nodes with a peak up to this many bytes are folded; 0 folds none.
     small: u64,
 }
 
@@ -182,7 +185,7 @@ impl<'a> Tree<'a> {
             ('c', path(verdicts.churn.found().map(|found| &found.path))),
         ];
         let highest = report.tree.iter().map(peak).max().unwrap_or(0);
-        // Of those with the same name the first, which has the highest peak.
+        // Of functions with the same name the first is kept, which has the highest peak.
         let functions = report.functions.iter().rev();
         let functions = functions.map(|function| (function.name, function)).collect();
         Tree { report, paths, functions, small: highest / SMALL }
@@ -235,7 +238,7 @@ impl<'a> Tree<'a> {
             cells,
             role: is_culprit.then_some(Role::Culprit),
         });
-        // A single segment is the call itself.
+        // A single segment would only repeat the call.
         let segments = node.segments.iter().filter(|_| node.segments.len() > 1);
         let segments = segments.map(|segment| (segment, ""));
         let carried = node.carried.iter().map(|segment| (segment, ", part of the above"));
@@ -252,7 +255,7 @@ impl<'a> Tree<'a> {
         self.siblings(&node.children, path, rows);
     }
 
-    /// The marks of the verdicts on whose paths a node stands.
+    /// Returns the letters of the verdicts on whose paths the node is.
     fn marks(&self, path: &[&'static str]) -> String {
         let marks = self.paths.iter().filter(|(_, culprit)| culprit.starts_with(path));
         marks.map(|(mark, _)| mark).collect()
@@ -263,13 +266,13 @@ fn peak(node: &Node) -> u64 {
     node.figures.map_or(0, |figures| figures.high_water)
 }
 
-/// The most calls at once, which may be a lower bound.
+/// Prints the maximum concurrency, with `≥` if it is a lower bound.
 fn at_once(function: &Function) -> String {
     let sign = if function.max_concurrent_exact { "" } else { "≥" };
     function.max_concurrent.map_or(String::new(), |calls| format!("{sign}{}", HumanCount(calls)))
 }
 
-/// How calls ended, where not all returned.
+/// Counts the calls that did not return, by how they ended.
 fn ends(outcomes: &Outcomes) -> String {
     let mut text = String::new();
     for (count, how) in [(outcomes.panicked, "panicked"), (outcomes.cancelled, "cancelled")] {
@@ -280,7 +283,7 @@ fn ends(outcomes: &Outcomes) -> String {
     text
 }
 
-/// A growth, which is none most of the time.
+/// Prints what each call kept on average, without a sign if it is 0.
 fn per_call(steady: Steady) -> String {
     match steady.per_call() {
         0 => HumanBytes(0).to_string(),

@@ -1,13 +1,13 @@
-//! A call that runs, as a value.
+//! The value that describes a running call.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::format::units::{HumanBytes, HumanDuration, Net};
 
-/// A call that runs now.
+/// A call that was running when [`in_flight`](crate::in_flight()) was called.
 ///
-/// `Display` prints one line, and leaves out what cannot be had.
+/// `Display` prints one line, without the figures that are not available:
 ///
 /// ```text
 /// app::upload: 1.2 MiB, with nested calls 3.0 MiB, peak 8.1 MiB (217 ms, after 'decoded'), call 17
@@ -15,20 +15,21 @@ use crate::format::units::{HumanBytes, HumanDuration, Net};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
-    /// Its path, or the name that its attribute gives.
+    /// Path of the function, or the name that its attribute gives.
     pub function: &'static str,
-    /// The `call_id` of its events. `None` for a call that is not written.
+    /// The `call_id` of its events; `None` for a call that is not admitted and has no events.
     pub call_id: Option<u64>,
-    /// The label that it has passed last; `entry` before the first.
+    /// Label of the probe it passed last; `entry` before the first.
     pub last_label: &'static str,
-    /// How long it has run, with its awaits; to within a tick of the kernel, mostly 1 to 4 ms.
+    /// Time since it began, including time spent waiting; exact to a tick of the kernel, mostly 1
+    /// to 4 ms.
     pub age: Duration,
-    /// Its net without that of nested calls that run as well, bytes: what the call itself
-    /// holds. `None` where jemalloc is not the global allocator.
+    /// Its net without that of running nested calls, in bytes: what the call itself holds. `None`
+    /// if jemalloc is not the global allocator.
     pub held: Option<i64>,
-    /// Its net, with that of nested calls, bytes.
+    /// Its net so far, in bytes, nested calls included.
     pub net: Option<i64>,
-    /// Its highest net so far, bytes.
+    /// Its highest net so far, in bytes.
     pub peak: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Figures of the whole process, as values.
+//! The values that describe the whole process and its limit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub struct Heap {
     pub allocated: u64,
     /// Bytes in pages that hold at least one allocation.
     pub active: u64,
-    /// Bytes jemalloc uses for its own bookkeeping.
+    /// Bytes that jemalloc uses for its own bookkeeping.
     pub metadata: u64,
     /// Bytes in physically resident pages that jemalloc maps; not the process's RSS.
     pub resident: u64,
@@ -23,45 +23,55 @@ pub struct Heap {
     pub retained: u64,
 }
 
-/// Figures of the whole process. A figure that cannot be had is `None`.
+/// Figures of the whole process, read by [`process`](crate::process()). A figure that is not
+/// available is `None`.
+///
+/// # Examples
+///
+/// ```
+/// let process = memprobe::process();
+/// if let (Some(used), Some(limit)) = (process.used(), &process.limit) {
+///     println!("{used} of {} bytes", limit.bytes);
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Process {
-    /// jemalloc's own figures; `None` where jemalloc is not the global allocator.
+    /// jemalloc's own figures; `None` if jemalloc is not the global allocator.
     pub heap: Option<Heap>,
-    /// Resident set size, bytes.
+    /// Resident set size, in bytes.
     pub rss: Option<u64>,
-    /// Highest resident set size so far (`VmHWM`), bytes.
+    /// Highest resident set size so far (`VmHWM`), in bytes.
     pub peak_rss: Option<u64>,
-    /// What the process is killed at.
+    /// The limit whose crossing kills the process; `None` if none was found.
     pub limit: Option<Limit>,
-    /// The usage of the cgroup less its page cache, bytes: what the kernel cannot take back
-    /// before it kills. It counts other processes of the group, tmpfs and kernel memory too,
-    /// and does not count mapped files, which are in [`rss`](Process::rss).
+    /// Usage of the cgroup less its page cache, in bytes: memory that the kernel cannot take back
+    /// before it kills. It includes other processes of the group, tmpfs and kernel memory, and
+    /// excludes mapped files, which are in [`rss`](Process::rss).
     pub cgroup_usage: Option<u64>,
-    /// The highest [`cgroup_usage`](Process::cgroup_usage) that is known of, bytes: the highest
+    /// The highest [`cgroup_usage`](Process::cgroup_usage) that is known, in bytes: the highest
     /// that memprobe has read, or this process's highest RSS less the files that it maps now,
     /// where that is more. It is never above the highest that the kernel has counted for the
     /// cgroup, which has page cache in it.
     pub cgroup_usage_max: Option<u64>,
-    /// `RLIMIT_AS`, bytes of address space. Exceeding it makes allocations fail; it does not
-    /// kill, so it enters no percentage.
+    /// `RLIMIT_AS`, in bytes of address space. Exceeding it makes allocations fail and does not
+    /// kill the process, so no percentage is taken of it.
     pub address_space_limit: Option<u64>,
-    /// Physical memory of the machine, bytes. Enters no percentage.
+    /// Physical memory of the machine, in bytes. No percentage is taken of it.
     pub physical_memory: Option<u64>,
 }
 
 impl Process {
-    /// What stands against the limit, bytes: RSS, and where a cgroup sets the limit the
-    /// [`cgroup_usage`](Process::cgroup_usage). RSS has pages that a cgroup does not count; it
-    /// stands for the usage only where that cannot be read.
+    /// Returns the memory counted against the limit, in bytes: RSS, or if a cgroup sets the limit
+    /// its [`cgroup_usage`](Process::cgroup_usage). If that cannot be read it is RSS again, which
+    /// includes pages that a cgroup does not count.
     pub fn used(&self) -> Option<u64> {
         if self.is_limited_by_cgroup() { self.cgroup_usage.or(self.rss) } else { self.rss }
     }
 
-    /// The highest that is known to have stood against the limit, bytes: [`peak_rss`], and where
-    /// a cgroup sets the limit [`cgroup_usage_max`]; or what is [`used`] now where that is more.
-    /// It may be above a limit that was lowered since.
+    /// Returns the most memory that is known to have counted against the limit, in bytes:
+    /// [`peak_rss`], or if a cgroup sets the limit [`cgroup_usage_max`]; or [`used`] if that is
+    /// more. It may exceed the limit if that was lowered since.
     ///
     /// [`peak_rss`]: Process::peak_rss
     /// [`cgroup_usage_max`]: Process::cgroup_usage_max
@@ -76,8 +86,9 @@ impl Process {
         self.limit.as_ref().is_some_and(|limit| limit.source.is_cgroup())
     }
 
-    /// The percentage of the limit that these bytes, which stand against it, are. A cgroup never
-    /// counts more than its limit: more stood against another one. RSS has none there.
+    /// Returns `bytes` as a percentage of the limit. For a limit of a cgroup there is none if
+    /// `bytes` exceed it, because they were counted against an earlier limit, and none if the usage
+    /// could not be read, because RSS is no part of what the cgroup counts.
     pub(crate) fn percent_of_limit(&self, bytes: u64) -> Option<u128> {
         let limit = self.limit.as_ref()?.bytes;
         let is_part = self.cgroup_usage.is_some() && bytes <= limit;
@@ -89,14 +100,21 @@ impl Process {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limit {
-    /// Bytes.
+    /// The limit, in bytes.
     pub bytes: u64,
     /// Where it was found.
     pub source: LimitSource,
 }
 
 impl Limit {
-    /// A limit that the program knows of.
+    /// Returns a limit of `bytes` bytes, for [`Watch::limit`](crate::Watch::limit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limit = memprobe::Limit::from_bytes(512 << 20);
+    /// assert_eq!(limit.source, memprobe::process::LimitSource::Program);
+    /// ```
     pub fn from_bytes(bytes: u64) -> Limit {
         Limit { bytes, source: LimitSource::Program }
     }
@@ -106,14 +124,14 @@ impl Limit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitSource {
-    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`.
+    /// The environment variable `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`.
     Lambda,
-    /// A cgroup's file, version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
+    /// This file of a cgroup: `memory.max` in version 2, `memory.limit_in_bytes` in version 1.
     Cgroup(PathBuf),
-    /// A cgroup above those that can be seen, version 1: `hierarchical_memory_limit` in this
-    /// file (`memory.stat`).
+    /// A cgroup of version 1 above those that are visible: `hierarchical_memory_limit` in this
+    /// file, `memory.stat`.
     CgroupAbove(PathBuf),
-    /// The program gave it: [`Limit::from_bytes`].
+    /// The program, by [`Limit::from_bytes`].
     Program,
 }
 

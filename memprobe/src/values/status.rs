@@ -1,4 +1,4 @@
-//! Whether memprobe can do its work here, and what to add where it cannot.
+//! The value that describes what memprobe can read in a program, and what to add.
 
 use std::fmt;
 
@@ -6,9 +6,11 @@ use crate::format::units::HumanBytes;
 use crate::values::process::Limit;
 use crate::values::watch_mode::WatchMode;
 
-/// What memprobe has to work with, asked by [`status`](crate::status()).
+/// What memprobe can read in this program, returned by [`status`](crate::status()).
 ///
-/// `Display` prints a line for each, with what to add for each "no".
+/// `Display` prints a line for each item, and what to add where one is missing.
+///
+/// # Examples
 ///
 /// ```
 /// eprintln!("{}", memprobe::status());
@@ -18,61 +20,62 @@ use crate::values::watch_mode::WatchMode;
 pub struct Status {
     /// Whether memprobe is compiled in (its feature `enabled`).
     pub enabled: bool,
-    /// Where Rust's allocations go.
+    /// Which allocator handles Rust's allocations.
     pub allocator: GlobalAllocator,
-    /// jemalloc's version, where jemalloc is linked.
+    /// jemalloc's version; `None` if jemalloc is not linked.
     pub jemalloc: Option<&'static str>,
-    /// The readings, and which of them can be had.
+    /// The readings, and which of them are available.
     pub readings: Vec<Reading>,
-    /// What the process is killed at.
+    /// The limit whose crossing kills the process; `None` if none was found.
     pub limit: Option<Limit>,
-    /// Whether anybody listens.
+    /// Whether a subscriber wants the events.
     pub events: Events,
-    /// How many calls all functions together may write a second by `MEMPROBE_RATE`: 0 for
-    /// `off`, `None` where it is not set.
+    /// How many calls a second `MEMPROBE_RATE` admits for all functions together: 0 for `off`,
+    /// `None` if it is not set.
     pub rate: Option<f64>,
-    /// How the installed [`Watch`](crate::Watch) looks; `None` where none is installed.
+    /// How the installed [`Watch`](crate::Watch) checks; `None` if none is installed.
     pub watch: Option<WatchMode>,
 }
 
-/// Where Rust's allocations go.
+/// Which allocator handles Rust's allocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GlobalAllocator {
-    /// Not to jemalloc: there are no heap figures.
+    /// Not jemalloc: there are no heap figures.
     #[default]
     Other,
-    /// To jemalloc, through another wrapper than memprobe's: where large blocks are resized,
-    /// a peak is an upper bound.
+    /// jemalloc, through another wrapper than memprobe's: peaks are upper bounds where large
+    /// blocks are resized.
     Jemalloc,
-    /// To jemalloc through `memprobe::global_allocator!()`: all figures are exact.
+    /// jemalloc, through `memprobe::global_allocator!()`: all figures are as exact as documented.
     Memprobe,
 }
 
-/// One of the readings.
+/// One of the readings that figures are made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// What is read, by the name of jemalloc or of the system's file.
+    /// Name of what is read: jemalloc's name, or that of the system's file.
     pub name: &'static str,
-    /// Whether it can be had.
+    /// Whether it is available.
     pub available: bool,
 }
 
-/// Whether anybody listens.
+/// Whether a subscriber wants the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Events {
     /// There is no `tracing` subscriber.
     #[default]
     NoSubscriber,
-    /// There is one, but it wants no event of memprobe's at INFO, nor any of those reached.
+    /// There is a subscriber, and it wants neither memprobe's events at INFO nor any event that
+    /// was reached so far.
     Unwanted,
     /// A subscriber wants them.
     Wanted {
-        /// Places that write events, of those that were reached so far.
+        /// How many of the reached places write events.
         wanted: usize,
-        /// Places that were reached so far; two for each function, one for each probe.
+        /// How many places were reached so far: two for each function, one for each probe.
         reached: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What a piece of work did, as a value, and the assertion that holds it to a budget.
+//! The figures of a piece of work, and why there may be none.
 
 use std::fmt;
 
@@ -8,17 +8,18 @@ use crate::format::units::{HumanBytes, SignedBytes};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// Bytes allocated, all that was asked for.
+    /// Bytes allocated in all.
     pub allocated: u64,
     /// Bytes freed.
     pub freed: u64,
-    /// Highest net above the start: at most 64 KiB under, and exact where all blocks are
-    /// 64 KiB or larger.
+    /// Highest net above the start. Never above the true peak with
+    /// [`global_allocator!`](crate::global_allocator!), and at most 64 KiB below it; exact if every
+    /// block is 64 KiB or larger.
     pub peak: u64,
 }
 
 impl Usage {
-    /// `allocated − freed`: what was kept.
+    /// Returns `allocated − freed`, in bytes: what the work kept.
     pub fn net(&self) -> i64 {
         self.allocated.wrapping_sub(self.freed) as i64
     }
@@ -38,7 +39,7 @@ impl fmt::Display for Usage {
     }
 }
 
-/// Why there are no figures. `Display` says what to add.
+/// Why there are no figures. `Display` explains it, and says what to add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unavailable {
@@ -46,9 +47,9 @@ pub enum Unavailable {
     CompiledOut,
     /// Rust's allocations do not go to jemalloc.
     OtherAllocator,
-    /// The work ran while memprobe itself was at work, as in a subscriber.
+    /// The work ran inside memprobe's own work, for example in a subscriber.
     InsideSubscriber,
-    /// The work was moved to another thread while it ran, as a coroutine may be.
+    /// The work was moved to another thread while it ran, as happens with coroutines.
     OtherThread,
 }
 

@@ -1,31 +1,30 @@
-//! How a watch looks, and why it cannot be installed.
+//! How a watch checks memory use, and why it may not be installed.
 
 use std::fmt;
 
-/// How an installed [`Watch`](crate::Watch) looks at the memory.
+/// How an installed [`Watch`](crate::Watch) checks memory use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchMode {
-    /// From inside the allocator, right after an allocation and before the program touches it:
-    /// a call that never comes to its next point is named too.
+    /// Inside the allocator, right after an allocation and before the program touches it. A call
+    /// that never reaches its next point is reported too.
     Hook,
-    /// At entries, probes and exits: jemalloc 5.3.0 or another allocator cannot call back.
+    /// At entries, probes and exits, because jemalloc 5.3.0 and other allocators cannot call back.
     Points,
-    /// Not at all: `MEMPROBE_WATCH=off`, nothing to read on this platform, or memprobe is
-    /// compiled out. Or there is no limit: should the process's cgroup be given one later, the
-    /// watch begins then.
+    /// Not at all: `MEMPROBE_WATCH=off` is set, the platform has nothing to read, or memprobe is
+    /// compiled out. Or there is no limit; the watch begins if the process's cgroup gets one later.
     #[default]
     Off,
 }
 
-/// Why a [`Watch`](crate::Watch) was not installed: mistakes of the program, and never what
-/// the platform lacks.
+/// Why a [`Watch`](crate::Watch) was not installed. These are mistakes in the program; what the
+/// platform lacks shows in the [`WatchMode`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The thresholds are not one to eight numbers above 0 and up to 1.
     InvalidThresholds,
-    /// There is one already; it lives as long as the process.
+    /// A watch is installed already, for the rest of the process's life.
     AlreadyInstalled,
 }
 

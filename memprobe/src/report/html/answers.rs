@@ -1,4 +1,4 @@
-//! The answers that stand first: the verdicts, and how near the limit.
+//! The answers at the top of the page: the verdicts, and how near the limit is.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use horrorshow::{box_html, owned_html};
 use crate::format::name::short;
 use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::report::Report;
-use crate::report::verdict::{Path, Verdict, Verdicts};
+use crate::report::verdicts::{Path, Verdict, Verdicts};
 use crate::values::process::{LimitSource, Process};
 
 use super::{row_of, share};
 
-/// The part of the limit from which on it is near.
+/// Percentage of the limit from which on the answer is a warning.
 const NEAR: u128 = 80;
 
-/// One question with its answer, the most telling first.
+/// One question with its answer.
 struct Answer {
     question: &'static str,
     big: String,
     who: String,
-    /// The row of the function that it is about.
+    /// Id of the row of the function that the answer is about.
     row: Option<String>,
     more: Vec<Line>,
     is_bad: bool,
     gauge: Option<Gauge>,
 }
 
-/// A line of an answer, and the row of the function that it is about.
+/// A line of an answer, and the id of the row of the function that it is about.
 struct Line {
     text: String,
     row: Option<String>,
 }
 
-/// The limit as a bar; places on it are CSS percentages.
+/// The limit as a bar; positions on it are CSS percentages.
 struct Gauge {
     now: String,
     highest: String,
@@ -98,11 +98,12 @@ fn link(row: Option<String>, text: String) -> Box<dyn RenderBox> {
     }
 }
 
-/// The highest peak that was measured, and what calls at once would come to, which was not.
+/// Answers with the highest measured peak, and then with the product of peak and concurrency, which
+/// was not measured.
 fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     let question = "Highest peak";
     let Some((highest, figures)) = report.highest_peak() else {
-        // A lower peak may not have been seen.
+        // Peaks up to 64 KiB may be missed.
         return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
     };
     let who = format!("{}, in one call", short(highest.name));
@@ -113,7 +114,7 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     let inner = inner.and_then(|found| found.path.last()).filter(|&&inner| inner != highest.name);
     match (inner, &highest.segments[..]) {
         (Some(inner), _) => answer.add(format!("most of it in {}", short(inner))),
-        // The one that reached the highest level is the first.
+        // The first segment is the one that reached the highest level.
         (None, [segment, _, ..]) => {
             answer.add(format!("reached in {} → {}", segment.from, segment.label));
         }

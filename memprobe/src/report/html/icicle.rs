@@ -1,7 +1,8 @@
-//! The call tree by allocated bytes: a box for each calling context, as wide as what it has
-//! allocated, with what it has called below. What is free below a box is its own.
+//! The call tree as an icicle chart: a box for each calling context, as wide as the bytes it
+//! allocated, with its nested calls below. The free part below a box is what the function allocated
+//! itself.
 //!
-//! Peaks do not add up and nets can be negative, so they are bars in the tables.
+//! Only allocated bytes are shown this way: peaks do not add up, and nets can be negative.
 
 use std::fmt::Write as _;
 
@@ -10,30 +11,30 @@ use horrorshow::{box_html, owned_html};
 
 use crate::format::name::short;
 use crate::format::units::{HumanBytes, HumanCount};
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Node, Report};
 
-/// Boxes narrower than this part of the whole are put together.
+/// Boxes narrower than this part of the whole are combined.
 const NARROW: f64 = 1.0 / 200.0;
 
-/// Levels that are shown; what is deeper is put together. Each is rendered inside the one above.
+/// Levels that are shown; deeper boxes are combined, because rendering recurses once a level.
 const LEVELS: usize = 64;
 
 struct Icicle<'a> {
-    /// The paths of growth and churn, and of the highest peak.
+    /// The paths of the verdicts that were found.
     paths: Vec<&'a [&'static str]>,
     whole: f64,
 }
 
 struct Item {
-    /// What it has allocated, as a part of the whole.
+    /// Bytes it allocated, as a part of the whole.
     width: f64,
     text: String,
     title: String,
     row: usize,
     is_culprit: bool,
     own: f64,
-    /// Those too narrow or too deep for a box: how many, and how wide together.
+    /// Nested calls too narrow or too deep for a box: how many, and their width together.
     rest: (usize, f64),
     children: Vec<Item>,
 }
@@ -68,15 +69,15 @@ pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl Render
     }
 }
 
-/// What a node and what it has called have allocated themselves: areas that add up.
+/// Returns the bytes that a node and all below it allocated themselves, so that areas add up.
 fn allocated(node: &Node) -> u64 {
     let own = node.figures.map_or(0, |figures| figures.self_allocated);
     node.children.iter().map(allocated).fold(own, u64::saturating_add)
 }
 
 impl Icicle<'_> {
-    /// A box for each node that is wide enough; `row` counts calling contexts, which are rows
-    /// in their table.
+    /// Returns a box for each node that is wide enough, and the rest. `row` counts calling
+    /// contexts in the order of their rows in the table.
     fn items(
         &self,
         nodes: &[Node],

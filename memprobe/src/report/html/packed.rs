@@ -1,14 +1,14 @@
-//! All rows of the tables as text, for the script: a few characters a figure.
+//! All rows of the tables as compact text, which the page's script reads.
 //!
-//! A figure is written as source maps write theirs, in digits of base 64 with five bits each,
-//! the lowest first; the sixth bit says that another follows. `-` stands before one below zero,
-//! `.` for one that is absent, `=` for the same as the one before, which is absent at first. The page's script reads them.
+//! A figure is written as in source maps: in digits of base 64 with five bits each, the lowest
+//! first; the sixth bit means that another digit follows. A negative figure has `-` in front. `.`
+//! is an absent figure, and `=` repeats the previous one, which is absent at the start.
 
 use std::fmt::Write as _;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Figures, one after the other.
+/// A sequence of packed figures.
 #[derive(Default)]
 pub(super) struct Packed {
     text: String,
@@ -54,13 +54,13 @@ fn digits(text: &mut String, mut value: u64) {
     }
 }
 
-/// The names of functions and the labels of points, each once.
+/// The distinct names of functions and labels of points.
 pub(super) struct Names {
     pub functions: Strings,
     pub labels: Strings,
 }
 
-/// Strings that have numbers.
+/// Distinct strings, numbered in their order.
 pub(super) struct Strings {
     sorted: Vec<&'static str>,
 }
@@ -72,13 +72,13 @@ impl Strings {
         Strings { sorted: strings }
     }
 
-    /// The number of one that is there.
+    /// Returns the number of a string, which must be one of them.
     pub fn number(&self, string: &str) -> u64 {
         self.sorted.binary_search(&string).unwrap_or(0) as u64
     }
 
-    /// A JSON array that can stand in a `script` element. Of each string there is, in digits, how
-    /// many UTF-16 units it has in common with the one before, and the rest.
+    /// Returns a JSON array for a `script` element. Each string is written as the number of UTF-16
+    /// units it shares with the previous one, in digits, and the rest.
     pub fn json(&self) -> String {
         let mut text = String::from("[");
         let mut last = "";
@@ -98,12 +98,12 @@ impl Strings {
     }
 }
 
-/// What a JSON string in a `script` element has: no tag can end or open in it.
+/// Escapes a JSON string for a `script` element, so that no tag can begin or end in it.
 fn escape(text: &mut String, string: &str) {
     for char in string.chars() {
         match char {
             '"' | '\\' | '<' | '\0'..' ' => {
-                // A string takes everything.
+                // Writing to a string cannot fail.
                 let _ = write!(text, "\\u{:04x}", u32::from(char));
             }
             _ => text.push(char),

@@ -1,5 +1,5 @@
-//! A ranked table: its first rows stand there, the others are folded into a count and shipped
-//! packed, for the script to sort, to find and to show.
+//! A ranked table: the first rows are in the page, and the others are folded into a count. All rows
+//! are also packed, for the script to sort, find and show.
 
 use std::cmp::Reverse;
 
@@ -11,24 +11,24 @@ use crate::format::units::{HumanCount, Net, SignedBytes};
 use super::packed::{Names, Packed};
 use super::share;
 
-/// Rows that stand there before anybody asks for more.
+/// Rows that are in the page without the script.
 const SHOWN: usize = 40;
 
-/// A column: its head, the group that it belongs to, and what its figures are.
+/// A column: its head, its group, and the kind of its figures.
 #[derive(Clone, Copy)]
 pub(super) struct Column {
     pub name: &'static str,
     pub group: &'static str,
     pub kind: Kind,
-    /// Whether it is shown only on demand: how single calls differ.
+    /// Whether it is shown only on demand, because it is about the spread of single calls.
     pub is_spread: bool,
 }
 
-/// What the figures of a column are.
+/// The kind of the figures in a column.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Count,
-    /// Twice a count, and one more where it is a lower bound.
+    /// Twice a count, plus one if it is a lower bound.
     Bound,
     Bytes,
     /// Bytes with a sign.
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Bar(Scale),
 }
 
-/// The scale of the bars of one column, with room for what is below zero.
+/// The scale of the bars of one column, from its lowest value, or 0, to its highest.
 #[derive(Clone, Copy)]
 pub(super) struct Scale {
     low: f64,
@@ -52,7 +52,7 @@ impl Scale {
         })
     }
 
-    /// Where a value is on the scale, from 0 to 1.
+    /// Returns where a value is on the scale, from 0 to 1.
     fn place(self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low).max(1.0)
     }
@@ -111,9 +111,9 @@ fn bar(scale: Scale, value: i64) -> impl RenderOnce {
     }
 }
 
-/// What stands at the head of a row: shown, and packed as numbers.
+/// The head of a row, which can be rendered and packed.
 pub(super) trait Head {
-    /// What the row is sorted by, and found by.
+    /// Returns the text by which the row is sorted and found.
     fn text(&self) -> String;
     fn html(&self) -> Box<dyn RenderBox>;
     fn pack(&self, names: &Names, packed: &mut Packed);
@@ -122,7 +122,7 @@ pub(super) trait Head {
 pub(super) struct Row<H> {
     pub head: H,
     pub cells: Vec<Option<i64>>,
-    /// Whether it always stands there.
+    /// Whether it is in the page whatever its rank.
     pub is_pinned: bool,
 }
 
@@ -131,17 +131,17 @@ pub(super) struct Table<H> {
     pub title: &'static str,
     pub caption: String,
     pub head: &'static str,
-    /// What its rows are, and what they are ranked by, in a sentence.
+    /// Words for its rows and for what they are ranked by, used in a sentence.
     pub noun: &'static str,
     pub ranked_by: &'static str,
-    /// The column that it is ranked by.
+    /// Index of the column by which it is ranked.
     pub ranked: usize,
     pub columns: Vec<Column>,
     pub rows: Vec<Row<H>>,
 }
 
 impl<H: Head> Table<H> {
-    /// All rows, for the script.
+    /// Packs all rows for the script.
     pub fn pack(&self, names: &Names) -> Packed {
         let mut packed = Packed::default();
         for row in &self.rows {
@@ -153,7 +153,7 @@ impl<H: Head> Table<H> {
         packed
     }
 
-    /// The rows that stand there, and a sentence about the others.
+    /// Returns the rows that are in the page, and a sentence about the others.
     fn shown(&self) -> (Vec<usize>, Option<String>) {
         let value = |at: usize| self.rows[at].cells[self.ranked];
         let mut ranked: Vec<usize> = (0..self.rows.len()).collect();
@@ -243,7 +243,7 @@ impl<H: Head> Table<H> {
         let cells = self.columns.iter().zip(&row.cells);
         let cells: Vec<_> = cells.map(|(column, &value)| column.cell(value)).collect();
         owned_html! {
-            // Ids begin with the first letter of their table.
+            // The id is the first letter of the table's id and the index of the row.
             tr(id=format!("{}{at}", &self.id[..1])) {
                 th(scope="row", data-value=row.head.text()) : row.head.html();
                 @ for cell in cells {
@@ -253,7 +253,7 @@ impl<H: Head> Table<H> {
         }
     }
 
-    /// Neighbours of one group, by the first of them, and how many they are.
+    /// Returns runs of neighbouring columns of one group: the first, and how many.
     fn groups(&self) -> Vec<(Column, usize)> {
         let mut groups: Vec<(Column, usize)> = Vec::new();
         for &column in &self.columns {

@@ -1,4 +1,4 @@
-//! The figures, ranked: functions, segments, calling contexts.
+//! The tables of the page: functions, segments, calling contexts.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ use horrorshow::{Raw, box_html, owned_html};
 
 use crate::format::units::HumanCount;
 use crate::report::distribution::Distribution;
-use crate::report::verdict::Verdicts;
+use crate::report::verdicts::Verdicts;
 use crate::report::{Figures, Function, Node, Outcomes, Report, SegmentTotals};
 
 use super::packed::{Names, Packed, Strings};
 use super::table::{Column, Head, Kind, Row, Scale, Table};
 use super::tags;
 
-/// All tables, with a field to find rows by what stands at their heads.
+/// Renders all tables, with a field to find rows by their heads.
 pub(super) fn tables<'a>(report: &'a Report, verdicts: &'a Verdicts) -> impl RenderOnce + use<'a> {
     let functions = functions(report, verdicts);
     let segments = segments(report);
@@ -65,7 +65,7 @@ fn names(report: &Report) -> Names {
     Names { functions: Strings::of(functions), labels: Strings::of(labels) }
 }
 
-/// The bars of peaks and of nets.
+/// The bars of the columns of peaks and nets.
 struct Scales {
     peaks: Kind,
     nets: Kind,
@@ -80,12 +80,12 @@ impl Scales {
     }
 }
 
-/// A figure as it stands in a cell.
+/// Converts a figure for a cell.
 fn cell(figure: impl Into<Option<u64>>) -> Option<i64> {
     figure.into().map(|figure| i64::try_from(figure).unwrap_or(i64::MAX))
 }
 
-/// A count that may be a lower bound, as `Kind::Bound` has it.
+/// Encodes a count for [`Kind::Bound`].
 fn bound(count: u64, is_exact: bool) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(2).saturating_add((!is_exact).into())
 }
@@ -98,7 +98,7 @@ fn per_call(figures: Option<&Figures>) -> Option<i64> {
     figures?.steady.map(|steady| steady.per_call())
 }
 
-/// How calls ended, where not all returned.
+/// Counts the calls that did not return, by how they ended.
 fn ends(outcomes: &Outcomes) -> String {
     let ends = [(outcomes.panicked, "panicked"), (outcomes.cancelled, "cancelled")];
     let ends = ends.into_iter().filter(|(count, _)| *count > 0);
@@ -111,7 +111,7 @@ fn pack_ends(outcomes: &Outcomes, packed: &mut Packed) {
     packed.count(outcomes.cancelled);
 }
 
-/// A path with its last part set off; a line may end behind each of the others.
+/// Renders a path with its last part set off; lines may break after each part.
 fn path(path: &'static str) -> impl RenderOnce {
     let (module, name) = path.split_at(path.rfind("::").map_or(0, |at| at + 2));
     let module: Vec<&str> = module.split_inclusive("::").collect();
@@ -228,7 +228,7 @@ impl Head for FunctionHead<'_> {
 
 // --- segments -----------------------------------------------------------------------------
 
-/// Segments of the functions that have probes.
+/// Builds the table of segments, for functions that have probes.
 pub(super) fn segments(report: &Report) -> Table<SegmentHead<'_>> {
     let is_probed = |function: &&Function| function.all_segments().nth(1).is_some();
     let probed = || report.functions.iter().filter(is_probed);
@@ -398,7 +398,8 @@ impl Head for ContextHead<'_> {
         }
     }
 
-    /// The path follows from the depth: rows stand in the order of the tree.
+    /// Packs only the depth and the last name: rows are in the order of the tree, so the script can
+    /// derive the path.
     fn pack(&self, names: &Names, packed: &mut Packed) {
         packed.count(self.path.len() as u64);
         packed.count(self.path.last().map_or(0, |name| names.functions.number(name)));

@@ -1,8 +1,8 @@
-//! RSS and `allocated` over time, against the limit, and which segments raised it.
+//! The chart of RSS and `allocated` over time, and the segments that raised them.
 //!
-//! A sample is taken by whoever comes to a point when one is due, so it is not its function that
-//! has raised the memory, but a segment that ended since the sample before. Where none of them is
-//! large enough, the page says that it cannot be told.
+//! A sample is taken by the call that reaches a point when one is due. A rise is therefore
+//! attributed to a segment that ended since the previous sample, and not to the function of the
+//! sample. If no segment is large enough, the page says that none explains the rise.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -17,17 +17,16 @@ use crate::report::{Pass, Report, Sample};
 
 use super::share;
 
-/// Samples with a number.
+/// Most samples that are marked with a number.
 const MARKS: usize = 6;
-/// Rises that are marked are this part of the chart's height at least.
+/// Smallest rise that is marked, as a part of the chart's height.
 const STEEP: f64 = 1.0 / 50.0;
-/// How near marks may stand, as a part of the width.
+/// Smallest distance between marks, as a part of the chart's width.
 const APART: f64 = 0.09;
-/// Half the width of a mark, and the width of a letter beside it, as parts of the width of a
-/// chart that shows them.
+/// Half the width of a mark, and the width of a letter beside it, as parts of the chart's width.
 const MARK: f64 = 0.015;
 const CHAR: f64 = 0.007;
-/// The limit is on the chart where the highest figure is this part of it at least.
+/// The limit is on the chart if the highest figure is at least the limit divided by this.
 const SHOWN: u64 = 5;
 
 struct Chart<'a> {
@@ -40,12 +39,12 @@ struct Chart<'a> {
     reaches: bool,
 }
 
-/// A sample that stands out.
+/// A sample that is marked on the chart.
 struct Mark<'a> {
     sample: &'a Sample,
-    /// What was measured: RSS, or what is allocated where there is no RSS.
+    /// The figure that is marked: RSS, or `allocated` if there is no RSS.
     name: &'static str,
-    /// Its height, and how far it lies above the sample before.
+    /// Its value, and by how much it is above the previous sample.
     bytes: u64,
     step: i64,
     is_highest: bool,
@@ -175,7 +174,7 @@ impl<'a> Chart<'a> {
         }
     }
 
-    /// The picture in words.
+    /// Describes the chart in words.
     fn what(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, of: fn(&Sample) -> Option<u64>| {
@@ -206,13 +205,13 @@ impl<'a> Chart<'a> {
         text
     }
 
-    /// Round heights for the grid.
+    /// Returns round values for the lines of the grid.
     fn heights(&self) -> Vec<u64> {
         let step = ((self.top / 5.0) as u64).max(1).next_power_of_two();
         (0..=(self.top / step as f64) as u64).map(|at| at * step).collect()
     }
 
-    /// Round times, and where they stand.
+    /// Returns round times, and where they are on the chart.
     fn ratio(&self) -> Vec<(String, String)> {
         let wanted = self.span / 5.0;
         let power = 10_f64.powf(wanted.log10().floor());
@@ -228,8 +227,8 @@ impl<'a> Chart<'a> {
         times.map(|at| (text(at), share(self.x(at), 1.0))).collect()
     }
 
-    /// The highest sample, and of each segment the steepest rise, if they are not too near to
-    /// each other; in their order.
+    /// Returns the highest sample and the steepest rise of each segment, if they are not too near
+    /// to each other, in order of time.
     fn marks(&self) -> Vec<Mark<'a>> {
         let mut marks: Vec<Mark<'a>> = Vec::new();
         for mark in self.rises() {
@@ -249,7 +248,7 @@ impl<'a> Chart<'a> {
         marks
     }
 
-    /// What stands beside marks, towards the middle, where there is room for it.
+    /// Returns the text beside each mark, on its side towards the middle, if there is room for it.
     fn tags(&self, marks: &[Mark<'_>]) -> Vec<Option<String>> {
         let mut taken: Vec<(f64, f64)> = Vec::new();
         let places = marks.iter().map(|mark| self.x(mark.sample.uptime_us));
@@ -272,7 +271,7 @@ impl<'a> Chart<'a> {
             .collect()
     }
 
-    /// The highest sample, then the others, the steepest first.
+    /// Returns the highest sample, then the others, the steepest rise first.
     fn rises(&self) -> Vec<Mark<'a>> {
         let has_rss = self.samples.iter().any(|sample| sample.rss.is_some());
         let name = if has_rss { "RSS" } else { "allocated" };
@@ -284,7 +283,7 @@ impl<'a> Chart<'a> {
             let step = bytes.wrapping_sub(before.replace(bytes).unwrap_or(bytes)) as i64;
             all.push(Mark { sample, name, bytes, step, is_highest: false });
         }
-        // Of equal ones the first.
+        // `max_by_key` takes the last of equal ones; reversed, that is the first.
         if let Some(highest) = all.iter_mut().rev().max_by_key(|mark| mark.bytes) {
             highest.is_highest = true;
         }
@@ -298,13 +297,13 @@ impl Mark<'_> {
         self.step > 0
     }
 
-    /// The segment that explains the rise: its peak is half of it at least.
+    /// Returns the segment that explains the rise: its peak is at least half of the rise.
     fn cause(&self) -> Option<&Pass> {
         let pass = self.sample.largest.as_ref();
         pass.filter(|pass| self.is_rise() && pass.peak >= self.step.unsigned_abs() / 2)
     }
 
-    /// What stands on the chart.
+    /// Returns the text beside the mark on the chart.
     fn tag(&self) -> String {
         match self.cause() {
             Some(pass) => format!("{}: {} → {}", short(pass.function), pass.from, pass.label),
@@ -317,7 +316,7 @@ impl Mark<'_> {
         let Mark { name, step, bytes, .. } = *self;
         let at = HumanDuration(Duration::from_micros(self.sample.uptime_us));
         let mut text = format!("after {at}: {name} ");
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = if self.is_rise() {
             write!(text, "rose by {} to {}", HumanBytes(step.unsigned_abs()), HumanBytes(bytes))
         } else {
@@ -350,7 +349,7 @@ mod tests {
     use super::*;
     use crate::report::sample_reports::{MIB, hot_spots};
 
-    /// The sentences about samples of an RSS, each with the largest segment that ended before.
+    /// Returns the sentences about samples of RSS, each with the largest segment that ended before.
     fn sentences(samples: &[(u64, Option<Pass>)]) -> Vec<String> {
         let mut report = hot_spots();
         let template = report.timeline[0];

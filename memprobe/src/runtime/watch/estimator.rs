@@ -1,5 +1,5 @@
-//! How much memory the process is about to use, as cheaply as it can be known. Nothing here
-//! allocates.
+//! Estimates how much memory the process is about to use, from the cheapest readings that tell.
+//! Nothing here allocates.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,28 +8,30 @@ use crate::runtime::readings::proc::Resident;
 use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
 use crate::values::process::Limit;
 
-/// Reads what an estimate needs.
+/// Takes the readings that an estimate needs, and remembers the expensive ones.
 pub(crate) struct Estimator {
     /// The limit as it was read last; [`UNLIMITED`] if there is none.
     limit: AtomicU64,
     against: Against,
-    /// What RSS had beside active bytes when it was last read, and what the cgroup had beside
-    /// RSS: freed pages that jemalloc keeps, C libraries; tmpfs, the kernel, other processes.
+    /// RSS beyond active bytes when RSS was last read: freed pages that jemalloc keeps, C
+    /// libraries.
     beside_active: AtomicU64,
+    /// Usage of the cgroup beyond RSS when it was last read: tmpfs, the kernel, other processes.
     beside_rss: AtomicU64,
-    /// When that was, by the coarse clock, and how much was active then.
+    /// When RSS and the cgroup were last read, in ns by the coarse clock.
     rss_read_at: AtomicU64,
     group_read_at: AtomicU64,
+    /// Active bytes when RSS was last read.
     active_then: AtomicU64,
 }
 
-/// What stands against the limit. A cgroup does not count the process's files, which are cache:
-/// then RSS is without what is shared, and the cgroup has shared memory.
+/// Which memory counts against the limit. A cgroup treats the process's files as cache, so with a
+/// cgroup RSS is taken without shared pages; shared memory is in the cgroup's usage.
 enum Against {
     Rss,
-    /// The usage of the cgroup that sets a limit which the program has given.
+    /// The usage of the cgroup that sets the limit, for a limit that the program gave.
     Group(Group),
-    /// The usage of the cgroups that set the limit which was found, and may set another.
+    /// The usage of the process's cgroups, for a limit that was found; they may set another one.
     Groups,
 }
 
@@ -39,44 +41,44 @@ impl Against {
     }
 }
 
-/// What the process is about to use, and what that was made of; bytes.
+/// What the process is about to use, and the readings behind it, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Estimate {
     pub bytes: u64,
-    /// Active bytes of jemalloc, untouched ones too.
+    /// Active bytes of jemalloc, including untouched ones.
     pub active: Option<u64>,
     pub rss: Option<u64>,
     /// Usage of the cgroup less its page cache.
     pub group: Option<u64>,
-    /// What the cgroup holds beside the process, if anything.
+    /// What the cgroup holds beside the process; `None` for 0.
     pub beside: Option<u64>,
-    /// What the process has outside jemalloc, as last seen.
+    /// What the process has outside jemalloc, as last read.
     pub outside: Option<u64>,
 }
 
-/// What is not in any figure yet, bytes.
+/// Memory about to be used that no reading includes yet, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Upcoming {
     /// About to be allocated.
     pub allocated: u64,
-    /// About to be touched at once.
+    /// About to be touched, which makes it resident.
     pub touched: u64,
 }
 
-/// RSS may have moved without any allocation after so many ns; or after the active bytes have
-/// moved by this part of the limit.
+/// A reading of RSS or of the cgroup is stale after this many ns.
 const STALE: u64 = 10_000_000;
+/// A reading of RSS is also stale once active bytes have moved by `limit / MOVED`.
 const MOVED: u64 = 64;
 
 impl Estimator {
-    /// For a limit that the program has given.
+    /// Returns the estimator for a limit that the program gave.
     pub fn of(limit: &Limit) -> Estimator {
         let against = Group::of(limit).map_or(Against::Rss, Against::Group);
         Estimator::new(limit.bytes, against)
     }
 
-    /// For the limit that was found, if there is one. Where the cgroups set it, or may set one,
-    /// it is read again and again.
+    /// Returns the estimator for the limit that was found, if there is one. Where cgroups set it,
+    /// or may set one later, the limit is read again together with their usage.
     pub fn of_found(limit: Option<&Limit>) -> Estimator {
         let is_cgroups = limit.is_none_or(|limit| limit.source.is_cgroup());
         let against = if is_cgroups { Against::Groups } else { Against::Rss };
@@ -95,17 +97,17 @@ impl Estimator {
         }
     }
 
-    /// The limit as it was read last; [`UNLIMITED`] if there is none.
+    /// Returns the limit as it was read last; [`UNLIMITED`] if there is none.
     pub fn limit(&self) -> u64 {
         self.limit.load(Relaxed)
     }
 
-    /// Whether there is something that may set a limit.
+    /// Whether the process has cgroups that can be read and may set a limit.
     pub fn may_be_limited(&self) -> bool {
         matches!(self.against, Against::Groups) && limit::read().is_some()
     }
 
-    /// Reads the usage of the cgroup, and its limit where that may have changed.
+    /// Reads the usage of the cgroup, and its limit unless the program gave one.
     fn read_group(&self) -> Option<u64> {
         match &self.against {
             Against::Rss => None,
@@ -118,8 +120,8 @@ impl Estimator {
         }
     }
 
-    /// What the process might be about to use, by active bytes alone; more rather than less.
-    /// `None` where RSS must be read anew.
+    /// Guesses what the process uses from active bytes alone: too much rather than too little.
+    /// `None` if the last reading of RSS is stale.
     pub fn guess(&self) -> Option<u64> {
         let active = jemalloc::active()?;
         let moved = active.abs_diff(self.active_then.load(Relaxed));
@@ -131,12 +133,12 @@ impl Estimator {
         Some(active.saturating_add(beside))
     }
 
-    /// How far a guess may be off between two readings.
+    /// Returns how far a guess may be off between two readings, in bytes.
     pub fn margin(&self) -> u64 {
         self.limit() / (MOVED / 2)
     }
 
-    /// Reads RSS, and the cgroup with its limit if that was long ago or `whole` is asked for.
+    /// Reads RSS, and the cgroup with its limit if that reading is stale or `whole` is set.
     pub fn read(&self, upcoming: &Upcoming, whole: bool) -> Estimate {
         let now = clock::coarse();
         let active = jemalloc::active();
@@ -157,7 +159,7 @@ impl Estimator {
         let private = heap_stats::private_outside;
         let rest = if self.against.is_group() { private() } else { outside.unwrap_or(0) };
         let rest = rest.saturating_add(heap_stats::metadata());
-        // Freed pages that jemalloc keeps are used again: they are in RSS, and in nothing else.
+        // Without the freed pages that jemalloc keeps: it uses them again before it maps more.
         let needed = active.map_or(own, |active| active.saturating_add(rest));
         if let Some(active) = active {
             self.beside_active.store(own.saturating_sub(active).max(rest), Relaxed);

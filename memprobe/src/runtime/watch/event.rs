@@ -1,5 +1,5 @@
-//! The events of a watch: what was written to stderr inside the allocator, told through
-//! `tracing` at the next point outside it.
+//! The events of a watch. [`keep`] stores a crossing inside the allocator, where `tracing` cannot
+//! be called; [`write`] writes its event at the next point outside.
 
 use std::str;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ struct Kept {
 }
 
 const FIGURES: usize = 8;
-/// Stands for a figure that cannot be had.
+/// Stands for a figure that is not available.
 const ABSENT: u64 = u64::MAX;
 
 const EMPTY: u8 = 0;
@@ -76,7 +76,7 @@ impl Kept {
         }
     }
 
-    /// Takes the place from one of these states; it must be left for another afterwards.
+    /// Takes the slot if it is in one of the states `from`; `leave` must follow.
     fn take(&self, from: &[u8]) -> bool {
         let change = |state: u8| from.contains(&state).then_some(BUSY);
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, change).is_ok()
@@ -87,8 +87,8 @@ impl Kept {
     }
 }
 
-/// Keeps a crossing until [`write`]; one that was not written by then is replaced. Allocates
-/// nothing and waits for nobody: while the place is in use there is no event.
+/// Keeps a crossing for [`write`], and replaces an earlier one of the same threshold. Neither
+/// allocates nor waits: while another thread uses the slot, the crossing has no event.
 pub(crate) fn keep(crossing: &Crossing<'_>, text: &Text) {
     let kept = &KEPT[crossing.threshold.index % thresholds::MOST];
     if !kept.take(&[EMPTY, FULL]) {
@@ -121,7 +121,7 @@ pub(crate) fn keep(crossing: &Crossing<'_>, text: &Text) {
     kept.leave(FULL);
 }
 
-/// Writes the events of all crossings that were kept.
+/// Writes the events of all crossings that are kept.
 #[cold]
 pub(crate) fn write() {
     let _ignored = IgnoreAllocs::begin();

@@ -1,4 +1,4 @@
-//! Who holds the memory: the calls that run, by function. Nothing here allocates.
+//! Which running calls hold the memory, summed up by function. Nothing here allocates.
 
 use std::cmp::Reverse;
 use std::ptr;
@@ -7,20 +7,20 @@ use crate::runtime::calls::snapshot;
 use crate::runtime::stats::site::Site;
 use crate::runtime::watch::kept::Held;
 
-/// Places in functions that are told apart among the running calls; the rest is summed.
+/// Groups of running calls that are counted separately; further ones are summed in `others`.
 const PLACES: usize = 64;
 
-/// The running calls of one function, or those of them that are after one label.
+/// The running calls of one function after one label, or of one function after any label.
 #[derive(Clone, Copy)]
 pub(crate) struct Group {
     pub site: &'static Site,
     pub after: &'static str,
     pub calls: u64,
-    /// What they hold without nested calls that run as well, bytes.
+    /// What they hold without running nested calls, in bytes.
     pub held: i64,
-    /// What the one holds that holds the most.
+    /// What the call holds that holds the most, in bytes.
     pub largest: i64,
-    /// When the oldest began, by the coarse clock.
+    /// When the oldest began, in ns by the coarse clock.
     pub oldest: u64,
 }
 
@@ -36,21 +36,21 @@ impl Group {
     }
 }
 
-/// The running calls, by where they are.
+/// The running calls, by function and label.
 pub(crate) struct Running {
     places: [Option<Group>; PLACES],
-    /// Calls elsewhere, and what they hold.
+    /// How many calls are in no group, and what they hold.
     others: (u64, i64),
 }
 
 impl Running {
-    /// The calls that run now.
+    /// Sums up the calls that run now.
     pub fn look() -> Running {
         let mut running = Running { places: [None; PLACES], others: (0, 0) };
         snapshot::each_running(|call| {
             let (site, after) = (call.position.node.site, call.position.after);
-            // A call that has freed more than it allocated, as one that is given a body, would
-            // take what it freed off what the others hold.
+            // A call that freed more than it allocated, like one that consumes its argument,
+            // must not lower what the other calls hold.
             let (oldest, held) = (call.started, call.own.max(0));
             running.add(Group { site, after, calls: 1, held, largest: held, oldest });
         });
@@ -65,7 +65,7 @@ impl Running {
             *place = Some(place.map_or(call, |group| group.with(call)));
             return;
         }
-        // The table is full: the one that holds the least makes room.
+        // The table is full: the group that holds the least makes room.
         let mut other = call;
         if let Some(least) = self.places.iter_mut().flatten().min_by_key(|group| group.held) {
             if least.held < other.held {
@@ -75,8 +75,8 @@ impl Running {
         self.others = (self.others.0 + other.calls, self.others.1.wrapping_add(other.held));
     }
 
-    /// All calls of the function at `place`, by the label after which they hold the most;
-    /// `None` if it was told before.
+    /// Returns all calls of the function at `place`, with the label after which they hold the
+    /// most; `None` if an earlier place has the same function.
     fn function(&self, place: usize) -> Option<Group> {
         let site = self.places[place]?.site;
         let same = |group: &&Group| ptr::eq(group.site, site);
@@ -88,8 +88,8 @@ impl Running {
         Some(Group { after, ..places().reduce(Group::with)? })
     }
 
-    /// The functions, those trigger calls hold the most first; last those that have more than is
-    /// `live`, because what they have allocated was freed elsewhere.
+    /// Returns the functions whose calls hold the most first. Those with more than `live` bytes
+    /// come last: what their calls allocated was freed elsewhere.
     pub fn functions(&self, live: i64) -> impl Iterator<Item = Group> {
         let mut last = None;
         std::iter::from_fn(move || {
@@ -103,14 +103,15 @@ impl Running {
         })
     }
 
-    /// How many calls of all functions after the first so many run, and what they hold.
+    /// Returns how many calls run beyond those of the first `functions` functions, and what they
+    /// hold.
     pub fn beyond(&self, functions: usize, live: i64) -> (u64, i64) {
         self.functions(live).skip(functions).fold(self.others, |(calls, held), group| {
             (calls + group.calls, held.wrapping_add(group.held))
         })
     }
 
-    /// What all running calls hold that have no more than is `live`.
+    /// Returns what running calls hold together, without functions that have more than `live`.
     pub fn held(&self, live: i64) -> Held {
         let functions = (0..PLACES).filter_map(|place| Some(self.function(place)?.held));
         let all = functions.chain([self.others.1]);

@@ -1,9 +1,8 @@
-//! What finished calls have kept, and of which functions it may still be held. Nothing here
-//! allocates.
+//! What finished calls have kept, and how much of it may still be live. Nothing here allocates.
 //!
-//! Known of a function is the net of its calls, and that is not what they hold: what they gave
-//! away is freed by code that nobody counts. So a net is a claim, and one that is larger than
-//! all that is live is none to believe.
+//! The net of a function's finished calls is only a claim to live memory: results that the calls
+//! handed on may have been freed in code that is not annotated. A claim above all live memory
+//! cannot be true, and is reported as a bound.
 
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -12,26 +11,26 @@ use crate::runtime::readings::{clock, jemalloc};
 use crate::runtime::stats::call_tree::{self, Kind, Node};
 use crate::runtime::stats::totals::generation;
 
-/// Functions that are told of what finished calls have kept.
+/// Functions that are reported with what their finished calls have kept.
 pub(crate) const KEEPERS: usize = 8;
 
-/// What somebody holds, as far as it is known; bytes.
+/// What a function's calls hold, as far as it is known, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Exact(i64),
     AtMost(i64),
-    /// It may be all there is.
+    /// It may be all live memory.
     Unknown,
 }
 
 impl Share {
-    /// No more than `bytes`, which tells something where more than that is live.
+    /// Returns the bound `bytes`, which says something only if more than that is live.
     fn at_most(bytes: i64, live: i64) -> Share {
         if bytes < live { Share::AtMost(bytes) } else { Share::Unknown }
     }
 
-    /// Of a net of calls that run: they hold it, unless it is more than there is, or all of
-    /// them together have more (`fits`).
+    /// Returns the share of running calls with this `net`. It is exact if all running calls
+    /// together have no more than what is live (`fits`), and unknown if `net` alone is more.
     pub fn of_running(net: i64, live: i64, fits: bool) -> Share {
         if net > live {
             Share::Unknown
@@ -43,12 +42,12 @@ impl Share {
     }
 }
 
-/// What a function's finished calls may hold. What speaks against no claim comes before a bound.
+/// What a function's finished calls may hold. Whole claims are ordered above bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
-    /// It is the whole net, and there was always so much.
+    /// It is the whole net: nothing of it is known to have been freed elsewhere.
     is_whole: bool,
-    /// At most, bytes.
+    /// Upper bound, in bytes.
     bytes: i64,
 }
 
@@ -59,7 +58,7 @@ impl Claim {
     }
 }
 
-/// The few with the largest claims.
+/// The functions with the largest claims, in order.
 struct Top<T>([Option<(Claim, T)>; KEEPERS]);
 
 impl<T: Copy> Top<T> {
@@ -77,28 +76,30 @@ impl<T: Copy> Top<T> {
     }
 }
 
-/// What running calls hold in all.
+/// What running calls hold together.
 #[derive(Clone, Copy)]
 pub(crate) struct Held {
     pub bytes: i64,
-    /// No call is left out, for having more than there is.
+    /// No function was left out for having more than what is live.
     pub is_all: bool,
 }
 
 /// What finished calls have kept, by functions `T`.
 pub(crate) struct Kept<T> {
     live: i64,
-    /// What is live and held by no call that runs.
+    /// Live bytes that no running call holds.
     left: i64,
-    /// The claims that nothing speaks against, together.
+    /// Sum of the whole claims, in bytes.
     whole: i64,
-    /// These and the running calls are all there is: nobody gave anything to anybody.
+    /// All claims are whole and none is negative, and the running calls' nets fit: then no
+    /// memory was handed from one to another.
     is_all: bool,
     top: Top<T>,
 }
 
 impl<T: Copy> Kept<T> {
-    /// `nets` are those of all functions, with what of each was freed elsewhere for sure.
+    /// Each item of `nets` is a function's net, the part of it that is known to have been freed
+    /// elsewhere, and the function.
     fn of(nets: impl Iterator<Item = (i64, i64, T)>, live: i64, running: Held) -> Kept<T> {
         let held = running.bytes.clamp(0, live);
         let is_all = running.is_all && running.bytes == held;
@@ -116,13 +117,13 @@ impl<T: Copy> Kept<T> {
         kept
     }
 
-    /// What nobody claims whom there is reason to believe; `None` where their claims do not go
-    /// together.
+    /// Returns the live bytes that neither running calls nor whole claims cover; `None` where
+    /// these together are more than what is live.
     fn unclaimed(&self) -> Option<i64> {
         self.left.checked_sub(self.whole).filter(|&bytes| bytes >= 0)
     }
 
-    /// The functions trigger calls have kept the most, exact figures first.
+    /// Returns the functions whose calls have kept the most, exact figures first.
     pub fn functions(&self) -> impl Iterator<Item = (Share, T)> {
         let unclaimed = self.unclaimed();
         let share = move |claim: Claim| match unclaimed {
@@ -134,7 +135,7 @@ impl<T: Copy> Kept<T> {
         all.filter(|(share, _)| !matches!(share, Share::AtMost(..=0)))
     }
 
-    /// What is held by no annotated function.
+    /// Returns what no annotated function holds; `None` where the claims exceed what is live.
     pub fn rest(&self) -> Option<Share> {
         let exact = self.is_all;
         self.unclaimed().map(|bytes| if exact { Share::Exact(bytes) } else { Share::AtMost(bytes) })
@@ -142,8 +143,8 @@ impl<T: Copy> Kept<T> {
 }
 
 impl Kept<&'static Node> {
-    /// By functions that no annotated one called, with nested ones, where so many bytes are
-    /// live and running calls hold so many.
+    /// Looks up what the finished calls of all roots have kept, nested calls included. `live`
+    /// bytes are live, and running calls hold `running` of them.
     pub fn look(live: i64, running: Held) -> Self {
         let generation = generation();
         let nets = roots().map(|root| {
@@ -154,28 +155,28 @@ impl Kept<&'static Node> {
     }
 }
 
-/// The nodes that no annotated function calls, where any call has finished.
+/// Returns the nodes without an annotated caller of which a call has finished.
 fn roots() -> impl Iterator<Item = &'static Node> {
     let is_root = |node: &&Node| node.caller.is_none() && matches!(node.kind, Kind::Ordinary);
     nodes_with_ended_calls().filter(is_root)
 }
 
-/// What a node's finished calls have kept, and how much of that is more than there is.
+/// Returns what a node's finished calls have kept, and by how much that exceeds active bytes.
 fn net_of(node: &Node) -> (i64, i64) {
     let net = node.kept();
-    // In this order: what was held then is live now, unless somebody has freed it.
+    // The net is read first: what was held then is live now, unless it was freed meanwhile.
     let live = jemalloc::active().map_or(i64::MAX, |active| active as i64);
     (net, net.saturating_sub(live).max(0))
 }
 
-/// Every node that any call has finished, once.
+/// Returns every node of which a call has finished, once.
 fn nodes_with_ended_calls() -> impl Iterator<Item = &'static Node> {
     call_tree::all().filter(|segment| segment.is_first_call()).map(|segment| segment.from.node)
 }
 
-/// The innermost of the nested functions that account for most of the bytes that calls of
-/// `node` have kept. What returns its memory to a caller that frees it would account for more
-/// than all, and is none.
+/// Returns the innermost nested function that accounts for most of the `bytes` that calls of
+/// `node` have kept: more than half, and at most a quarter over. A function that returns its
+/// memory to a caller that frees it has a net far above that.
 pub(crate) fn most_in(mut node: &'static Node, bytes: i64) -> Option<&'static Node> {
     let mut innermost = None;
     let explains = |kept: i64| kept > bytes / 2 && kept <= bytes.saturating_add(bytes / 4);
@@ -189,14 +190,15 @@ pub(crate) fn most_in(mut node: &'static Node, bytes: i64) -> Option<&'static No
     innermost
 }
 
-/// Looks which functions have netted more than there is, for at most 1 % of wall time: the less
-/// is live, the more it tells.
+/// Notes for each root how far its net exceeds active bytes, for at most 1 % of wall time. The
+/// less memory is live, the more this tells about memory that was freed elsewhere.
 pub(crate) fn look_for_freed() {
-    /// 10 ms.
+    /// Shortest time between two looks, 10 ms.
     const EVERY: u64 = 10_000_000;
-    /// One part in so many.
+    /// A look is due again after this many times what it took: 1 % of wall time.
     const SHARE: u64 = 100;
-    /// Longer than it takes; who was forked while he looked does not come back.
+    /// Longest time that a look blocks others. A child that was forked during a look never ends
+    /// it.
     const TURN: u64 = 1_000_000_000;
     static DUE: AtomicU64 = AtomicU64::new(0);
     let (now, due) = (clock::coarse(), DUE.load(Relaxed));
@@ -221,7 +223,7 @@ mod tests {
 
     const NOTHING: Held = Held { bytes: 0, is_all: true };
 
-    /// What is told of functions with these nets, and of the rest.
+    /// Returns what is reported of functions with these nets, and of the rest.
     fn told(nets: &[(&'static str, i64)], live: i64, running: Held) -> (Vec<String>, String) {
         let now = nets.iter().map(|&(name, net)| (net, (net - live).max(0), name));
         told_of(&Kept::of(now, live, running))

@@ -1,5 +1,5 @@
-//! The line that a watch writes when a threshold is crossed: readable, and parsed as `key=value`.
-//! Nothing here allocates.
+//! The line that a watch writes when a threshold is crossed: for people to read, and for programs
+//! to parse as `key=value`. Nothing here allocates.
 
 use std::fmt::{self, Display, Write as _};
 use std::{ptr, str};
@@ -17,25 +17,25 @@ use crate::runtime::watch::holders::{Group, Running};
 use crate::runtime::watch::kept::{Held, Kept, Share, most_in};
 use crate::runtime::watch::thresholds::Threshold;
 
-/// Longest line, bytes: the system writes up to 4096 into a pipe at once.
+/// Longest line, in bytes. Linux writes up to 4096 bytes into a pipe as one piece.
 pub(crate) const LONGEST: usize = 2048;
 
-/// What begins the line on stderr.
+/// Start of the line on stderr; the event is without it.
 const PREFIX: &str = "memprobe: ";
 
-/// Trigger allocation it was that crossed a threshold.
+/// What led to the reading that crossed a threshold.
 #[derive(Clone, Copy)]
 pub(crate) enum Trigger {
-    /// Of this thread, and of the innermost call on it.
+    /// An allocation of this thread, in the innermost call on it.
     ThisThread,
-    /// Of the call that is at a point.
+    /// A call that has come to a point.
     Call(&'static Position),
-    /// Nobody knows.
+    /// The sampling thread: which call allocated is not known.
     Sampler,
 }
 
 impl Trigger {
-    /// The innermost call, and those around it.
+    /// Returns the positions of the innermost call and of those around it.
     pub fn calls(self) -> [Option<&'static Position>; CALLERS + 1] {
         let mut calls = [None; CALLERS + 1];
         let mut len = 0;
@@ -45,12 +45,12 @@ impl Trigger {
         }
         if !matches!(self, Trigger::Sampler) {
             for position in stack::chain().filter_map(Record::position) {
-                // A call that comes to its end is open no more; at other points it is.
+                // The call at a point is also on the stack, unless the point is its end.
                 let is_there = len == 1 && calls[0].is_some_and(|there| ptr::eq(there, position));
                 if is_there {
                     continue;
                 }
-                // A recursion may be far deeper than what is told.
+                // Stops at the last place: a recursion may be far deeper.
                 let Some(place) = calls.get_mut(len) else { break };
                 *place = Some(position);
                 len += 1;
@@ -64,42 +64,42 @@ impl Trigger {
 pub(crate) struct Crossing<'a> {
     pub threshold: &'a Threshold,
     pub limit: u64,
-    /// The limit before, in the first line after it has changed.
+    /// The limit before, if it has changed since the last line.
     pub limit_was: Option<u64>,
     pub estimate: Estimate,
-    /// Live bytes of jemalloc by a refresh of its figures, where one could be had.
+    /// jemalloc's `allocated`, if its figures could be refreshed.
     pub allocated: Option<u64>,
-    /// What this thread has asked for, bytes.
+    /// What this thread has asked for, in bytes.
     pub asked: Option<u64>,
     pub trigger: Trigger,
 }
 
-/// Callers that are told.
+/// Most callers in a line.
 const CALLERS: usize = 7;
-/// Functions that are told apart.
+/// Most functions with running calls in a line; further calls are summed.
 const FUNCTIONS: usize = 8;
 
-/// A text of at most [`LONGEST`] bytes. What does not fit whole is left out.
+/// A text of at most [`LONGEST`] bytes. A part that does not fit whole is left out.
 pub(crate) struct Text {
     bytes: [u8; LONGEST],
     len: usize,
-    /// Kept free for what closes the text.
+    /// Bytes kept free for a closing quote and the end of the line.
     reserve: usize,
 }
 
 impl Text {
-    /// The line whole, with its end.
+    /// Returns the whole line, with its line feed.
     pub fn line(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// What it says.
+    /// Returns the line without its prefix and its line feed.
     pub fn message(&self) -> &str {
         let line = str::from_utf8(self.line()).unwrap_or("");
         line.strip_prefix(PREFIX).unwrap_or(line).trim_end()
     }
 
-    /// Adds all of it or nothing; `false` if there is no room.
+    /// Adds all of `part` or nothing; returns `false` if there is no room.
     fn add(&mut self, part: impl Display) -> bool {
         let before = self.len;
         let fits = write!(self, "{part}").is_ok();
@@ -115,7 +115,7 @@ impl Text {
         }
     }
 
-    /// A list of what fits, between quotes; left out if there is nothing in it.
+    /// Adds as many items as fit, between quotes; adds nothing if that is none.
     fn list<T: Display>(&mut self, name: &str, items: impl Iterator<Item = T>) {
         let before = self.len;
         self.reserve += 1;
@@ -149,7 +149,7 @@ impl fmt::Write for Text {
     }
 }
 
-/// Bytes without a space before the unit.
+/// Prints bytes without a space before the unit.
 struct Tight(u64);
 
 impl Display for Tight {
@@ -165,7 +165,7 @@ impl Display for Tight {
     }
 }
 
-/// The same with a sign where it is negative.
+/// Prints a net like [`Tight`], with a sign if it is negative.
 struct Net(i64);
 
 impl Display for Net {
@@ -175,7 +175,7 @@ impl Display for Net {
     }
 }
 
-/// A figure as far as it is known, after this; nothing where it is not.
+/// Prints the text and then the share, or nothing if the share is unknown.
 struct Known(&'static str, Share);
 
 impl Display for Known {
@@ -188,7 +188,7 @@ impl Display for Known {
     }
 }
 
-/// A name or a label, without what would end a value.
+/// Prints a name or a label without the characters that would end a value.
 struct Name<'a>(&'a str);
 
 impl Display for Name<'_> {
@@ -203,7 +203,7 @@ impl Display for Name<'_> {
     }
 }
 
-/// Where a call is: in a function, after a label.
+/// Prints a position: the function and the label.
 struct Place(&'static Position);
 
 impl Display for Place {
@@ -212,23 +212,23 @@ impl Display for Place {
     }
 }
 
-/// What there is for calls to hold.
+/// The live memory that calls can hold.
 #[derive(Clone, Copy)]
 struct Live {
-    /// At most, bytes; `None` where nobody counts.
+    /// Upper bound, in bytes; `None` if jemalloc is not the global allocator.
     bytes: Option<i64>,
-    /// The running calls do not have more than that together.
+    /// Whether the running calls together have no more than `bytes`.
     fits: bool,
 }
 
 impl Live {
-    /// What running calls hold of it, by their net.
+    /// Returns what running calls with this `net` hold of it.
     fn share(self, net: i64) -> Share {
         self.bytes.map_or(Share::Unknown, |live| Share::of_running(net, live, self.fits))
     }
 }
 
-/// The running calls of a function.
+/// Prints the running calls of a function.
 struct Calls {
     group: Group,
     now: u64,
@@ -253,7 +253,7 @@ impl Display for Calls {
     }
 }
 
-/// An item of a list of two kinds.
+/// An item of a list that has two kinds.
 enum Either<A, B> {
     Left(A),
     Right(B),
@@ -268,7 +268,7 @@ impl<A: Display, B: Display> Display for Either<A, B> {
     }
 }
 
-/// The running calls of all further functions.
+/// Prints the running calls of all further functions.
 struct Others {
     calls: u64,
     held: Share,
@@ -280,7 +280,7 @@ impl Display for Others {
     }
 }
 
-/// What the finished calls of a function have kept.
+/// Prints what the finished calls of a function have kept.
 struct FinishedCalls {
     node: &'static Node,
     share: Share,
@@ -303,7 +303,7 @@ impl Display for FinishedCalls {
 }
 
 impl Text {
-    /// The line of a crossing.
+    /// Composes the line of a crossing.
     pub fn of(crossing: &Crossing<'_>) -> Text {
         let Crossing { threshold, limit, limit_was, ref estimate, allocated, asked, trigger } =
             *crossing;
@@ -364,8 +364,8 @@ impl Text {
         self.list("running", functions.chain(others));
     }
 
-    /// What finished calls have kept, where so many bytes are live, or at most that if they are
-    /// not `exact`.
+    /// Adds what finished calls have kept of `live` bytes, which are an upper bound unless
+    /// `exact`.
     fn add_kept(&mut self, live: i64, running: Held, exact: bool) {
         let kept = Kept::look(live, running);
         let functions = kept.functions();
@@ -381,7 +381,7 @@ impl Text {
     }
 }
 
-/// The value of a key in what a line says, without its quotes.
+/// Returns the value of a key in the message of a line, without its quotes.
 pub(crate) fn value<'a>(message: &'a str, key: &str) -> Option<&'a str> {
     let mut rest = message;
     while let Some((name, after)) = rest.split_once('=') {

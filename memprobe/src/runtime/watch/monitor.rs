@@ -1,7 +1,8 @@
-//! The watch: who took the memory, said before the kill.
+//! The watch: checks memory use against the thresholds, and reports a crossing.
 //!
-//! It looks from inside the allocator where jemalloc can call back, and at points elsewhere.
-//! What runs inside the allocator allocates nothing, calls no `tracing`, and takes no lock.
+//! It checks inside the allocator where jemalloc can call back, and at points elsewhere; a sampling
+//! thread can check as well. Code that runs inside the allocator allocates nothing, does not call
+//! `tracing`, and takes no lock.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -27,48 +28,58 @@ use crate::runtime::watch::{event as watch_event, kept};
 use crate::values::process::{Heap, Limit};
 use crate::values::watch_mode::{WatchError, WatchMode};
 
-/// Says who took the memory before the kernel kills the process: one line on stderr, written
-/// at once, when the memory that the process is about to use crosses a threshold.
+/// Reports which calls hold the memory before the kernel kills the process: one line on stderr,
+/// written at once, when the memory that the process is about to use crosses a threshold.
+///
+/// # Examples
 ///
 /// ```
 /// memprobe::global_allocator!();
 ///
 /// fn main() -> Result<(), memprobe::watch::WatchError> {
-///     memprobe::Watch::new().install()?;
+///     memprobe::Watch::new()
+///         .thresholds([0.5, 0.9, 0.95])
+///         .sample_every(std::time::Duration::from_millis(100))
+///         .install()?;
 ///     // …
 /// #   Ok(())
 /// }
 /// ```
 ///
-/// jemalloc calls memprobe back right after a thread has allocated some more, before the
-/// program touches it; with [`global_allocator!`](crate::global_allocator!) also before a
-/// large `realloc` copies. So the line is there when the process is killed by what it was
-/// about to do. It tells, as `key=value`:
+/// # The line
+///
+/// jemalloc calls memprobe back each time a thread has allocated a certain amount, before the
+/// program touches the last block; with [`global_allocator!`](crate::global_allocator!) memprobe is
+/// also called before a large `realloc` copies. So the line is written even if the process is
+/// killed by what it does next. It has, as `key=value`:
 ///
 /// | | |
 /// |---|---|
-/// | `threshold`, `limit` | the threshold that was crossed, and of what |
+/// | `threshold`, `limit` | the threshold that was crossed, and the limit it is a part of |
 /// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
 /// | `limit_was` | the limit before, in the first line after it has changed; `none` if there was none |
-/// | `estimate` | what the process is about to use: the larger of what is resident, and `active` with what lies outside jemalloc; in a cgroup without mapped files, and with what the cgroup holds beside the process |
+/// | `estimate` | what the process is about to use: the larger of resident memory, and `active` plus what lies outside jemalloc. In a cgroup it is without mapped files, and includes what the cgroup holds beside the process |
 /// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
-/// | `asked` | what this thread has allocated since it was last looked at, or is about to by a `realloc` |
-/// | `by`, `after`, `callers` | the innermost call of this thread, the label it has passed last, and the calls around it |
-/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested ones, and where the largest is; no bytes where they would be more than there is, because the calls have handed out what they allocated |
-/// | `kept_by_finished_calls` | allocated less freed by calls that have ended, the most first. Then, with `<=`, what may at most be left of functions trigger results were freed in code that is not annotated: at some time they had kept more than there was |
-/// | `not_in_annotated_code` | the rest of jemalloc's memory; with `<=` if the results of finished calls may be in it |
-/// | `outside_jemalloc`, `outside_process` | C libraries, stacks, mappings, as last seen; tmpfs, the kernel and other processes of the cgroup |
+/// | `asked` | what this thread has allocated since the last check, or is about to allocate by a `realloc` |
+/// | `by`, `after`, `callers` | the innermost call of this thread, the label it passed last, and the calls around it |
+/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested calls, and the label after which they hold the most. Bytes are left out where they exceed all live memory, because the calls have handed on what they allocated |
+/// | `kept_by_finished_calls` | what calls that have ended allocated less what they freed, by function, the most first. After these, with `<=`, upper bounds for functions whose results were freed in code that is not annotated: at some time their net exceeded all live memory |
+/// | `not_in_annotated_code` | the rest of jemalloc's live memory; with `<=` if it may include results of finished calls |
+/// | `outside_jemalloc`, `outside_process` | C libraries, stacks and mappings, as last read; tmpfs, the kernel and other processes of the cgroup |
 ///
-/// All figures go together: no function has more than there is beside the others. The thread
-/// that crosses a threshold is often a bystander: `running` tells who holds. The same is written as
-/// a WARN event, target `memprobe::watch`, at the next point outside the allocator.
+/// The figures are consistent: no function is reported with more than the others leave of the live
+/// memory. The thread that crosses a threshold is often a bystander; `running` shows which calls
+/// hold the memory. At the next point outside the allocator, the line is also written as a WARN
+/// event with the target `memprobe::watch`.
 ///
-/// A threshold speaks once, and again after the use was 10 % below it; a jump over several thresholds is
-/// one line. The highest threshold also speaks at each further 2 % of the limit, up to 120 %, so that
-/// there is a line close to the kill. A limit that changes under the process is followed: the
-/// thresholds are parts of what it is then.
+/// # When it is written
 ///
-/// The environment variable `MEMPROBE_WATCH=off` switches it off.
+/// A threshold is reported once, and again after use has fallen 10 % below it. A jump over several
+/// thresholds is one line. Above the highest threshold, each further 2 % of the limit is reported
+/// as well, up to 120 %, so that there is a line close to the kill. If the limit changes while the
+/// process runs, the thresholds are parts of the new limit.
+///
+/// The environment variable `MEMPROBE_WATCH=off` switches the watch off.
 #[derive(Clone, Debug)]
 #[must_use = "a watch does nothing until it is installed"]
 pub struct Watch {
@@ -92,45 +103,45 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// Thresholds at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
+    /// Returns a watch at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
     pub fn new() -> Watch {
         Watch::default()
     }
 
-    /// Another limit than the one that is found; it stays as it is given. The usage of the
-    /// cgroup counts only where the cgroup sets the limit.
+    /// Sets the limit, in place of the one that is found; it then does not change. For a limit
+    /// made by [`Limit::from_bytes`] resident memory counts, and not the usage of a cgroup.
     pub fn limit(mut self, limit: Limit) -> Watch {
         self.limit = Some(limit);
         self
     }
 
-    /// One to eight thresholds, as parts of the limit: above 0 and up to 1.
+    /// Sets one to eight thresholds, as parts of the limit: above 0 and up to 1.
     pub fn thresholds(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
         self.thresholds = thresholds.into_iter().collect();
         self
     }
 
-    /// Has a thread of its own look as well, which alone sees growth without an allocation of
-    /// Rust's: by C libraries, in tmpfs, by other processes of the cgroup. Each look takes 10
-    /// to 200 µs.
+    /// Starts a thread that also checks, at this interval of at least 1 ms. Only this thread sees
+    /// growth without an allocation through Rust's allocator: in C libraries, in tmpfs, by other
+    /// processes of the cgroup. Each check takes 10 to 200 µs.
     pub fn sample_every(mut self, interval: Duration) -> Watch {
         self.sample_every = Some(interval);
         self
     }
 
-    /// Writes heap profiles too.
+    /// Also writes heap profiles.
     #[cfg(feature = "profiling")]
     pub fn profiles(mut self, profiles: Profiles) -> Watch {
         self.profiles = Some(profiles);
         self
     }
 
-    /// Starts to watch, for as long as the process lives.
+    /// Installs the watch for the rest of the process's life, and returns how it checks.
     ///
     /// # Errors
     ///
-    /// If the thresholds are wrong, or one was installed before. Never for what the platform
-    /// lacks: that is a [`WatchMode`].
+    /// Returns an error if the thresholds are invalid, or if a watch was installed before. What the
+    /// platform lacks is no error: it shows in the [`WatchMode`].
     pub fn install(self) -> Result<WatchMode, WatchError> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
         let _ignored = IgnoreAllocs::begin();
@@ -149,7 +160,7 @@ impl Watch {
         Ok(*MODE.get_or_init(|| mode))
     }
 
-    /// `whole` is what the thresholds are parts of.
+    /// Installs the watch; `whole` is the limit that the thresholds are parts of.
     fn install_once(self, estimator: Estimator, whole: u64, thresholds: Thresholds) -> WatchMode {
         let limit = estimator.limit();
         if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
@@ -159,7 +170,7 @@ impl Watch {
         if self.profiles.is_some_and(Profiles::install) {
             ASKED.fetch_or(PROFILE, SeqCst);
         }
-        // Where there is no limit yet, one may be set; if there are groups to set it for.
+        // Without a limit the watch waits for one, if there are cgroups that may get one.
         if limit == 0 || limit == UNLIMITED && !estimator.may_be_limited() {
             return WatchMode::Off;
         }
@@ -168,7 +179,7 @@ impl Watch {
     }
 }
 
-/// How the watch looks, once it is installed.
+/// Returns how the watch checks; `None` before one is installed.
 pub(crate) fn mode() -> Option<WatchMode> {
     MODE.get().copied()
 }
@@ -180,9 +191,9 @@ fn install(
     sample_every: Option<Duration>,
 ) -> WatchMode {
     let limit = estimator.limit();
-    // The limit may become a small one.
+    // At most 1 MiB: a large limit may be lowered later.
     let interval = (limit / 256).clamp(64 << 10, 1 << 20);
-    // What is looked up once is looked up here, and never inside the allocator.
+    // Lookups that are cached happen here first, and so never inside the allocator.
     let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), proc::rss());
     if active.or(rss).is_none() {
         return WatchMode::Off;
@@ -201,14 +212,13 @@ fn install(
     if let Some(every) = sample_every {
         let every = every.max(Duration::from_millis(1));
         let sampler = thread::Builder::new().name("memprobe-watch".to_owned());
-        // Without a thread the watch sees less; the program must not suffer.
+        // Without the thread the watch sees less, which is no reason to fail.
         let _ = sampler.spawn(move || keep_sampling(watch, every));
     }
     mode
 }
 
-/// A descriptor of its own: the program's handle has a lock, which its holder may keep while
-/// it allocates.
+/// Returns stderr without a lock: a thread may allocate while it holds that of `std::io::stderr`.
 #[cfg(unix)]
 fn stderr() -> Option<File> {
     use std::os::fd::AsFd as _;
@@ -221,10 +231,10 @@ fn stderr() -> Option<File> {
 }
 
 struct Installed {
-    /// The limit that the thresholds are parts of. What is used of another limit is held against
-    /// them as if it were used of this one.
+    /// The limit that the thresholds are parts of. If the limit changes, use is scaled to this one
+    /// by [`part`](Installed::part).
     whole: u64,
-    /// The limit that was told last.
+    /// The limit in the last line.
     told: AtomicU64,
     interval: u64,
     thresholds: Thresholds,
@@ -235,19 +245,19 @@ struct Installed {
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
 static MODE: OnceLock<WatchMode> = OnceLock::new();
 
-/// What points have to do.
+/// What the next point has to do: a bit for each task.
 static ASKED: AtomicU8 = AtomicU8::new(0);
-/// Write the events of crossings.
+/// Writes the events of crossings.
 const EVENTS: u8 = 1;
-/// Look, because nobody else does.
+/// Checks, because jemalloc cannot call back.
 const LOOK: u8 = 2;
-/// See whether a threshold that has spoken may do so again.
+/// Arms reported thresholds again if use is far enough below them.
 const REARM: u8 = 4;
-/// Write a heap profile, or say why there is none.
+/// Writes a heap profile, or an event that says why there is none.
 #[cfg(feature = "profiling")]
 const PROFILE: u8 = 8;
 
-/// From this size on the watch is asked before a `realloc` copies.
+/// Size in bytes from which the watch checks before a `realloc` copies.
 static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 // --- inside the allocator -----------------------------------------------------------------
@@ -268,8 +278,8 @@ extern "C" fn on_allocation(_is_alloc: bool, allocated: u64, freed: u64) {
     }
 }
 
-/// Whether a block of this size that grows may cross a threshold if it must be moved, where the old
-/// one and the new one live at once.
+/// Whether a block that grows may cross a threshold if it is moved, because the old and the new one
+/// then exist at the same time.
 #[cfg(feature = "jemalloc")]
 #[inline]
 pub(crate) fn is_near_before_move(old_size: usize, new_size: usize) -> bool {
@@ -278,7 +288,7 @@ pub(crate) fn is_near_before_move(old_size: usize, new_size: usize) -> bool {
         && INSTALLED.get().is_some_and(|watch| !watch.is_calm(new_size as u64))
 }
 
-/// A block is going to be copied to a larger one: the kill may come before the copy is done.
+/// Checks before a block is copied to a larger one, since the kill may come during the copy.
 #[cfg(feature = "jemalloc")]
 #[cold]
 pub(crate) fn before_move(old_size: usize, new_size: usize) {
@@ -290,8 +300,7 @@ pub(crate) fn before_move(old_size: usize, new_size: usize) {
 
 // --- at points, and on the sampling thread ------------------------------------------------
 
-/// Does at a point of a call, which is at `position`, what the watch has to do outside the
-/// allocator.
+/// Does at a point what the watch has to do outside the allocator; the call is at `position`.
 #[inline]
 pub(crate) fn at_point(position: &'static Position) {
     if ASKED.load(Relaxed) != 0 {
@@ -339,7 +348,7 @@ fn keep_sampling(watch: &'static Installed, every: Duration) {
 }
 
 impl Installed {
-    /// The same part of what the thresholds are parts of, as these bytes are of the limit.
+    /// Scales `bytes` of the present limit to the limit that the thresholds are parts of.
     fn part(&self, bytes: u64) -> u64 {
         match self.estimator.limit() {
             limit if limit == self.whole => bytes,
@@ -347,8 +356,8 @@ impl Installed {
         }
     }
 
-    /// Whether nothing would change if so much more were allocated. Cheap, and often wrong
-    /// near a threshold.
+    /// True if `more` bytes can neither cross a threshold nor arm one again. A cheap bound: it may
+    /// be false although nothing would change.
     fn is_calm(&self, more: u64) -> bool {
         let (above, below) = self.thresholds.calm();
         self.estimator.guess().is_some_and(|bytes| {
@@ -357,13 +366,14 @@ impl Installed {
         })
     }
 
-    /// Looks where the thread is inside the allocator.
+    /// Checks inside the allocator.
     #[cold]
     fn check_inside(&self, upcoming: &Upcoming, asked: u64) {
         jemalloc::keeping_errno(|| self.check(upcoming, Some(asked), Trigger::ThisThread, || None));
     }
 
-    /// Looks at a point, where nobody looks from inside the allocator.
+    /// Checks at a point, for when jemalloc cannot call back: once a millisecond, or sooner if this
+    /// thread holds `interval` bytes more.
     fn look(&self, position: &'static Position) {
         const EVERY: u64 = 1_000_000;
         static LAST: AtomicU64 = AtomicU64::new(0);
@@ -389,15 +399,15 @@ impl Installed {
         }
     }
 
-    /// Looks at all there is.
+    /// Checks with all readings refreshed.
     fn sample(&self) {
-        // Finds the cgroups to which the process was moved.
+        // Finds the new cgroups if the process was moved.
         let _ = limit::standing(clock::fine());
         let heap = heap_stats::within_budget(clock::fine());
         self.check(&Upcoming::default(), None, Trigger::Sampler, || heap);
     }
 
-    /// Reads how much is used, and speaks if that crosses a threshold. `heap` refreshes jemalloc's
+    /// Estimates use, and reports it if that crosses a threshold. `heap` refreshes jemalloc's
     /// figures where that is allowed.
     fn check(
         &self,
@@ -410,7 +420,7 @@ impl Installed {
         kept::look_for_freed();
         self.thresholds.rearm(self.part(estimate.bytes));
         if self.thresholds.reached(self.part(estimate.bytes)).is_some() {
-            // The limit may be another now.
+            // Reads the limit again, which may have changed.
             estimate = self.estimator.read(upcoming, true);
         }
         let Some(threshold) = self.thresholds.cross(self.part(estimate.bytes)) else { return };

@@ -1,4 +1,6 @@
-//! Heap profiles: from the label to the line of code.
+//! Heap profiles, which lead from a label to lines of code.
+//!
+//! Inside the allocator a crossing is only noted; the profile is written at the next point outside.
 
 use std::ffi::CString;
 use std::fs::{self, DirBuilder};
@@ -15,15 +17,17 @@ use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::{Position, Segment};
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// Where a [`Watch`](crate::Watch) writes jemalloc's heap profiles, when, and how many: whenever
-/// a threshold speaks, and where a segment that is named here passes a bound.
+/// Where, when and how often a [`Watch`](crate::Watch) writes jemalloc's heap profiles: each time
+/// it reports a threshold, and the first time a segment named here exceeds a bound.
 ///
-/// A profile tells the lines of code that the memory comes from. It is written at the next
-/// point outside the allocator; an event says where, and how to open it. Nothing is written
-/// where the disk has less than 32 MiB left.
+/// A profile shows the lines of code that allocated the live memory. It is written at the next
+/// point outside the allocator, and an event names the file and the command that opens it. No
+/// profile is written if the disk has less than 32 MiB left.
 ///
-/// jemalloc must be told to sample when the program starts, by the environment variable
-/// `_RJEM_MALLOC_CONF=prof:true`; else one event says so.
+/// jemalloc samples only if the program was started with `_RJEM_MALLOC_CONF=prof:true` in its
+/// environment; otherwise one event says so.
+///
+/// # Examples
 ///
 /// ```
 /// use memprobe::{Profiles, Watch};
@@ -56,27 +60,27 @@ enum Of {
 }
 
 impl Profiles {
-    /// Into this directory, which is made if it is not there; 10 files at most.
+    /// Writes at most 10 profiles into `directory`, which is created if it does not exist.
     pub fn new(directory: impl Into<PathBuf>) -> Profiles {
         Profiles { directory: directory.into(), most: 10, bounds: Vec::new() }
     }
 
-    /// So many files at most, in the life of the process.
+    /// Sets how many profiles are written at most during the life of the process.
     #[must_use]
     pub fn max_files(mut self, files: usize) -> Profiles {
         self.most = files;
         self
     }
 
-    /// Also when a call has kept more than so many bytes in the segment `from -> label` of
-    /// `function`; the first time.
+    /// Also writes one profile the first time the net of the segment `from -> label` of `function`
+    /// exceeds `above` bytes in a call.
     #[must_use]
     pub fn on_net_above(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
         self.when(function, from, label, Of::Net, above)
     }
 
-    /// Also when the peak of the segment `from -> label` of `function` was above so many
-    /// bytes; the first time.
+    /// Also writes one profile the first time the peak of the segment `from -> label` of `function`
+    /// exceeds `above` bytes in a call.
     #[must_use]
     pub fn on_peak_above(self, function: &str, from: &str, label: &str, above: u64) -> Profiles {
         self.when(function, from, label, Of::Peak, above)
@@ -88,7 +92,8 @@ impl Profiles {
         self
     }
 
-    /// Starts to write; gives whether points have to ask [`at_point`].
+    /// Installs the profiles. Returns `true` if jemalloc does not sample, so that the next point
+    /// must call [`at_point`] to warn.
     pub(crate) fn install(self) -> bool {
         let passed = self.bounds.iter().map(|_| AtomicBool::new(false)).collect();
         let most = self.most;
@@ -99,17 +104,17 @@ impl Profiles {
 
 struct Installed {
     profiles: Profiles,
-    /// Bounds that were passed before.
+    /// Which of the bounds were exceeded before.
     passed: Vec<AtomicBool>,
-    /// Files that may still be written.
+    /// How many files may still be written.
     left: AtomicUsize,
 }
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
 
-/// A threshold was crossed, and no profile was written for it yet.
+/// Set from the crossing of a threshold until its profile is written.
 static CROSSED: AtomicBool = AtomicBool::new(false);
-/// Where the call was that crossed it.
+/// Position of the call that crossed it.
 static CROSSED_BY: StaticRef<Position> = StaticRef::none();
 
 static CALLSITE: Callsite = Callsite::new(
@@ -119,7 +124,8 @@ static CALLSITE: Callsite = Callsite::new(
     &["message", "memprobe", "function", "label", "file"],
 );
 
-/// Inside the allocator: has the next point write a profile. Gives whether it is to.
+/// Has the next point write a profile; for use inside the allocator. Returns `false` if no
+/// profiles are installed.
 pub(crate) fn cross(innermost: Option<&'static Position>) -> bool {
     if INSTALLED.get().is_none() {
         return false;
@@ -129,13 +135,13 @@ pub(crate) fn cross(innermost: Option<&'static Position>) -> bool {
     true
 }
 
-/// Outside the allocator: writes the profile of a threshold that was crossed. Gives whether it must
-/// be asked again.
+/// Writes the profile of a threshold that was crossed; for use outside the allocator. Returns
+/// whether the next point must call it again.
 pub(crate) fn at_point() -> bool {
     let Some(installed) = INSTALLED.get() else { return false };
     let _ignored = IgnoreAllocs::begin();
     if !jemalloc::is_profiling() {
-        // Held until somebody listens.
+        // The warning waits for a subscriber that wants it.
         return !warn_without_profiling();
     }
     if CROSSED.swap(false, Relaxed) {
@@ -146,7 +152,7 @@ pub(crate) fn at_point() -> bool {
     false
 }
 
-/// A segment has ended: writes a profile if it has passed a bound.
+/// Writes a profile if the segment that has ended exceeds a bound for the first time.
 #[inline]
 pub(crate) fn segment_ended(segment: &'static Segment, progress: &Progress) {
     if let Some(installed) = INSTALLED.get() {
@@ -205,7 +211,7 @@ impl Bound {
     }
 }
 
-/// Free bytes that must be left on the disk.
+/// Bytes that must be free on the disk.
 const ROOM: u64 = 32 << 20;
 
 fn write_to(file: &Path) -> Result<(), String> {
@@ -224,12 +230,12 @@ fn write_to(file: &Path) -> Result<(), String> {
     if jemalloc::write_profile(&file_name) {
         return Ok(());
     }
-    // Half a profile is of no use.
+    // A partial profile is of no use.
     let _ = fs::remove_file(file);
     Err(format!("jemalloc could not write {}", file.display()))
 }
 
-/// `memprobe.<pid>.<number>.<label>.heap`
+/// Returns `memprobe.<pid>.<number>.<label>.heap`.
 fn file_name(number: usize, label: &str) -> String {
     let is_plain = |char: &char| char.is_ascii_alphanumeric() || "-_".contains(*char);
     let label: String =
@@ -237,7 +243,7 @@ fn file_name(number: usize, label: &str) -> String {
     format!("memprobe.{}.{number}.{label}.heap", std::process::id())
 }
 
-/// Says once that jemalloc does not sample; `false` if nobody listens.
+/// Writes one event that jemalloc does not sample; returns `false` if no subscriber wants it.
 fn warn_without_profiling() -> bool {
     static TOLD: AtomicBool = AtomicBool::new(false);
     if !CALLSITE.is_wanted() {

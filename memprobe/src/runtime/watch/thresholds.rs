@@ -1,8 +1,11 @@
-//! The thresholds of a watch: which of them the use of memory has crossed.
+//! The thresholds of a watch, and which of them memory use has crossed.
+//!
+//! A threshold is reported once, and armed again when use falls 10 % below it. Above the highest
+//! threshold each further step of 2 % of the limit is reported the same way.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Thresholds at most.
+/// Most thresholds of a watch.
 pub(crate) const MOST: usize = 8;
 
 /// A part of the limit.
@@ -10,24 +13,24 @@ pub(crate) const MOST: usize = 8;
 pub(crate) struct Threshold {
     pub percent: f64,
     pub bytes: u64,
-    /// Where it stands among the thresholds.
+    /// Its index among the thresholds, the lowest first.
     pub index: usize,
 }
 
 impl Threshold {
-    /// Below this the threshold may speak again.
+    /// Below this use the threshold is armed again, in bytes.
     fn rearms_below(&self) -> u64 {
         rearms_below(self.bytes)
     }
 }
 
-/// What has spoken at so many bytes may do so again below this.
+/// Returns the use below which a threshold or a step at `bytes` is armed again.
 fn rearms_below(bytes: u64) -> u64 {
     bytes - bytes / 10
 }
 
-/// What lies above the highest threshold, in steps of 2 % of the limit: it speaks at each of them,
-/// so that there is a line close to the kill.
+/// The steps above the highest threshold, each 2 % of the limit. Each is reported, so that there is
+/// a line close to the kill.
 struct Steps {
     from: u64,
     each: u64,
@@ -36,7 +39,7 @@ struct Steps {
 
 impl Steps {
     const PERCENT: f64 = 2.0;
-    /// The last step, percent of the limit: what is far above was asked for, and is not used.
+    /// The last step, in percent of the limit: use far above it is only asked for.
     const LAST: f64 = 120.0;
 
     fn above(highest: &Threshold) -> Steps {
@@ -45,38 +48,38 @@ impl Steps {
         Steps { from: highest.bytes, each: (each as u64).max(1), most: most as u32 }
     }
 
-    /// How many steps this use has reached.
+    /// Returns how many steps this use has reached.
     fn reached(&self, used: u64) -> u32 {
         let steps = used.saturating_sub(self.from) / self.each;
         steps.min(u64::from(self.most)) as u32
     }
 
-    /// Where a step is, bytes; `None` beyond the last.
+    /// Returns where a step is, in bytes; `None` beyond the last.
     fn at(&self, step: u32) -> Option<u64> {
         let above = self.each.saturating_mul(u64::from(step));
         (step <= self.most).then_some(self.from.saturating_add(above))
     }
 
-    /// Below this a step may be told again.
+    /// Returns the use below which a step is armed again.
     fn rearms_below(&self, step: u32) -> u64 {
         self.at(step).map_or(u64::MAX, rearms_below)
     }
 }
 
-/// Each threshold speaks once, and again after the use was 10 % below it; so does the highest one at
-/// each step above it.
+/// All thresholds of a watch, with what was reported of them.
 #[allow(clippy::struct_field_names, reason = "they are the thresholds")]
 pub(crate) struct Thresholds {
     /// The lowest first.
     thresholds: Vec<Threshold>,
-    /// A bit for each threshold.
+    /// A bit for each threshold that was reported and is not armed again.
     spoken: AtomicU32,
-    /// How many steps above the highest threshold were told.
+    /// How many steps above the highest threshold were reported.
     told: AtomicU32,
 }
 
 impl Thresholds {
-    /// `None` unless there are one to [`MOST`] parts of the limit, above 0 and up to 1.
+    /// Returns the thresholds at these parts of the limit, or `None` unless there are one to
+    /// [`MOST`] parts above 0 and up to 1.
     pub fn new(parts: &[f64], limit: u64) -> Option<Thresholds> {
         if parts.is_empty() || !parts.iter().all(|&part| part > 0.0 && part <= 1.0) {
             return None;
@@ -97,17 +100,18 @@ impl Thresholds {
         })
     }
 
-    /// The steps above this threshold, if it is the highest.
+    /// Returns the steps above this threshold if it is the highest.
     fn steps_above(&self, threshold: &Threshold) -> Option<Steps> {
         (threshold.index + 1 == self.thresholds.len()).then(|| Steps::above(threshold))
     }
 
-    /// Whether any threshold has spoken and may not do so again yet.
+    /// Whether any threshold was reported and is not armed again.
     pub fn has_spoken(&self) -> bool {
         self.spoken.load(Relaxed) != 0
     }
 
-    /// Between these nothing would change: no threshold would speak, and none be armed again.
+    /// Returns the range of use, `from..below`, in which no threshold would be reported and none
+    /// armed again.
     pub fn calm(&self) -> (u64, u64) {
         let (spoken, told) = (self.spoken.load(Relaxed), self.told.load(Relaxed));
         let has_spoken = |threshold: &&Threshold| spoken & 1 << threshold.index != 0;
@@ -126,8 +130,8 @@ impl Thresholds {
         (above, below)
     }
 
-    /// The highest threshold that this use has reached, if it has something to say: it has not
-    /// spoken, or not of this step above it.
+    /// Returns the highest threshold that this use has reached, if it or the step above it that
+    /// was reached is not reported yet.
     pub fn reached(&self, used: u64) -> Option<&Threshold> {
         let threshold = self.thresholds.iter().rev().find(|threshold| threshold.bytes <= used)?;
         let steps = self.steps_above(threshold).map_or(0, |steps| steps.reached(used));
@@ -136,8 +140,8 @@ impl Thresholds {
         is_new.then_some(threshold)
     }
 
-    /// Gives the threshold that speaks now, if any: the highest that was reached, for all thresholds and
-    /// steps that were jumped over.
+    /// Returns the threshold to report now, if any, and notes it as reported together with all
+    /// thresholds and steps that were jumped over.
     pub fn cross(&self, used: u64) -> Option<&Threshold> {
         let threshold = self.reached(used)?;
         let bit = 1_u32 << threshold.index;
@@ -149,7 +153,7 @@ impl Thresholds {
         (is_first || is_further).then_some(threshold)
     }
 
-    /// Arms the thresholds and the steps again that this use of memory is far enough below.
+    /// Arms again the thresholds and steps that this use is more than 10 % below.
     pub fn rearm(&self, used: u64) {
         let rests = self.thresholds.iter().filter(|threshold| used < threshold.rearms_below());
         let rearmed = rests.fold(0, |bits, threshold| bits | 1_u32 << threshold.index);

@@ -1,0 +1,311 @@
+//! Growth: the call that keeps more and more memory, also after caches have filled.
+//!
+//! 1. Roots of the call tree whose latter calls kept memory are candidates.
+//! 2. The process must have grown with a candidate.
+//! 3. From there the search goes down to the nested call that keeps the memory.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use crate::format::units::{HumanBytes, SignedBytes};
+use crate::report::verdicts::{Path, Verdict, names};
+use crate::report::{Node, Report, Sample, Steady, walk};
+
+/// A call that keeps memory each time it runs, also after caches have filled.
+///
+/// # The rule
+///
+/// A *root* is a function as called by no annotated function. `net` and `calls` are those of
+/// [`Figures::steady`]: what the latter part of its calls kept, nested calls included.
+///
+/// 1. A root is judged from `calls ≥ 4` on. If there is none, the verdict is
+///    [`Unknown`](crate::report::Verdict::Unknown).
+/// 2. A root is a candidate if `net / calls ≥ 16` bytes, and if
+///    `sum of net over all judged roots ≥ net / 2`: the other roots do not free what it keeps.
+/// 3. Candidates are tried in the order of their `net`, the highest first. The process confirms
+///    one if `growth × calls / all calls of the root ≥ net / 2`, where `growth` is that of the
+///    process's `allocated` over the timeline, at the points of the root and of its nested
+///    calls. Without enough samples it confirms one if `allocated ≥ net`, or if `allocated` is not
+///    known.
+/// 4. If no candidate is confirmed, the verdict is [`Nothing`](crate::report::Verdict::Nothing),
+///    or `Unknown` if the process has grown by at least 1 MiB and a tenth of its `allocated`.
+/// 5. From the confirmed root the path goes on to the nested call with the smallest
+///    `distance = |its net − net of its caller|`, as long as
+///    `distance ≤ |net of its caller| / 2` and, where there are several nested calls,
+///    `distance ≤ second smallest distance / 2` with a second smallest distance above 0.
+///    A function whose caller frees its result is thus not named: the caller's net is without it.
+///
+/// For example, `handler` was called 100 times, and its latter 50 calls kept 3.2 MB, which is
+/// 64 kB a call. The process grew by 6 MB: 6 MB × 50 / 100 = 3 MB is at least 1.6 MB, so it
+/// confirms `handler`. Of its nested calls `fetch` has a net of 50 MB, `remember` of 3.2 MB and
+/// `parse` of 0: the distances are 46.8 MB, 0 and 3.2 MB. The path goes on to `remember`, because
+/// 0 is at most 1.6 MB, half of `handler`'s net and half of the second smallest distance.
+///
+/// [`Figures::steady`]: crate::report::Figures::steady
+///
+/// `Display` prints a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Growth {
+    /// Names from the root of the call tree to the call that keeps the memory.
+    pub path: Vec<&'static str>,
+    /// What the latter part of the calls kept, for the last call on the path; all of them where
+    /// it has fewer than 4 such calls.
+    pub steady: Steady,
+    /// How fast the process's `allocated` grew, in bytes a second; `None` where the timeline has
+    /// too few samples to tell.
+    pub growth_per_second: Option<i64>,
+}
+
+/// With fewer calls in the latter part, a leak cannot be told from a cache that fills.
+const ENOUGH_CALLS: u64 = 4;
+/// Less than this many bytes a call is no growth: a small block of jemalloc's.
+const SMALL_BLOCK: i64 = 16;
+/// The median of fewer slopes between two samples says nothing.
+const ENOUGH_SLOPES: usize = 8;
+/// Samples that are compared, each with each.
+const MOST_SAMPLES: usize = 500;
+/// Growth of the process below which it needs no explanation, in bytes.
+const LITTLE: i64 = 1 << 20;
+
+impl Report {
+    pub(super) fn growing(&self) -> Verdict<Growth> {
+        let steady: Vec<(&Node, Steady)> =
+            self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
+        if steady.is_empty() {
+            return Verdict::Unknown(
+                "too few calls: a leak cannot be told from a cache that fills",
+            );
+        }
+        let nets = steady.iter().map(|(_, steady)| steady.net);
+        let together = nets.fold(0, i64::saturating_add);
+        let mut roots: Vec<(&Node, Steady)> = steady
+            .into_iter()
+            .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
+            .collect();
+        roots.sort_by_key(|(_, steady)| Reverse(steady.net));
+        let mut samples: HashMap<&str, Vec<&Sample>> = HashMap::new();
+        for sample in &self.timeline {
+            samples.entry(sample.function).or_default().push(sample);
+        }
+        let confirmed = roots.into_iter().find_map(|(root, steady)| {
+            let slope = slope_at(root, &samples);
+            self.confirms(slope, root, steady).then_some((root, slope))
+        });
+        let Some((root, slope)) = confirmed else {
+            return if self.grows_all_the_same() {
+                Verdict::Unknown("the process grows, and no annotated call was found that keeps it")
+            } else {
+                Verdict::Nothing
+            };
+        };
+        let mut path = vec![root];
+        let mut at = root;
+        while let Some(inner) = uncancelled(at) {
+            path.push(inner);
+            at = inner;
+        }
+        Verdict::Found(Growth {
+            path: names(&path, root.function),
+            steady: steady_or_all(at),
+            growth_per_second: slope.map(|slope| slope.per_second),
+        })
+    }
+
+    /// Whether the process has grown enough to hold what the latter calls of a root kept.
+    fn confirms(&self, slope: Option<Slope>, root: &Node, steady: Steady) -> bool {
+        match (slope, self.process.heap) {
+            (Some(slope), _) => {
+                // The share of the growth that falls to these calls.
+                let calls = root.outcomes.calls().max(1);
+                let grown = i128::from(slope.growth) * i128::from(steady.calls) / i128::from(calls);
+                grown >= i128::from(steady.net / 2)
+            }
+            (None, Some(heap)) => heap.allocated >= steady.net.unsigned_abs(),
+            (None, None) => true,
+        }
+    }
+
+    /// Whether the process has grown by a tenth of what it has allocated, and by 1 MiB.
+    fn grows_all_the_same(&self) -> bool {
+        let growth = slope(self.timeline.iter().collect()).map_or(0, |slope| slope.growth);
+        let allocated = self.process.heap.map_or(0, |heap| heap.allocated);
+        growth >= LITTLE && growth.unsigned_abs() >= allocated / 10
+    }
+}
+
+/// Returns the latter part of a node's calls if there are enough to judge by.
+fn steady(node: &Node) -> Option<Steady> {
+    node.figures?.steady.filter(|steady| steady.calls >= ENOUGH_CALLS)
+}
+
+/// Returns the latter part of a node's calls, or all of them where there are too few.
+fn steady_or_all(node: &Node) -> Steady {
+    steady(node).unwrap_or_else(|| Steady {
+        calls: node.outcomes.calls(),
+        net: node.figures.map_or(0, |figures| figures.net()),
+    })
+}
+
+/// Returns the nested call that keeps what its caller keeps: step 5 of the rule. `None` if the
+/// caller itself keeps it, or if two nested calls are about as near.
+fn uncancelled(caller: &Node) -> Option<&Node> {
+    let growth = steady_or_all(caller).net;
+    let mut nested: Vec<(u64, &Node)> = caller
+        .children
+        .iter()
+        .map(|child| (steady_or_all(child).net.abs_diff(growth), child))
+        .collect();
+    nested.sort_by_key(|&(away, _)| away);
+    let (away, nearest) = *nested.first()?;
+    let told_apart = nested.get(1).is_none_or(|&(next, _)| next / 2 >= away && next > 0);
+    (away <= growth.unsigned_abs() / 2 && told_apart).then_some(nearest)
+}
+
+#[derive(Clone, Copy)]
+struct Slope {
+    per_second: i64,
+    /// Growth over the whole time, in bytes.
+    growth: i64,
+}
+
+/// Returns how the process's `allocated` grows at the points of a root and of what it calls;
+/// `samples` has those of each function.
+fn slope_at(root: &Node, samples: &HashMap<&str, Vec<&Sample>>) -> Option<Slope> {
+    let mut functions = HashSet::new();
+    walk(std::slice::from_ref(root), |path| {
+        functions.extend(path.last().map(|node| node.function));
+    });
+    let of = |function| samples.get(function).into_iter().flatten().copied();
+    let mut samples: Vec<&Sample> = functions.into_iter().flat_map(of).collect();
+    samples.sort_by_key(|sample| sample.uptime_us);
+    slope(samples)
+}
+
+/// Returns how the process's `allocated` grows: the median of the slopes between samples that
+/// are more than a quarter of the time apart. Only samples at the same point are compared, so
+/// that what calls hold there does not count.
+fn slope(samples: Vec<&Sample>) -> Option<Slope> {
+    let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
+    let samples: Vec<(&Sample, i128)> = samples
+        .into_iter()
+        .step_by(step)
+        .filter_map(|sample| Some((sample, sample.allocated?.into())))
+        .collect();
+    let (first, last) = (samples.first()?.0, samples.last()?.0);
+    let span = last.uptime_us.saturating_sub(first.uptime_us);
+    let mut slopes = Vec::new();
+    for (at, (early, before)) in samples.iter().enumerate() {
+        for (late, after) in &samples[at + 1..] {
+            let apart = late.uptime_us.saturating_sub(early.uptime_us);
+            let same = (early.function, early.label) == (late.function, late.label);
+            if same && apart > span / 4 {
+                slopes.push((after - before) * 1_000_000 / i128::from(apart));
+            }
+        }
+    }
+    if slopes.len() < ENOUGH_SLOPES {
+        return None;
+    }
+    slopes.sort_unstable();
+    let per_second = slopes[slopes.len() / 2];
+    Some(Slope {
+        per_second: i64::try_from(per_second).ok()?,
+        growth: i64::try_from(per_second * i128::from(span) / 1_000_000).ok()?,
+    })
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_call = SignedBytes(self.steady.per_call());
+        write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
+        match self.growth_per_second {
+            Some(slope) => {
+                write!(f, "; the process grows by {} a second", HumanBytes(slope.max(0) as u64))
+            }
+            None => f.write_str("; no timeline confirms it"),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use super::*;
+    use crate::report::sample_reports::{KIB, MIB, calls, report};
+
+    const KEPT: i64 = 64 << 10;
+
+    fn growing(report: &Report) -> Option<Vec<&'static str>> {
+        report.verdicts().growing.found().map(|growing| growing.path.clone())
+    }
+
+    #[test]
+    fn who_hands_its_result_to_a_caller_that_frees_it_does_not_grow() {
+        let returner = || calls("returner", 100, MIB, MIB, MIB as i64);
+        let caller = calls("caller", 100, 0, 2 * MIB, 0).with(vec![returner()]);
+        assert_eq!(growing(&report(&[caller])), None);
+
+        let leak = calls("leak", 100, 64 * KIB, 64 * KIB, KEPT);
+        let caller = calls("caller", 100, 0, 2 * MIB, KEPT).with(vec![returner(), leak]);
+        assert_eq!(growing(&report(&[caller])), Some(vec!["caller", "leak"]));
+
+        // Its caller is not annotated: then the process acquits it.
+        let many = calls("returner", 1000, MIB, MIB, MIB as i64);
+        assert_eq!(growing(&report(&[many])), None, "more than the process has");
+        let flat = report(&[returner()]).allocated_from_to(64 * MIB, 64 * MIB);
+        assert_eq!(flat.verdicts().growing, Verdict::Nothing, "the process does not grow");
+        let other = report(&[returner()]).allocated_from_to(4 * MIB, 12 * MIB);
+        let Verdict::Unknown(why) = other.verdicts().growing else { panic!("not by so much") };
+        assert!(why.contains("no annotated call"), "{why}");
+    }
+
+    #[test]
+    fn who_keeps_in_every_call_grows_and_the_process_confirms_it() {
+        let keeper = || calls("keeper", 100, 64 * KIB, 64 * KIB, KEPT);
+        let alone = report(&[keeper()]);
+        let verdicts = alone.verdicts();
+        let growing = verdicts.growing.found().expect("grows");
+        assert_eq!(growing.steady, Steady { calls: 50, net: 50 * KEPT });
+        assert_eq!(growing.growth_per_second, None);
+        assert_eq!(growing.to_string(), "keeper keeps +64 KiB a call; no timeline confirms it");
+
+        let seen = report(&[keeper()]).allocated_from_to(MIB, MIB + 6400 * KIB);
+        let verdicts = seen.verdicts();
+        let growing = verdicts.growing.found().expect("grows");
+        let slope = growing.growth_per_second.expect("a timeline");
+        assert!(slope.abs_diff(640 * KIB as i64) < 16 * KIB, "640 KiB a second: {slope}");
+    }
+
+    #[test]
+    fn two_that_cancel_each_other_do_not_grow() {
+        let push = calls("push", 100, MIB, MIB, MIB as i64);
+        let pop = calls("pop", 100, 0, 0, -(MIB as i64));
+        assert_eq!(growing(&report(&[push, pop])), None);
+    }
+
+    #[test]
+    fn where_it_cannot_be_told_who_keeps_it_the_caller_is_named() {
+        let half = |name| calls(name, 100, MIB, MIB, KEPT / 2);
+        let caller = calls("caller", 100, 0, 2 * MIB, KEPT).with(vec![half("one"), half("other")]);
+        assert_eq!(growing(&report(&[caller])), Some(vec!["caller"]));
+
+        let same = |name| calls(name, 100, MIB, MIB, KEPT);
+        let caller = calls("caller", 100, 0, 2 * MIB, KEPT).with(vec![same("one"), same("other")]);
+        assert_eq!(growing(&report(&[caller])), Some(vec!["caller"]), "one of them is freed");
+
+        let itself = calls("caller", 100, 0, 2 * MIB, KEPT)
+            .with(vec![calls("one", 100, MIB, MIB, 0), calls("other", 100, MIB, MIB, 0)]);
+        assert_eq!(growing(&report(&[itself])), Some(vec!["caller"]));
+    }
+
+    #[test]
+    fn few_calls_or_few_bytes_are_no_growth() {
+        let few = report(&[calls("few", 7, MIB, MIB, MIB as i64)]);
+        assert!(matches!(few.verdicts().growing, Verdict::Unknown(_)));
+        assert_eq!(few.verdicts().growing.found(), None);
+        let small = report(&[calls("small", 1000, MIB, MIB, 15)]);
+        assert_eq!(small.verdicts().growing, Verdict::Nothing);
+        assert_eq!(growing(&report(&[calls("block", 1000, MIB, MIB, 16)])), Some(vec!["block"]));
+    }
+}
