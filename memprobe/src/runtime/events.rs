@@ -10,6 +10,7 @@
 pub(crate) mod callsite;
 pub(crate) mod ceiling;
 pub(crate) mod event;
+pub(crate) mod fields;
 pub(crate) mod figures;
 pub(crate) mod line;
 pub(crate) mod rate_limit;

@@ -8,42 +8,13 @@ use tracing::field::Value;
 
 use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::runtime::events::callsite::Callsite;
+use crate::runtime::events::fields::{EntryFields, ExitFields, ProbeFields};
 use crate::runtime::events::figures::{
     CallSummary, EventCall, ProbeEvent, ProcessSnapshot, SegmentFigures,
 };
 use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{jemalloc, proc};
-
-/// Expands to the names of the fields, in order; the user's own fields follow `label`.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __fields {
-    (probe $($user:expr),*) => {
-        &[
-            "message", "memprobe", "function", "from", "label", $($user,)*
-            "call_id", "parent_id", "uptime_us", "peak", "net", "held", "allocated", "freed",
-            "rss", "cgroup", "limit", "jemalloc_allocated", "jemalloc_active",
-            "jemalloc_resident", "jemalloc_metadata", "skipped",
-        ]
-    };
-    (entry) => {
-        &[
-            "message", "memprobe", "function", "call_id", "parent_id", "uptime_us", "rss",
-            "cgroup", "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident",
-            "jemalloc_metadata", "skipped",
-        ]
-    };
-    (exit) => {
-        &[
-            "message", "memprobe", "function", "from", "label", "call_id", "parent_id",
-            "uptime_us", "peak", "net", "held", "allocated", "freed", "rss", "cgroup",
-            "limit", "jemalloc_allocated", "jemalloc_active", "jemalloc_resident", "jemalloc_metadata",
-            "outcome", "duration_us", "call_peak", "call_peak_from", "call_peak_label",
-            "call_net", "call_allocated", "call_freed", "peak_rss", "cold",
-        ]
-    };
-}
 
 /// Writes the entry of a call. Returns the RSS in the event, in bytes.
 pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -> Option<u64> {
@@ -54,22 +25,24 @@ pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -
     line.rss(&around, None);
     let heap = around.heap();
     let skipped = (skipped > 0).then_some(skipped);
-    callsite.dispatch(&[
-        Some(&line.text()),
-        Some(&"entry"),
-        Some(&who.function),
-        Some(&who.ids.call),
-        Some(&who.ids.parent),
-        Some(&around.uptime_us),
-        Some(&around.rss),
-        Some(&around.standing.usage),
-        Some(&around.standing.limit),
-        Some(&heap[0]),
-        Some(&heap[1]),
-        Some(&heap[2]),
-        Some(&heap[3]),
-        Some(&skipped),
-    ]);
+    let text = line.text();
+    let fields = EntryFields {
+        message: &text,
+        memprobe: &"entry",
+        function: &who.function,
+        call_id: &who.ids.call,
+        parent_id: &who.ids.parent,
+        uptime_us: &around.uptime_us,
+        rss: &around.rss,
+        cgroup: &around.standing.usage,
+        limit: &around.standing.limit,
+        jemalloc_allocated: &heap[0],
+        jemalloc_active: &heap[1],
+        jemalloc_resident: &heap[2],
+        jemalloc_metadata: &heap[3],
+        skipped: &skipped,
+    };
+    callsite.dispatch(&fields.values());
     around.rss
 }
 
@@ -101,33 +74,34 @@ pub(crate) fn probe(
     let skipped = (found.skipped > 0).then_some(found.skipped);
     let kind = if found.ids.is_some() { "probe" } else { "snapshot" };
     let text = line.text();
-    let values: [Option<&dyn Value>; 21] = [
-        Some(&text),
-        Some(&kind),
-        Some(&found.function),
-        Some(&found.from),
-        Some(&found.label),
-        Some(&call_id),
-        Some(&parent_id),
-        Some(&around.uptime_us),
-        Some(&peak),
-        Some(&net),
-        Some(&held),
-        Some(&allocated),
-        Some(&freed),
-        Some(&around.rss),
-        Some(&around.standing.usage),
-        Some(&around.standing.limit),
-        Some(&heap[0]),
-        Some(&heap[1]),
-        Some(&heap[2]),
-        Some(&heap[3]),
-        Some(&skipped),
-    ];
+    let fields = ProbeFields {
+        message: &text,
+        memprobe: &kind,
+        function: &found.function,
+        from: &found.from,
+        label: &found.label,
+        call_id: &call_id,
+        parent_id: &parent_id,
+        uptime_us: &around.uptime_us,
+        peak: &peak,
+        net: &net,
+        held: &held,
+        allocated: &allocated,
+        freed: &freed,
+        rss: &around.rss,
+        cgroup: &around.standing.usage,
+        limit: &around.standing.limit,
+        jemalloc_allocated: &heap[0],
+        jemalloc_active: &heap[1],
+        jemalloc_resident: &heap[2],
+        jemalloc_metadata: &heap[3],
+        skipped: &skipped,
+    };
+    let values = fields.values();
     if user.is_empty() {
         callsite.dispatch(&values);
     } else {
-        let (before, after) = values.split_at(5);
+        let (before, after) = values.split_at(ProbeFields::BEFORE);
         callsite.dispatch(&[before, user, after].concat());
     }
     around.rss
@@ -174,38 +148,40 @@ pub(crate) fn exit(
     let (peak_from, peak_label) =
         (reached.map(|_| whole.peak_from), reached.map(|_| whole.peak_label));
     let cold = whole.cold.then_some(true);
-    callsite.dispatch(&[
-        Some(&line.text()),
-        Some(&"exit"),
-        Some(&who.function),
-        Some(&from),
-        Some(&label),
-        Some(&who.ids.call),
-        Some(&who.ids.parent),
-        Some(&around.uptime_us),
-        Some(&peak),
-        Some(&net),
-        Some(&held),
-        Some(&allocated),
-        Some(&freed),
-        Some(&around.rss),
-        Some(&around.standing.usage),
-        Some(&around.standing.limit),
-        Some(&heap[0]),
-        Some(&heap[1]),
-        Some(&heap[2]),
-        Some(&heap[3]),
-        Some(&whole.outcome),
-        Some(&duration_us),
-        Some(&call_peak),
-        Some(&peak_from),
-        Some(&peak_label),
-        Some(&call_net),
-        Some(&call_allocated),
-        Some(&call_freed),
-        Some(&peak_rss),
-        Some(&cold),
-    ]);
+    let text = line.text();
+    let fields = ExitFields {
+        message: &text,
+        memprobe: &"exit",
+        function: &who.function,
+        from: &from,
+        label: &label,
+        call_id: &who.ids.call,
+        parent_id: &who.ids.parent,
+        uptime_us: &around.uptime_us,
+        peak: &peak,
+        net: &net,
+        held: &held,
+        allocated: &allocated,
+        freed: &freed,
+        rss: &around.rss,
+        cgroup: &around.standing.usage,
+        limit: &around.standing.limit,
+        jemalloc_allocated: &heap[0],
+        jemalloc_active: &heap[1],
+        jemalloc_resident: &heap[2],
+        jemalloc_metadata: &heap[3],
+        outcome: &whole.outcome,
+        duration_us: &duration_us,
+        call_peak: &call_peak,
+        call_peak_from: &peak_from,
+        call_peak_label: &peak_label,
+        call_net: &call_net,
+        call_allocated: &call_allocated,
+        call_freed: &call_freed,
+        peak_rss: &peak_rss,
+        cold: &cold,
+    };
+    callsite.dispatch(&fields.values());
 }
 
 /// Warns once that there are no heap figures, as soon as a subscriber wants the warning.
