@@ -1,7 +1,7 @@
 //! Estimates how much memory the process is about to use, from the cheapest readings that tell.
 //! Nothing here allocates.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use crate::runtime::readings::cgroup::{Group, UNLIMITED};
 use crate::runtime::readings::proc::Resident;
@@ -123,9 +123,10 @@ impl Estimator {
     /// Guesses what the process uses from active bytes alone: too much rather than too little.
     /// `None` if the last reading of RSS is stale.
     pub fn guess(&self) -> Option<u64> {
+        let read_at = self.rss_read_at.load(Acquire);
         let active = jemalloc::active()?;
         let moved = active.abs_diff(self.active_then.load(Relaxed));
-        let age = clock::coarse().saturating_sub(self.rss_read_at.load(Relaxed));
+        let age = clock::coarse().saturating_sub(read_at);
         if moved > self.limit() / MOVED || age > STALE {
             return None;
         }
@@ -146,7 +147,6 @@ impl Estimator {
         let own = resident.map_or(0, |Resident { rss, shared }| {
             if self.against.is_group() { rss.saturating_sub(shared) } else { rss }
         });
-        self.rss_read_at.store(now, Relaxed);
         let mut group = None;
         if whole || now.saturating_sub(self.group_read_at.load(Relaxed)) > STALE {
             group = self.read_group();
@@ -159,21 +159,59 @@ impl Estimator {
         let private = heap_stats::private_outside;
         let rest = if self.against.is_group() { private() } else { outside.unwrap_or(0) };
         let rest = rest.saturating_add(heap_stats::metadata());
-        // Without the freed pages that jemalloc keeps: it uses them again before it maps more.
-        let needed = active.map_or(own, |active| active.saturating_add(rest));
         if let Some(active) = active {
             self.beside_active.store(own.saturating_sub(active).max(rest), Relaxed);
             self.active_then.store(active, Relaxed);
         }
-        let bytes =
-            needed.saturating_add(upcoming.allocated).max(own.saturating_add(upcoming.touched));
+        // Last: a guess that sees the time must see the figures of that time.
+        self.rss_read_at.store(now, Release);
         Estimate {
-            bytes: bytes.saturating_add(beside),
+            bytes: about_to_use(own, active, rest, upcoming).saturating_add(beside),
             active,
             rss: resident.map(|resident| resident.rss),
             group,
             beside: Some(beside).filter(|&beside| beside > 0),
             outside,
         }
+    }
+}
+
+/// Returns what the process itself is about to use, in bytes: the larger of what is resident (`own`)
+/// and of what jemalloc has given out (`active`), touched or not, with the `rest` of the process
+/// that is not jemalloc's. The freed pages that jemalloc keeps are only in the former: it uses them
+/// again before it maps more.
+fn about_to_use(own: u64, active: Option<u64>, rest: u64, upcoming: &Upcoming) -> u64 {
+    let needed = active.map_or(own, |active| active.saturating_add(rest));
+    needed.saturating_add(upcoming.allocated).max(own.saturating_add(upcoming.touched))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Upcoming = Upcoming { allocated: 0, touched: 0 };
+
+    #[test]
+    fn untouched_memory_counts_and_freed_pages_that_are_kept_are_used_again() {
+        // 100 given out, of which 60 are resident.
+        assert_eq!(about_to_use(60, Some(100), 5, &NOTHING), 105);
+        // 40 given out, and 60 more that were freed are resident still.
+        assert_eq!(about_to_use(100, Some(40), 5, &NOTHING), 100);
+        let block = Upcoming { allocated: 50, touched: 0 };
+        assert_eq!(about_to_use(100, Some(40), 5, &block), 100, "it goes into freed pages");
+        assert_eq!(about_to_use(100, Some(90), 5, &block), 145);
+    }
+
+    #[test]
+    fn a_block_that_is_copied_is_touched_at_once() {
+        let copy = Upcoming { allocated: 30, touched: 20 };
+        assert_eq!(about_to_use(100, Some(40), 5, &copy), 120);
+    }
+
+    #[test]
+    fn without_active_bytes_what_is_resident_counts() {
+        let block = Upcoming { allocated: 30, touched: 0 };
+        assert_eq!(about_to_use(100, None, 5, &block), 130);
+        assert_eq!(about_to_use(u64::MAX, Some(u64::MAX), 1, &block), u64::MAX, "no overflow");
     }
 }
