@@ -238,7 +238,7 @@ fn without_our_lines(said: &str) -> String {
 fn is_summary(message: &Value) -> bool {
     let is_bare = message["spans"].as_array().is_none_or(Vec::is_empty);
     let said = message["message"].as_str().unwrap_or_default();
-    let is_error = message["high_water"] == "error" && !said.starts_with("aborting due to");
+    let is_error = message["level"] == "error" && !said.starts_with("aborting due to");
     is_bare && message["code"].is_null() && !is_error
 }
 
@@ -254,7 +254,7 @@ impl Compiled {
 impl Diagnostic {
     fn new(message: &Value) -> Diagnostic {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let level = text(&message["high_water"]);
+        let level = text(&message["level"]);
         let code = text(&message["code"]["code"]);
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let mut places: Vec<String> = list(&message["spans"])
@@ -265,7 +265,7 @@ impl Diagnostic {
         places.sort();
         let mut words = vec![text(&message["message"])];
         let children = list(&message["children"]);
-        let helps = children.iter().filter(|child| child["high_water"] == "help");
+        let helps = children.iter().filter(|child| child["level"] == "help");
         words.extend(helps.map(|help| text(&help["message"])));
         let says = level != "error" || code.is_empty();
         let message = if says { words.join("; ") } else { String::new() };

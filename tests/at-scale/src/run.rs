@@ -203,13 +203,13 @@ fn diagnostic(message: &Value) -> Option<Diagnostic> {
     // The closing count of all warnings has no place.
     let main = spans.iter().find(|span| span["is_primary"] == true)?;
     let place = format!("{}:{}", main["file_name"].as_str()?, main["line_start"]);
-    let code = message["code"]["code"].as_str().or(message["high_water"].as_str())?;
+    let code = message["code"]["code"].as_str().or(message["level"].as_str())?;
     // `rustc -W help` names lints that only nightly compilers have.
     if code == "unknown_lints" {
         return None;
     }
     Some(Diagnostic {
-        is_error: message["high_water"] == "error",
+        is_error: message["level"] == "error",
         target: format!("{kind} {}", target["name"].as_str()?),
         place,
         code: code.to_owned(),
