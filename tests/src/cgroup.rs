@@ -108,6 +108,10 @@ impl Cgroup {
     }
 
     fn start(&self, program: &str, arguments: &[&str], stdin: Stdio) -> Running {
+        // Who reads a page first pays for it. Were the program's own pages charged to the group,
+        // the kernel would take them back at the limit and read them again, without end, in place
+        // of the kill.
+        fs::read(program).expect("the program is a file that can be read");
         // The shell goes into the group and becomes the program.
         let child = Command::new("sh")
             .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
