@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -28,6 +29,13 @@ pub(crate) fn form(path: &Path) -> Result<Form, NoForm> {
         "folded" => Ok(|report, out| report.write_folded(out)),
         _ => Err(NoForm::Ending),
     }
+}
+
+/// Writes the report to the file `path`, which stays as it is if the form fails.
+pub(crate) fn save(report: &Report, path: &Path, form: Form) -> io::Result<()> {
+    let mut written = Vec::new();
+    form(report, &mut written)?;
+    fs::write(path, written)
 }
 
 impl fmt::Display for NoForm {

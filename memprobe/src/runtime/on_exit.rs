@@ -3,10 +3,10 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::report::Report;
-use crate::report::form::{Form, NoForm, form};
+use crate::report::form::{NoForm, form, save};
 use crate::runtime::events::say::say;
 use crate::runtime::stats::gather::report;
 
@@ -155,12 +155,6 @@ impl Destination {
         }
         false
     }
-}
-
-fn save(report: &Report, path: &Path, form: Form) -> io::Result<()> {
-    let mut written = Vec::new();
-    form(report, &mut written)?;
-    std::fs::write(path, written)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError::Timeout, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::report::form::{Form, form};
+use crate::report::form::{Form, form, save};
 use crate::runtime::events::say::say;
 use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::thread::IgnoreAllocs;
@@ -128,10 +128,8 @@ impl File {
     }
 
     fn write(&self) -> io::Result<()> {
-        let mut written = Vec::new();
-        (self.form)(&report(), &mut written)?;
-        let moved =
-            fs::write(&self.beside, written).and_then(|()| fs::rename(&self.beside, &self.path));
+        let moved = save(&report(), &self.beside, self.form)
+            .and_then(|()| fs::rename(&self.beside, &self.path));
         if moved.is_err() {
             let _ = fs::remove_file(&self.beside);
         }
