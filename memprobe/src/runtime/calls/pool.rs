@@ -103,8 +103,7 @@ impl Drop for Keeper {
 /// Acquires a free record of this thread, if there is one.
 #[inline]
 pub(crate) fn acquire() -> Option<&'static Record> {
-    let record = FREE.get()?;
-    FREE.set(record.next());
+    let record = pop()?;
     ROOM.set(ROOM.get().wrapping_add(1));
     Some(record)
 }
@@ -147,6 +146,7 @@ fn push(record: &'static Record) {
     FREE.set(Some(record));
 }
 
+#[inline]
 fn pop() -> Option<&'static Record> {
     let record = FREE.get()?;
     FREE.set(record.next());
