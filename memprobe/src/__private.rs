@@ -7,6 +7,8 @@ pub use tracing;
 pub use crate::__fields as fields;
 pub use crate::__probe_point as probe_point;
 pub use crate::__site as site;
+#[cfg(all(feature = "live", feature = "jemalloc"))]
+pub use crate::allocator::MallocConf;
 pub use crate::runtime::events::callsite::Callsite;
 pub use crate::runtime::instrument::call::{ProbePoint, enter, probe, probe_with};
 pub use crate::runtime::instrument::follow::follow;
@@ -127,4 +129,11 @@ mod tests {
     fn the_macros_work_in_memprobe_itself() {
         assert_eq!(inside(), 1);
     }
+}
+
+/// Starts to follow sampled blocks. `global_allocator!(live)` has it called before `main`, so that
+/// no block is missed.
+#[cfg(feature = "live")]
+pub extern "C" fn start_sampling() {
+    let _ = crate::runtime::calls::sampled::start();
 }

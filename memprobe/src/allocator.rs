@@ -30,6 +30,24 @@ pub struct Allocator;
 #[cfg(feature = "enabled")]
 const LARGE: usize = 16 << 10;
 
+/// jemalloc's configuration in the binary, as a text that ends with NUL.
+#[cfg(feature = "live")]
+#[doc(hidden)]
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct MallocConf(*const std::ffi::c_char);
+
+// SAFETY: it points to a constant.
+#[cfg(feature = "live")]
+unsafe impl Sync for MallocConf {}
+
+#[cfg(feature = "live")]
+impl MallocConf {
+    /// Allocations may be sampled, and are unless the user's own configuration says
+    /// `prof_active:false`.
+    pub const SAMPLING: MallocConf = MallocConf(c"prof:true".as_ptr());
+}
+
 // SAFETY: every call is passed on to jemalloc with its arguments unchanged.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
@@ -54,6 +72,8 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
         let realloc = || unsafe { Jemalloc.realloc(block, layout, new_size) };
+        #[cfg(feature = "live")]
+        let _resizing = Resizing::begin(block);
         #[cfg(feature = "enabled")]
         // SAFETY: as above; `new_size` is not 0 by the contract of `GlobalAlloc`.
         return resize(block, layout, new_size, realloc, || unsafe {
@@ -61,6 +81,27 @@ unsafe impl GlobalAlloc for Allocator {
         });
         #[cfg(not(feature = "enabled"))]
         realloc()
+    }
+}
+
+/// A guard: while it lives, a block that this thread allocates is the resized one.
+#[cfg(feature = "live")]
+struct Resizing;
+
+#[cfg(feature = "live")]
+impl Resizing {
+    #[inline]
+    fn begin(block: *mut u8) -> Resizing {
+        crate::runtime::readings::thread::thread().set_resized(block.addr());
+        Resizing
+    }
+}
+
+#[cfg(feature = "live")]
+impl Drop for Resizing {
+    #[inline]
+    fn drop(&mut self) {
+        crate::runtime::readings::thread::thread().set_resized(0);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::report::Report;
+use crate::report::{Live, Report};
 use crate::values::in_flight::InFlight;
 use crate::values::process::{Limit, Process};
 use crate::values::status::Status;
@@ -83,6 +83,15 @@ pub fn carry_future<F: Future>(future: F) -> impl Future<Output = F::Output> + u
 /// Returns an empty list, because memprobe is compiled out.
 pub fn in_flight() -> Vec<InFlight> {
     Vec::new()
+}
+
+/// Returns an error, because memprobe is compiled out.
+///
+/// # Errors
+///
+/// Always returns [`Unavailable::CompiledOut`].
+pub fn live() -> Result<Live, Unavailable> {
+    Err(Unavailable::CompiledOut)
 }
 
 /// Returns an error without running `work`, because memprobe is compiled out.

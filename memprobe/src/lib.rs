@@ -206,6 +206,12 @@ mod values;
 #[doc(hidden)]
 pub mod __private;
 
+/// Live memory by owner: how it is sampled, while the program runs.
+#[cfg(feature = "live")]
+pub mod live {
+    pub use crate::runtime::sampling::{set_active, set_interval, set_stack_every};
+}
+
 /// What is reached through [`Process`].
 pub mod process {
     pub use crate::values::process::{Heap, LimitSource};
@@ -230,8 +236,9 @@ pub use report::Report;
 #[cfg(feature = "profiling")]
 pub use runtime::Profiles;
 pub use runtime::{
-    ReportEvery, ReportOnExit, Watch, carry, carry_future, in_flight, measure, measure_future,
-    process, report, report_every, report_on_exit, reset, scope, scope_future, status,
+    ReportEvery, ReportOnExit, Watch, carry, carry_future, in_flight, live, measure,
+    measure_future, process, report, report_every, report_on_exit, reset, scope, scope_future,
+    status,
 };
 pub use values::in_flight::InFlight;
 pub use values::process::{Limit, Process};

@@ -187,6 +187,14 @@ macro_rules! __unused {
 /// memprobe::global_allocator!();
 /// # fn main() {}
 /// ```
+///
+/// # Live memory by owner
+///
+/// `memprobe::global_allocator!(live)`, with the feature `live`, also has jemalloc sample
+/// allocations for [`live()`](crate::live()). It sets `prof:true` in jemalloc's configuration,
+/// beside a `malloc_conf` of your own and the environment variable `_RJEM_MALLOC_CONF`, where
+/// `prof_active:false` leaves sampling off until it is switched on, and `lg_prof_sample:17` sets
+/// another interval (128 KiB).
 #[cfg(feature = "jemalloc")]
 #[macro_export]
 macro_rules! global_allocator {
@@ -194,6 +202,50 @@ macro_rules! global_allocator {
         #[global_allocator]
         static MEMPROBE_ALLOCATOR: $crate::Allocator = $crate::Allocator;
     };
+    (live) => {
+        $crate::global_allocator!();
+        $crate::__sample!();
+    };
+}
+
+/// Has jemalloc sample allocations. The symbol is jemalloc's second one for a configuration in the
+/// binary, so that the first stays the user's; jemalloc declares both weak, except on Windows.
+#[cfg(all(feature = "live", feature = "jemalloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sample {
+    () => {
+        #[cfg(not(windows))]
+        #[used]
+        #[unsafe(export_name = "_rjem_malloc_conf_2_conf_harder")]
+        static MEMPROBE_MALLOC_CONF: $crate::__private::MallocConf =
+            $crate::__private::MallocConf::SAMPLING;
+
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static MEMPROBE_START: extern "C" fn() = $crate::__private::start_sampling;
+    };
+}
+
+/// Does not compile here, because memprobe's feature `live` is missing.
+#[cfg(all(feature = "enabled", feature = "jemalloc", not(feature = "live")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sample {
+    () => {
+        ::core::compile_error!(
+            "`memprobe::global_allocator!(live)` needs memprobe's feature `live`: add it beside `enabled`"
+        );
+    };
+}
+
+/// Compiled out: nothing is sampled.
+#[cfg(all(not(feature = "enabled"), feature = "jemalloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sample {
+    () => {};
 }
 
 /// Installs jemalloc as the global allocator. Does not compile here, because memprobe's feature
@@ -201,7 +253,7 @@ macro_rules! global_allocator {
 #[cfg(all(feature = "enabled", not(feature = "jemalloc")))]
 #[macro_export]
 macro_rules! global_allocator {
-    () => {
+    ($(live)?) => {
         ::core::compile_error!(
             "`memprobe::global_allocator!()` needs memprobe's feature `jemalloc`: add it beside `enabled`"
         );
@@ -212,7 +264,7 @@ macro_rules! global_allocator {
 #[cfg(not(any(feature = "enabled", feature = "jemalloc")))]
 #[macro_export]
 macro_rules! global_allocator {
-    () => {};
+    ($(live)?) => {};
 }
 
 /// Asserts that a closure peaks at no more than the given number of bytes above its start, and

@@ -8,6 +8,7 @@ pub(crate) mod form;
 mod html;
 #[cfg(feature = "serde")]
 mod json;
+pub(crate) mod live;
 #[cfg(all(test, feature = "enabled"))]
 mod sample_reports;
 mod style;
@@ -15,6 +16,7 @@ mod text;
 pub(crate) mod verdicts;
 
 pub use distribution::Distribution;
+pub use live::{Age, Estimate, Frame, Live, LivePoint, Owner, OwnerKind, Rise, Stack};
 pub use verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
 
 use std::time::Duration;
@@ -64,6 +66,9 @@ pub struct Report {
     pub process: Process,
     /// Samples of the process over time, the oldest first.
     pub timeline: Vec<Sample>,
+    /// Who owns the live memory; `None` where that is not sampled, for which see
+    /// [`live`](crate::live()).
+    pub live: Option<Live>,
     /// Time since the start of the process or the last reset.
     pub elapsed: Duration,
 }

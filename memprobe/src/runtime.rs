@@ -19,6 +19,8 @@ pub(crate) mod instrument;
 
 mod on_exit;
 mod report_every;
+#[cfg_attr(not(feature = "live"), path = "runtime/sampling_absent.rs")]
+pub(crate) mod sampling;
 mod status;
 
 #[cfg(feature = "profiling")]
@@ -31,6 +33,7 @@ pub use {
     on_exit::{ReportOnExit, report_on_exit},
     readings::system::process,
     report_every::{ReportEvery, report_every},
+    sampling::live,
     stats::gather::{report, reset},
     status::status,
     watch::monitor::Watch,

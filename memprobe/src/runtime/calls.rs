@@ -7,6 +7,7 @@
 //! 3. The [`stack`] of a thread holds the frames that are open, and flushes jemalloc's peak slot
 //!    to the innermost.
 //! 4. A [`snapshot`] adds up the calls of all threads, for [`in_flight`] and for the watch.
+//! 5. With the feature `live`, `sampled` tells which call allocates a block that jemalloc samples.
 
 pub(crate) mod admission;
 pub(crate) mod carried;
@@ -15,5 +16,7 @@ pub(crate) mod in_flight;
 pub(crate) mod pool;
 pub(crate) mod published;
 pub(crate) mod record;
+#[cfg(feature = "live")]
+pub(crate) mod sampled;
 pub(crate) mod snapshot;
 pub(crate) mod stack;

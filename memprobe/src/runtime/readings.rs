@@ -22,6 +22,9 @@ pub(crate) mod limit;
 pub(crate) mod mounts;
 pub(crate) mod pages;
 pub(crate) mod proc;
+#[cfg(feature = "live")]
+#[cfg_attr(target_env = "msvc", path = "readings/samples_absent.rs")]
+pub(crate) mod samples;
 pub(crate) mod shard;
 pub(crate) mod system;
 pub(crate) mod thread;

@@ -5,7 +5,8 @@
 //! 2. Each segment has [`totals`] and [`histogram`]s, each function a count of the calls that run
 //!    at once ([`concurrency`]). Every thread counts in a place of its own.
 //! 3. The [`timeline`] has the process at points of calls.
-//! 4. [`gather`] makes a report of all of it.
+//! 4. With the feature `live`, `live` has the blocks that jemalloc samples, and their owners.
+//! 5. [`gather`] makes a report of all of it.
 
 mod branches;
 pub(crate) mod call_tree;
@@ -13,6 +14,8 @@ pub(crate) mod concurrency;
 pub(crate) mod freed_elsewhere;
 pub(crate) mod gather;
 pub(crate) mod histogram;
+#[cfg(feature = "live")]
+pub(crate) mod live;
 mod rows;
 pub(crate) mod site;
 pub(crate) mod timeline;

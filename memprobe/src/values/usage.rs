@@ -47,6 +47,11 @@ pub enum Unavailable {
     CompiledOut,
     /// Rust's allocations do not go to jemalloc.
     OtherAllocator,
+    /// Allocations are not sampled: memprobe was built without its feature `live`, or jemalloc has
+    /// not been told to sample.
+    NotSampled,
+    /// jemalloc is older than 5.3.1, and does not report what it samples.
+    OldJemalloc,
     /// The work ran inside memprobe's own work, for example in a subscriber.
     InsideSubscriber,
     /// The work was moved to another thread while it ran, as happens with coroutines.
@@ -63,6 +68,18 @@ impl fmt::Display for Unavailable {
             Unavailable::OtherAllocator => {
                 "jemalloc is not the global allocator: add `memprobe::global_allocator!();` to \
                  the crate with `main`, or to the test"
+            }
+            Unavailable::NotSampled if cfg!(not(feature = "live")) => {
+                "allocations are not sampled: build memprobe with its feature `live`, and write \
+                 `memprobe::global_allocator!(live);` in the crate with `main`"
+            }
+            Unavailable::NotSampled => {
+                "allocations are not sampled: write `memprobe::global_allocator!(live);` in the \
+                 crate with `main`, or start the program with `_RJEM_MALLOC_CONF=prof:true`"
+            }
+            Unavailable::OldJemalloc => {
+                "jemalloc reports what it samples from version 5.3.1 on: update \
+                 `tikv-jemalloc-sys` to 0.7"
             }
             Unavailable::InsideSubscriber => {
                 "there are no figures of what a subscriber does in an event"

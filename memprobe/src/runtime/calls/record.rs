@@ -11,6 +11,8 @@ use crate::runtime::calls::frame::{Delta, Frame, Progress};
 use crate::runtime::calls::published::Published;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::stats::call_tree::Position;
+#[cfg(feature = "live")]
+use crate::runtime::stats::live::owner::CallRef;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// One call that runs. The thread that runs it writes to it, except to `carried` (work elsewhere)
@@ -181,6 +183,12 @@ impl Record {
     #[inline]
     pub fn serial(&self) -> u32 {
         self.serial.load(Relaxed)
+    }
+
+    /// Returns a reference to this call that can tell later whether it still runs.
+    #[cfg(feature = "live")]
+    pub fn call_ref(&'static self) -> CallRef {
+        CallRef { serial: &self.serial, was: self.serial() }
     }
 
     /// Returns when the call began, in ns of the coarse clock.

@@ -243,15 +243,21 @@ pub(crate) fn version() -> Option<&'static str> {
     tikv_jemalloc_ctl::version::read().ok().map(|version| version.trim_end_matches('\0'))
 }
 
+/// Returns true if this jemalloc knows `name`, which has three parts.
+#[cfg(feature = "live")]
+pub(crate) fn has(name: &CStr) -> bool {
+    mib::<3>(name).is_some()
+}
+
 /// A type that jemalloc writes in whole and for which any bits are valid.
-trait Plain: Copy {}
-#[cfg(feature = "profiling")]
+pub(crate) trait Plain: Copy {}
+#[cfg(any(feature = "live", feature = "profiling"))]
 impl Plain for u8 {}
 impl Plain for u64 {}
 impl Plain for usize {}
 impl Plain for *mut u64 {}
 
-fn read_by_name<T: Plain>(name: &CStr) -> Option<T> {
+pub(crate) fn read_by_name<T: Plain>(name: &CStr) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
     let mut size = size_of::<T>();
     // SAFETY: the name ends with NUL; jemalloc writes at most `size` bytes and refuses any

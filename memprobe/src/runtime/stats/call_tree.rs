@@ -159,6 +159,12 @@ impl Node {
         self.start.get().map_or(0, |start| start.kept())
     }
 
+    /// Returns how many calls of this node have ended. Takes no lock.
+    #[cfg(feature = "live")]
+    pub fn ended(&self) -> u64 {
+        self.start.get().map_or(0, |start| start.ended())
+    }
+
     /// Returns the position at which every call of this node starts.
     pub fn start(&'static self) -> &'static Position {
         self.start.get_or_init(|| Box::leak(Box::new(Position::entry(self))))
@@ -235,6 +241,13 @@ impl Position {
     pub fn kept(&self) -> i64 {
         let calls = self.segments.iter().filter(|segment| segment.is_call());
         calls.map(|segment| segment.totals.sums().bytes.net()).sum()
+    }
+
+    /// Returns how many of the calls that started here have ended.
+    #[cfg(feature = "live")]
+    pub fn ended(&self) -> u64 {
+        let calls = self.segments.iter().filter(|segment| segment.is_call());
+        calls.map(|segment| segment.totals.sums().count).sum()
     }
 
     /// Returns the segment from here to `point`, if any call has passed it.

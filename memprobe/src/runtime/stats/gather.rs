@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::report::distribution::{Buckets, Distribution};
-use crate::report::{Figures, FirstCall, Function, Outcomes, Report, SegmentTotals, Steady};
+use crate::report::{Figures, FirstCall, Function, Live, Outcomes, Report, SegmentTotals, Steady};
 use crate::runtime::readings::{clock, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
 use crate::runtime::stats::histogram::Distributions;
+#[cfg(feature = "live")]
+use crate::runtime::stats::live;
 use crate::runtime::stats::rows::{Row, at, figures, highest};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
@@ -43,8 +45,19 @@ pub fn report() -> Report {
         folded_calls: gathered.folded_calls,
         process: system::process(),
         timeline: timeline::samples(),
+        live: live(),
         elapsed: Duration::from_micros(elapsed),
     }
+}
+
+#[cfg(feature = "live")]
+fn live() -> Option<Live> {
+    live::BLOCKS.is_mapped().then(live::rows)
+}
+
+#[cfg(not(feature = "live"))]
+fn live() -> Option<Live> {
+    None
 }
 
 /// Starts all totals anew. A call that is running then counts from its next point on.
@@ -58,6 +71,8 @@ pub fn report() -> Report {
 pub fn reset() {
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
+    #[cfg(feature = "live")]
+    live::history::reset();
     totals::reset();
     for segment in call_tree::all() {
         segment.from.node.site.concurrency.reset();

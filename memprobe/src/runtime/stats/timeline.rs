@@ -10,6 +10,8 @@ use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, heap_stats, limit, proc};
 use crate::runtime::stats::call_tree::Segment;
+#[cfg(feature = "live")]
+use crate::runtime::stats::live;
 
 /// Maximum number of samples: as many as a chart has room for.
 const SAMPLES: usize = 512;
@@ -176,6 +178,8 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
         label,
         largest: None,
     };
+    #[cfg(feature = "live")]
+    live::history::sample(now, sample.uptime_us);
     timeline.add(sample, largest);
     DUE.store(now + timeline.interval, Relaxed);
 }

@@ -13,6 +13,8 @@ use std::sync::atomic::{
 use std::thread;
 use std::time::Duration;
 
+#[cfg(feature = "live")]
+use crate::runtime::calls::sampled;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::cgroup::UNLIMITED;
@@ -246,7 +248,7 @@ static INSTALLED: OnceLock<Installed> = OnceLock::new();
 static MODE: OnceLock<WatchMode> = OnceLock::new();
 
 /// What the next point has to do: a bit for each task.
-static ASKED: AtomicU8 = AtomicU8::new(0);
+static ASKED: AtomicU8 = AtomicU8::new(if cfg!(feature = "live") { START } else { 0 });
 /// Writes the events of crossings.
 const EVENTS: u8 = 1;
 /// Checks, because jemalloc cannot call back.
@@ -256,6 +258,8 @@ const REARM: u8 = 4;
 /// Writes a heap profile, or an event that says why there is none.
 #[cfg(feature = "profiling")]
 const PROFILE: u8 = 8;
+/// Follows the blocks that jemalloc samples, from the first point on.
+const START: u8 = 16;
 
 /// Size in bytes from which the watch checks before a `realloc` copies.
 static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -314,6 +318,12 @@ fn at_point_asked(position: &'static Position) {
         return;
     }
     let asked = ASKED.load(Relaxed);
+    #[cfg(feature = "live")]
+    if asked & START != 0 {
+        ASKED.fetch_and(!START, SeqCst);
+        // Without samples the report says so.
+        let _ = sampled::start();
+    }
     if let Some(watch) = INSTALLED.get() {
         if asked & LOOK != 0 {
             watch.look(position);

@@ -1,0 +1,315 @@
+//! Who owns the live memory, as a value: the owners, and what they own of the memory that is live
+//! now.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::format::units::HumanBytes;
+use crate::report::verdicts::Path;
+
+/// Who owns the memory that is live now, returned by [`live`](crate::live()) and part of a
+/// [`Report`](crate::Report).
+///
+/// The figures are estimates: jemalloc samples one allocation for each [`interval`](Live::interval)
+/// bytes on average, and memprobe notes in which call that was. A sampled block stands for
+/// `size / (1 − e^(−size / interval))` bytes. Blocks far larger than the interval are practically
+/// always sampled, and so nearly exact.
+///
+/// # Examples
+///
+/// ```
+/// match memprobe::live() {
+///     Ok(live) => {
+///         for owner in live.owners.iter().take(5) {
+///             println!("{owner}");
+///         }
+///     }
+///     Err(why) => println!("{why}"),
+/// }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Live {
+    /// The owners; the one that owns the most comes first.
+    pub owners: Vec<Owner>,
+    /// All live memory that was allocated since sampling began.
+    pub total: Estimate,
+    /// Mean number of bytes from one sample to the next.
+    pub interval: u64,
+    /// Whether new allocations are being sampled.
+    pub active: bool,
+    /// How many samples were lost because memprobe's table was full. If it is not 0, the figures
+    /// are too low.
+    pub lost: u64,
+}
+
+/// A calling context and a label, and the live memory that was allocated there.
+///
+/// `Display` prints one line:
+///
+/// ```text
+/// handler › remember after 'parsed': 62.1 MiB ± 5.6 MiB, 61.6 MiB of finished calls
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// What allocated the memory.
+    pub kind: OwnerKind,
+    /// The functions from the root of the call tree to the one that allocated; empty unless `kind`
+    /// is [`OwnerKind::Call`].
+    pub path: Vec<&'static str>,
+    /// The label that the call had passed last; `entry` before its first probe, `carried` in work
+    /// that was carried out of it. `None` unless `kind` is [`OwnerKind::Call`].
+    pub after: Option<&'static str>,
+    /// What it owns.
+    pub live: Estimate,
+    /// The part that was allocated by calls which still run.
+    pub running: Estimate,
+    /// The part that was allocated by calls which have ended: what they left behind.
+    pub finished: Estimate,
+    /// Age of the oldest sampled block.
+    pub oldest: Option<Age>,
+    /// Age that half of the bytes have reached.
+    pub median: Option<Age>,
+    /// How much more finished calls own than in the middle of the time since the first sample of
+    /// the history; `None` while the history is too short.
+    pub rise: Option<Rise>,
+    /// What finished calls owned over time, the oldest first.
+    pub history: Vec<LivePoint>,
+    /// Where its blocks were allocated, for the part of the samples whose stack was taken; the
+    /// stack that owns the most comes first.
+    pub stacks: Vec<Stack>,
+}
+
+/// What allocated a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OwnerKind {
+    /// A call of an annotated function, or work that was carried out of one.
+    Call,
+    /// Code outside any call of an annotated function.
+    NotAnnotated,
+    /// memprobe itself, or the subscriber while it wrote an event.
+    Memprobe,
+}
+
+/// An estimate of live bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// Estimated bytes.
+    pub bytes: u64,
+    /// Standard error of `bytes`, in bytes: the truth is within it in about 68 of 100 cases, and
+    /// within three times as much in more than 99 of 100 where there are 20 samples or more.
+    pub error: u64,
+    /// How many sampled blocks it is made from.
+    pub samples: u64,
+}
+
+impl Estimate {
+    /// Whether the standard error is at least as large as the estimate, so that it says only that
+    /// there is something.
+    pub fn is_rough(&self) -> bool {
+        self.error >= self.bytes
+    }
+}
+
+/// How long ago a block was allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Age {
+    /// The time since then, exact to a tick of the kernel.
+    pub time: Duration,
+    /// About how many calls of the owner have ended since then; `None` where that is not known.
+    pub calls: Option<u64>,
+}
+
+/// How much more memory the finished calls of an owner own than some time ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rise {
+    /// The time over which it is measured: the latter half of the history.
+    pub time: Duration,
+    /// Bytes owned now less bytes owned then.
+    pub bytes: i64,
+    /// Standard error of `bytes`.
+    pub error: u64,
+    /// How many calls of the owner ended meanwhile; `None` where that is not known.
+    pub calls: Option<u64>,
+    /// Median of the slopes between points of the latter half of the history, in bytes a second.
+    pub per_second: i64,
+    /// The same median for the last quarter of the history, in bytes a second.
+    pub recent_per_second: i64,
+}
+
+/// What the finished calls of an owner owned at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LivePoint {
+    /// Age of the process, in µs.
+    pub uptime_us: u64,
+    /// Estimated bytes.
+    pub bytes: u64,
+}
+
+/// A stack from which an owner allocated live memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stack {
+    /// What is live of the sampled blocks with this stack. Stacks are taken for a part of the
+    /// samples, so these bytes are a part of the owner's.
+    pub live: Estimate,
+    /// Return addresses, the innermost first.
+    pub addresses: Vec<usize>,
+}
+
+/// A function on a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Demangled name of the function; `None` where the program has no symbols, or memprobe was
+    /// built without the feature `symbols`.
+    pub function: Option<String>,
+    /// Source file and line, from the debug information.
+    pub line: Option<(String, u32)>,
+    /// The return address.
+    pub address: usize,
+}
+
+impl Owner {
+    /// Returns the name for a row: the path of the call and its label, or what else it is.
+    pub fn name(&self) -> String {
+        let name = match self.kind {
+            OwnerKind::Call => Path(&self.path).to_string(),
+            OwnerKind::NotAnnotated => "not annotated".to_owned(),
+            OwnerKind::Memprobe => "memprobe and the subscriber".to_owned(),
+        };
+        match self.after {
+            Some(after) => format!("{name} after '{after}'"),
+            None => name,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name(), self.live)?;
+        if self.finished.samples > 0 && self.running.samples > 0 {
+            write!(f, ", {} of finished calls", HumanBytes(self.finished.bytes))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ± {}", HumanBytes(self.bytes), HumanBytes(self.error))
+    }
+}
+
+impl Stack {
+    /// Finds the functions and the lines of code of this stack, the innermost first, without those
+    /// of the allocator. An inlined function is a frame of its own.
+    ///
+    /// With the feature `symbols` this reads the program's debug information, which can take a
+    /// second and tens of MiB the first time.
+    pub fn frames(&self) -> Vec<Frame> {
+        symbols::frames(&self.addresses)
+    }
+
+    /// Returns the innermost frame that is not in the standard library, or else the innermost one.
+    pub fn culprit(&self) -> Option<Frame> {
+        let mut frames = self.frames();
+        let at = frames.iter().position(Frame::is_users).unwrap_or(0);
+        (at < frames.len()).then(|| frames.swap_remove(at))
+    }
+}
+
+impl Frame {
+    /// Whether the frame is neither of the standard library nor of the allocator.
+    pub(crate) fn is_users(&self) -> bool {
+        const LIBRARIES: [&str; 4] = ["core::", "alloc::", "std::", "hashbrown::"];
+        // Where the standard library was built, and its dependencies.
+        const BUILT: [&str; 2] = ["/rustc/", "/rust/deps/"];
+        if let Some((file, _)) = &self.line {
+            return !BUILT.iter().any(|folder| file.starts_with(folder));
+        }
+        self.function.as_deref().is_some_and(|function| {
+            let function = function.trim_start_matches(['<', '&']);
+            !LIBRARIES.iter().any(|library| function.starts_with(library))
+        })
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.function {
+            Some(function) => f.write_str(function)?,
+            None => write!(f, "{:#x}", self.address)?,
+        }
+        match &self.line {
+            Some((file, line)) => write!(f, " at {file}:{line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "symbols")]
+mod symbols {
+    use super::Frame;
+
+    /// The allocator's own functions, the innermost frames of a sampled stack.
+    const ALLOCATOR: [&str; 8] = [
+        "_rjem_",
+        "prof_backtrace",
+        "prof_tctx",
+        "imalloc",
+        "__rust_",
+        "alloc::alloc::",
+        "memprobe::allocator",
+        "tikv_jemalloc",
+    ];
+    /// They are among so many of the innermost frames.
+    const INNERMOST: usize = 12;
+
+    pub fn frames(addresses: &[usize]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for &address in addresses {
+            let before = frames.len();
+            // A return address is that of the next instruction, which may be on another line.
+            let call = std::ptr::without_provenance_mut(address.saturating_sub(1));
+            backtrace::resolve(call, |symbol| {
+                let line = symbol
+                    .filename()
+                    .zip(symbol.lineno())
+                    .map(|(file, line)| (file.display().to_string(), line));
+                let function = symbol.name().map(|name| format!("{name:#}"));
+                frames.push(Frame { function, line, address });
+            });
+            if frames.len() == before {
+                frames.push(Frame { function: None, line: None, address });
+            }
+        }
+        let is_allocators = |frame: &Frame| {
+            frame
+                .function
+                .as_deref()
+                .is_some_and(|function| ALLOCATOR.iter().any(|part| function.contains(part)))
+        };
+        // Further out, a match would be a function of the program.
+        let inner = &frames[..frames.len().min(INNERMOST)];
+        let own = inner.iter().rposition(is_allocators).map_or(0, |last| last + 1);
+        frames.drain(..own);
+        frames
+    }
+}
+
+#[cfg(not(feature = "symbols"))]
+mod symbols {
+    use super::Frame;
+
+    pub fn frames(addresses: &[usize]) -> Vec<Frame> {
+        let frame = |&address: &usize| Frame { function: None, line: None, address };
+        addresses.iter().map(frame).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! What finished calls of each owner owned over time, at samples of the timeline.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::runtime::stats::live::BLOCKS;
+use crate::runtime::stats::live::owner::{CallRef, Owner};
+use crate::runtime::stats::live::sums::Sum;
+
+/// Most points: enough for a chart, and for the slopes between any two of them.
+const POINTS: usize = 128;
+/// Most owners in a point, those that own the most.
+const OWNERS: usize = 64;
+/// Shortest time between two points, in ns.
+const INTERVAL: u64 = 20_000_000;
+
+static HISTORY: Mutex<History> = Mutex::new(History::new());
+
+/// What the owners owned at some time.
+#[derive(Clone)]
+pub(crate) struct Point {
+    /// Age of the process, in µs.
+    pub uptime_us: u64,
+    /// In ns of the coarse clock.
+    pub at: u64,
+    owners: Box<[(Owner, Owned)]>,
+}
+
+/// What finished calls of an owner owned, and how many there were.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Owned {
+    pub finished: Sum,
+    pub calls: Option<u64>,
+}
+
+impl Point {
+    /// Returns what `owner` owned then; nothing if it was not among those that own the most.
+    pub fn of(&self, owner: Owner) -> Owned {
+        let found = self.owners.iter().find(|(other, _)| other.key() == owner.key());
+        found.map_or_else(Owned::default, |&(_, owned)| owned)
+    }
+}
+
+struct History {
+    points: Vec<Point>,
+    /// Doubles when points are dropped, so that the history always goes back to its start.
+    interval: u64,
+}
+
+impl History {
+    const fn new() -> History {
+        History { points: Vec::new(), interval: INTERVAL }
+    }
+
+    fn is_due(&self, now: u64) -> bool {
+        self.points.last().is_none_or(|last| now.saturating_sub(last.at) >= self.interval)
+    }
+
+    fn add(&mut self, point: Point) {
+        if self.points.len() >= POINTS {
+            let mut stays = false;
+            self.points.retain(|_| {
+                stays = !stays;
+                stays
+            });
+            self.interval *= 2;
+        }
+        self.points.push(point);
+    }
+}
+
+/// Adds a point if one is due. `now` is in ns of the coarse clock.
+pub(crate) fn sample(now: u64, uptime_us: u64) {
+    // If the lock is taken, the point is left to the other thread.
+    let Ok(mut history) = HISTORY.try_lock() else { return };
+    if history.is_due(now) {
+        let point = look(now, uptime_us);
+        history.add(point);
+    }
+}
+
+/// Sums up what the owners own now.
+fn look(now: u64, uptime_us: u64) -> Point {
+    let mut sums: HashMap<_, (Owner, Sum)> = HashMap::new();
+    BLOCKS.each(|block| {
+        if !block.call.is_some_and(CallRef::is_running) {
+            let new = || (block.owner, Sum::default());
+            sums.entry(block.owner.key()).or_insert_with(new).1.add(block);
+        }
+    });
+    let mut owners: Vec<(Owner, Sum)> = sums.into_values().collect();
+    owners.sort_unstable_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes));
+    owners.truncate(OWNERS);
+    let owned = |(owner, finished): (Owner, Sum)| (owner, Owned { finished, calls: calls(owner) });
+    Point { uptime_us, at: now, owners: owners.into_iter().map(owned).collect() }
+}
+
+/// Returns how many calls of an owner have ended.
+pub(crate) fn calls(owner: Owner) -> Option<u64> {
+    match owner {
+        Owner::Call(position) => Some(position.node.ended()),
+        Owner::NotAnnotated | Owner::Memprobe => None,
+    }
+}
+
+/// Returns all points, the oldest first.
+pub(crate) fn points() -> Vec<Point> {
+    HISTORY.lock().unwrap_or_else(PoisonError::into_inner).points.clone()
+}
+
+/// Forgets all points.
+pub(crate) fn reset() {
+    *HISTORY.lock().unwrap_or_else(PoisonError::into_inner) = History::new();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_history_is_thinned_out_and_keeps_its_start() {
+        let mut history = History::new();
+        let mut added = 0;
+        for tick in 0..100_000 {
+            let at = tick * 1_000_000;
+            if history.is_due(at) {
+                history.add(Point { uptime_us: tick * 1000, at, owners: Box::new([]) });
+                added += 1;
+            }
+        }
+        assert!((POINTS / 2..=POINTS).contains(&history.points.len()));
+        assert_eq!(history.points[0].at, 0);
+        assert!(added < 6 * POINTS, "{added}: the interval grows with the time");
+        let gaps = history.points.windows(2).map(|pair| pair[1].at - pair[0].at);
+        assert!(gaps.max() <= Some(2 * history.interval), "evenly");
+    }
+}
