@@ -116,6 +116,13 @@ macro_rules! __option {
     };
 }
 
+/// Starts to follow sampled blocks. `global_allocator!(live)` has it called before `main`, so that
+/// no block is missed.
+#[cfg(feature = "live")]
+pub extern "C" fn start_sampling() {
+    let _ = crate::runtime::calls::sampled::start();
+}
+
 #[cfg(test)]
 mod tests {
     #[memprobe::memprobe]
@@ -129,11 +136,4 @@ mod tests {
     fn the_macros_work_in_memprobe_itself() {
         assert_eq!(inside(), 1);
     }
-}
-
-/// Starts to follow sampled blocks. `global_allocator!(live)` has it called before `main`, so that
-/// no block is missed.
-#[cfg(feature = "live")]
-pub extern "C" fn start_sampling() {
-    let _ = crate::runtime::calls::sampled::start();
 }

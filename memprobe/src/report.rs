@@ -17,7 +17,7 @@ pub(crate) mod verdicts;
 
 pub use distribution::Distribution;
 pub use live::{Age, Estimate, Frame, Live, LivePoint, Owner, OwnerKind, Rise, Stack};
-pub use verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
+pub use verdicts::{Churn, Growth, Owned, Pressure, Verdict, Verdicts};
 
 use std::time::Duration;
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::report::distribution::Distribution;
-use crate::report::verdicts::{Churn, Growth, Pressure, Verdict, Verdicts};
+use crate::report::verdicts::{Churn, Growth, Owned, Pressure, Verdict, Verdicts};
 use crate::report::{
-    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
-    Steady,
+    Estimate, Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Rise,
+    Sample, SegmentTotals, Steady,
 };
 use crate::values::in_flight::InFlight;
 use crate::values::process::{Heap, Limit, Process};
@@ -208,13 +208,15 @@ serialize!(verdicts: Verdicts {
     "churn": verdicts.churn,
 });
 
-/// Serializes as `{"found": …}`, as `{"unknown": "why"}`, or as `{}` for `Nothing`.
+/// Serializes as `{"found": …}`, as `{"undecided": [candidates]}`, as `{"unknown": "why"}`, or
+/// as `{}` for `Nothing`.
 impl<T: Serialize> Serialize for Verdict<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self {
             Verdict::Found(found) => map.serialize_entry("found", found)?,
             Verdict::Unknown(why) => map.serialize_entry("unknown", why)?,
+            Verdict::Undecided(candidates) => map.serialize_entry("undecided", candidates)?,
             Verdict::Nothing => {}
         }
         map.end()
@@ -238,6 +240,34 @@ serialize!(growing: Growth {
     "steady": growing.steady,
     maybe {
         "growth_per_second": growing.growth_per_second,
+        "time_to_limit_us": growing.time_to_limit.map(|time| time.as_micros() as u64),
+        "owned": growing.owned,
+    }
+});
+
+serialize!(owned: Owned {
+    "owner": owned.kind.key(),
+    "finished": owned.finished,
+    "rise": owned.rise,
+    maybe {
+        "after": owned.after,
+    }
+});
+
+serialize!(estimate: Estimate {
+    "bytes": estimate.bytes,
+    "error": estimate.error,
+    "samples": estimate.samples,
+});
+
+serialize!(rise: Rise {
+    "time_us": rise.time.as_micros() as u64,
+    "bytes": rise.bytes,
+    "error": rise.error,
+    "per_second": rise.per_second,
+    "recent_per_second": rise.recent_per_second,
+    maybe {
+        "calls": rise.calls,
     }
 });
 

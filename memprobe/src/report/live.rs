@@ -176,6 +176,18 @@ pub struct Frame {
     pub address: usize,
 }
 
+impl OwnerKind {
+    /// Returns the kind as a word for programs.
+    #[cfg(feature = "serde")]
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            OwnerKind::Call => "call",
+            OwnerKind::NotAnnotated => "not_annotated",
+            OwnerKind::Memprobe => "memprobe",
+        }
+    }
+}
+
 impl Owner {
     /// Returns the name for a row: the path of the call and its label, or what else it is.
     pub fn name(&self) -> String {

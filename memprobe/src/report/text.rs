@@ -102,6 +102,10 @@ impl Text<'_> {
             Verdict::Found(found) => self.line(f, name, found),
             Verdict::Nothing => self.line(f, name, &nothing),
             Verdict::Unknown(why) => self.line(f, name, why),
+            Verdict::Undecided(candidates) => {
+                self.line(f, name, &"one of these, and memprobe's feature `live` can tell which:")?;
+                candidates.iter().try_for_each(|candidate| self.line(f, "", candidate))
+            }
         }
     }
 

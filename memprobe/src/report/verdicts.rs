@@ -5,10 +5,11 @@
 
 mod churn;
 mod growing;
+mod owned;
 mod pressure;
 
 pub use churn::Churn;
-pub use growing::Growth;
+pub use growing::{Growth, Owned};
 pub use pressure::Pressure;
 
 use std::fmt;
@@ -36,17 +37,19 @@ pub enum Verdict<T> {
     Found(T),
     /// There are enough figures, and no function or call meets the rule.
     Nothing,
+    /// Each of these may be the one, and the figures do not tell which.
+    Undecided(Vec<T>),
     /// The figures do not suffice to decide; the text says why.
     Unknown(&'static str),
 }
 
 impl<T> Verdict<T> {
-    /// Returns what the rule found, or `None` for [`Nothing`](Verdict::Nothing) and
-    /// [`Unknown`](Verdict::Unknown).
+    /// Returns what the rule found, or `None` for [`Nothing`](Verdict::Nothing),
+    /// [`Undecided`](Verdict::Undecided) and [`Unknown`](Verdict::Unknown).
     pub fn found(&self) -> Option<&T> {
         match self {
             Verdict::Found(found) => Some(found),
-            Verdict::Nothing | Verdict::Unknown(_) => None,
+            Verdict::Nothing | Verdict::Undecided(_) | Verdict::Unknown(_) => None,
         }
     }
 }

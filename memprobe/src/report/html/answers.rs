@@ -1,7 +1,5 @@
 //! The answers at the top of the page: the verdicts, and how near the limit is.
 
-use std::time::Duration;
-
 use horrorshow::prelude::*;
 use horrorshow::{box_html, owned_html};
 
@@ -54,6 +52,10 @@ impl Answer {
         match verdict {
             Verdict::Unknown(why) => {
                 Answer::new(question, "Not known".to_owned(), (*why).to_owned())
+            }
+            Verdict::Undecided(_) => {
+                let why = "The figures do not tell which of these; memprobe's feature `live` can.";
+                Answer::new(question, "Not decided".to_owned(), why.to_owned())
             }
             Verdict::Found(_) | Verdict::Nothing => {
                 Answer::new(question, "Nothing".to_owned(), nothing.to_owned())
@@ -145,26 +147,38 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     let question = "What grows";
     let Some(found) = verdicts.growing.found() else {
         let nothing = "What calls allocate is freed again.";
-        return Answer::without(question, &verdicts.growing, nothing);
+        let mut answer = Answer::without(question, &verdicts.growing, nothing);
+        if let Verdict::Undecided(candidates) = &verdicts.growing {
+            for candidate in candidates {
+                let row = candidate.path.last().and_then(|function| row_of(report, function));
+                answer.more.push(Line { text: candidate.to_string(), row });
+            }
+        }
+        return answer;
     };
-    let big = format!("{} a call", SignedBytes(found.steady.per_call()));
-    let mut answer = Answer::new(question, big, Path(&found.path).to_string());
+    let per_second = HumanBytes(found.growth_per_second.unwrap_or(0).max(0) as u64);
+    let big = match found.steady.calls {
+        0 => format!("{per_second} a second"),
+        _ => format!("{} a call", SignedBytes(found.steady.per_call())),
+    };
+    let mut answer = Answer::new(question, big, found.name());
     answer.row = found.path.last().and_then(|function| row_of(report, function));
     answer.is_bad = true;
     let calls = found.steady.calls;
-    answer.add(format!("on average over the last {calls} calls, when all is warm"));
-    answer.add(match found.growth_per_second {
-        Some(slope) => format!(
-            "the process confirms it: allocated grows by {} a second",
-            HumanBytes(slope.max(0) as u64)
-        ),
-        None => "no timeline confirms it".to_owned(),
+    if calls > 0 {
+        answer.add(format!("on average over the last {calls} calls, when all is warm"));
+    }
+    answer.add(match (&found.owned, found.growth_per_second) {
+        (Some(owned), _) => {
+            format!("its finished calls own {}, {per_second} a second more", owned.finished)
+        }
+        (None, Some(_)) => {
+            format!("the process confirms it: allocated grows by {per_second} a second")
+        }
+        (None, None) => "no timeline confirms it".to_owned(),
     });
-    let room = report.process.limit.as_ref().zip(report.process.used());
-    let room = room.map(|(limit, used)| limit.bytes.saturating_sub(used));
-    if let (Some(room), Some(slope @ 1..)) = (room, found.growth_per_second) {
-        let left = HumanDuration(Duration::from_secs(room / slope as u64));
-        answer.add(format!("at this pace the limit is reached in {left}"));
+    if let Some(time) = found.time_to_limit {
+        answer.add(format!("at this pace the limit is reached in {}", HumanDuration(time)));
     }
     answer
 }

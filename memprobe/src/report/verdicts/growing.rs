@@ -1,36 +1,53 @@
 //! Growth: the call that keeps more and more memory, also after caches have filled.
 //!
-//! 1. Roots of the call tree whose latter calls kept memory are candidates.
-//! 2. The process must have grown with a candidate.
+//! With samples of the live memory it is judged by who owns it (`owned.rs`). Without, by what calls
+//! kept, of which some may have been freed elsewhere:
+//!
+//! 1. Roots of the call tree whose latter calls kept memory are candidates, if the process has
+//!    grown by as much.
+//! 2. Where there are several, and together they kept more than the process has grown by, it is
+//!    not decided.
 //! 3. From there the search goes down to the nested call that keeps the memory.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::time::Duration;
 
-use crate::format::units::{HumanBytes, SignedBytes};
+use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::report::verdicts::{Path, Verdict, names};
-use crate::report::{Node, Report, Sample, Steady, walk};
+use crate::report::{Estimate, Node, OwnerKind, Report, Rise, Sample, Steady, walk};
 
 /// A call that keeps memory each time it runs, also after caches have filled.
 ///
-/// # The rule
+/// # The rule by ownership
 ///
-/// A *root* is a function as called by no annotated function. `net` and `calls` are those of
-/// [`Figures::steady`]: what the latter part of its calls kept, nested calls included.
+/// With [`Report::live`] the verdict is the owner with the highest
+/// [`per_second`](Rise::per_second) of those whose finished calls own more and more: in the latter
+/// half of the time the memory has risen by at least 1 MiB and more than 4 standard errors, and in
+/// the last quarter it still rises at least half as fast. A cache that fills and then stands still
+/// is not named; while it fills at a steady pace, it looks like a leak.
+///
+/// # The rule by nets
+///
+/// Without samples only the nets of calls are known. A *root* is a function as called by no
+/// annotated function. `net` and `calls` are those of [`Figures::steady`]: what the latter part of
+/// its calls kept, nested calls included.
 ///
 /// 1. A root is judged from `calls ≥ 4` on. If there is none, the verdict is
 ///    [`Unknown`](crate::report::Verdict::Unknown).
-/// 2. A root is a candidate if `net / calls ≥ 16` bytes, and if
-///    `sum of net over all judged roots ≥ net / 2`: the other roots do not free what it keeps.
-/// 3. Candidates are tried in the order of their `net`, the highest first. The process confirms
-///    one if `growth × calls / all calls of the root ≥ net / 2`, where `growth` is that of the
-///    process's `allocated` over the timeline, at the points of the root and of its nested
-///    calls. Without enough samples it confirms one if `allocated ≥ net`, or if `allocated` is not
-///    known.
-/// 4. If no candidate is confirmed, the verdict is [`Nothing`](crate::report::Verdict::Nothing),
-///    or `Unknown` if the process has grown by at least 1 MiB and a tenth of its `allocated`.
-/// 5. From the confirmed root the path goes on to the nested call with the smallest
+/// 2. A root is a candidate if `net / calls ≥ 16` bytes, and if the process confirms it:
+///    `growth × calls / all calls of the root ≥ net / 2`, where `growth` is that of the process's
+///    `allocated` over the timeline, at the points of the root and of its nested calls. Without
+///    enough samples the process confirms it if `allocated ≥ net`, or if `allocated` is not known.
+/// 3. If there is no candidate, the verdict is [`Nothing`](crate::report::Verdict::Nothing), or
+///    `Unknown` if the process has grown by at least 1 MiB and a tenth of its `allocated`.
+/// 4. If there are several candidates, they are [`Undecided`](crate::report::Verdict::Undecided)
+///    unless all of them together kept at most 5/4 of `growth`: one of them may hand on what it
+///    allocates to code that frees it and is not annotated. Without enough samples they are also
+///    undecided if other roots freed more than half of what the candidates kept. Otherwise the
+///    verdict is the candidate with the highest `net`.
+/// 5. From there the path goes on to the nested call with the smallest
 ///    `distance = |its net − net of its caller|`, as long as
 ///    `distance ≤ |net of its caller| / 2` and, where there are several nested calls,
 ///    `distance ≤ second smallest distance / 2` with a second smallest distance above 0.
@@ -48,14 +65,34 @@ use crate::report::{Node, Report, Sample, Steady, walk};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Growth {
-    /// Names from the root of the call tree to the call that keeps the memory.
+    /// Names from the root of the call tree to the call that keeps the memory; empty for memory
+    /// that no call owns.
     pub path: Vec<&'static str>,
     /// What the latter part of the calls kept, for the last call on the path; all of them where
-    /// it has fewer than 4 such calls.
+    /// it has fewer than 4 such calls. By ownership it is the rise of what finished calls own, and
+    /// the calls that ended meanwhile, 0 if they are not known.
     pub steady: Steady,
-    /// How fast the process's `allocated` grew, in bytes a second; `None` where the timeline has
-    /// too few samples to tell.
+    /// How fast the process's `allocated` grew, or by ownership what finished calls own, in bytes
+    /// a second; `None` where the timeline has too few samples to tell.
     pub growth_per_second: Option<i64>,
+    /// When the process will be at its limit if it goes on like this; `None` without a limit.
+    pub time_to_limit: Option<Duration>,
+    /// What is owned, if growth was judged by ownership.
+    pub owned: Option<Owned>,
+}
+
+/// What an owner that grows owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owned {
+    /// What allocated the memory.
+    pub kind: OwnerKind,
+    /// The label after which calls allocated it; `None` if it was no call.
+    pub after: Option<&'static str>,
+    /// What its finished calls own.
+    pub finished: Estimate,
+    /// How that has risen.
+    pub rise: Rise,
 }
 
 /// With fewer calls in the latter part, a leak cannot be told from a cache that fills.
@@ -69,52 +106,84 @@ const MOST_SAMPLES: usize = 500;
 /// Growth of the process below which it needs no explanation, in bytes.
 const LITTLE: i64 = 1 << 20;
 
+/// A root whose calls kept memory, which the process confirms.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    root: &'a Node,
+    steady: Steady,
+    slope: Option<Slope>,
+}
+
 impl Report {
     pub(super) fn growing(&self) -> Verdict<Growth> {
-        let steady: Vec<(&Node, Steady)> =
+        match &self.live {
+            Some(live) => self.growing_by_owner(live),
+            None => self.growing_by_net(),
+        }
+    }
+
+    fn growing_by_net(&self) -> Verdict<Growth> {
+        let roots: Vec<(&Node, Steady)> =
             self.tree.iter().filter_map(|root| Some((root, steady(root)?))).collect();
-        if steady.is_empty() {
+        if roots.is_empty() {
             return Verdict::Unknown(
                 "too few calls: a leak cannot be told from a cache that fills",
             );
         }
-        let nets = steady.iter().map(|(_, steady)| steady.net);
-        let together = nets.fold(0, i64::saturating_add);
-        let mut roots: Vec<(&Node, Steady)> = steady
-            .into_iter()
-            .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK && together >= steady.net / 2)
-            .collect();
-        roots.sort_by_key(|(_, steady)| Reverse(steady.net));
         let mut samples: HashMap<&str, Vec<&Sample>> = HashMap::new();
         for sample in &self.timeline {
             samples.entry(sample.function).or_default().push(sample);
         }
-        let confirmed = roots.into_iter().find_map(|(root, steady)| {
-            let slope = slope_at(root, &samples);
-            self.confirms(slope, root, steady).then_some((root, slope))
-        });
-        let Some((root, slope)) = confirmed else {
+        let mut candidates: Vec<Candidate<'_>> = roots
+            .iter()
+            .filter(|(_, steady)| steady.per_call() >= SMALL_BLOCK)
+            .map(|&(root, steady)| Candidate { root, steady, slope: slope_at(root, &samples) })
+            .filter(|candidate| self.confirms(candidate))
+            .collect();
+        candidates.sort_by_key(|candidate| Reverse(candidate.steady.net));
+        let Some(&first) = candidates.first() else {
             return if self.grows_all_the_same() {
                 Verdict::Unknown("the process grows, and no annotated call was found that keeps it")
             } else {
                 Verdict::Nothing
             };
         };
+        let others = roots.iter().map(|(_, steady)| steady.net.min(0)).fold(0, i64::saturating_add);
+        if is_decided(&candidates, others) {
+            Verdict::Found(self.growth(first))
+        } else {
+            Verdict::Undecided(candidates.into_iter().map(|one| self.growth(one)).collect())
+        }
+    }
+
+    fn growth(&self, candidate: Candidate<'_>) -> Growth {
+        let Candidate { root, slope, .. } = candidate;
         let mut path = vec![root];
         let mut at = root;
         while let Some(inner) = uncancelled(at) {
             path.push(inner);
             at = inner;
         }
-        Verdict::Found(Growth {
+        let growth_per_second = slope.map(|slope| slope.per_second);
+        Growth {
             path: names(&path, root.function),
             steady: steady_or_all(at),
-            growth_per_second: slope.map(|slope| slope.per_second),
-        })
+            growth_per_second,
+            time_to_limit: self.time_to_limit(growth_per_second.unwrap_or(0)),
+            owned: None,
+        }
+    }
+
+    /// Returns when the process will be at its limit if it grows by so many bytes a second.
+    pub(super) fn time_to_limit(&self, per_second: i64) -> Option<Duration> {
+        let room = self.process.limit.as_ref()?.bytes.saturating_sub(self.process.used()?);
+        let per_second = u64::try_from(per_second).ok()?;
+        Some(Duration::from_secs(room.checked_div(per_second)?))
     }
 
     /// Whether the process has grown enough to hold what the latter calls of a root kept.
-    fn confirms(&self, slope: Option<Slope>, root: &Node, steady: Steady) -> bool {
+    fn confirms(&self, candidate: &Candidate<'_>) -> bool {
+        let Candidate { root, steady, slope } = *candidate;
         match (slope, self.process.heap) {
             (Some(slope), _) => {
                 // The share of the growth that falls to these calls.
@@ -132,6 +201,21 @@ impl Report {
         let growth = slope(self.timeline.iter().collect()).map_or(0, |slope| slope.growth);
         let allocated = self.process.heap.map_or(0, |heap| heap.allocated);
         growth >= LITTLE && growth.unsigned_abs() >= allocated / 10
+    }
+}
+
+/// Whether the first of the candidates keeps memory for sure. The latter calls of other roots freed
+/// `freed` bytes more than they allocated, a negative number.
+fn is_decided(candidates: &[Candidate<'_>], freed: i64) -> bool {
+    let kept = candidates.iter().map(|one| one.steady.net).fold(0, i64::saturating_add);
+    // What all calls kept, if the earlier ones kept as much as the latter.
+    let all = candidates
+        .iter()
+        .map(|one| i128::from(one.steady.per_call()) * i128::from(one.root.outcomes.calls()));
+    let growth = candidates.iter().filter_map(|one| Some(one.slope?.growth)).max();
+    match growth {
+        Some(growth) => candidates.len() == 1 || all.sum::<i128>() <= i128::from(growth) * 5 / 4,
+        None => freed.saturating_neg() <= kept / 2,
     }
 }
 
@@ -219,12 +303,51 @@ fn slope(samples: Vec<&Sample>) -> Option<Slope> {
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_call = SignedBytes(self.steady.per_call());
-        write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
-        match self.growth_per_second {
-            Some(slope) => {
-                write!(f, "; the process grows by {} a second", HumanBytes(slope.max(0) as u64))
+        match &self.owned {
+            None => {
+                write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
+                match self.growth_per_second {
+                    Some(slope) => {
+                        let slope = HumanBytes(slope.max(0) as u64);
+                        write!(f, "; the process grows by {slope} a second")
+                    }
+                    None => f.write_str("; no timeline confirms it"),
+                }
             }
-            None => f.write_str("; no timeline confirms it"),
+            Some(owned) => {
+                let per_second = HumanBytes(owned.rise.per_second.max(0) as u64);
+                write!(f, "{} owns {}", owned.name(&self.path), owned.finished)?;
+                if self.steady.calls > 0 {
+                    write!(f, " and keeps {per_call} a call, {per_second} a second")?;
+                } else {
+                    write!(f, ", {per_second} a second more")?;
+                }
+                match self.time_to_limit {
+                    Some(time) => write!(f, ": the limit in {}", HumanDuration(time)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Growth {
+    /// Returns the name of what grows.
+    pub(crate) fn name(&self) -> String {
+        match &self.owned {
+            Some(owned) => owned.name(&self.path),
+            None => Path(&self.path).to_string(),
+        }
+    }
+}
+
+impl Owned {
+    fn name(&self, path: &[&'static str]) -> String {
+        match (self.kind, self.after) {
+            (OwnerKind::Call, Some(after)) => format!("{} after '{after}'", Path(path)),
+            (OwnerKind::Call, None) => Path(path).to_string(),
+            (OwnerKind::NotAnnotated, _) => "code outside annotated calls".to_owned(),
+            (OwnerKind::Memprobe, _) => "the subscriber".to_owned(),
         }
     }
 }
@@ -282,6 +405,44 @@ mod tests {
         let push = calls("push", 100, MIB, MIB, MIB as i64);
         let pop = calls("pop", 100, 0, 0, -(MIB as i64));
         assert_eq!(growing(&report(&[push, pop])), None);
+    }
+
+    /// Returns the roots of which each may be the one.
+    fn undecided(report: &Report) -> Vec<&'static str> {
+        match report.verdicts().growing {
+            Verdict::Undecided(candidates) => candidates.iter().map(|one| one.path[0]).collect(),
+            other => panic!("decided: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_freed_for_others_does_not_acquit_a_leak() {
+        // A framework allocates the bodies that `upload` frees.
+        let upload = || calls("upload", 100, 0, 0, -4 * MIB as i64);
+        let leak = || calls("leak", 100, 64 * KIB, 64 * KIB, KEPT);
+        let grown = report(&[leak(), upload()]).allocated_from_to(MIB, MIB + 6400 * KIB);
+        assert_eq!(growing(&grown), Some(vec!["leak"]));
+        let flat = report(&[leak(), upload()]).allocated_from_to(64 * MIB, 64 * MIB);
+        assert_eq!(flat.verdicts().growing, Verdict::Nothing, "the process does not grow");
+        assert_eq!(undecided(&report(&[leak(), upload()])), ["leak"], "no timeline");
+    }
+
+    #[test]
+    fn of_several_that_the_process_cannot_all_confirm_none_is_named() {
+        // One of them hands its results to code that frees them and is not annotated.
+        let grown = |one: i64, other: i64| {
+            let calls = |name, kept| calls(name, 100, MIB, MIB, kept);
+            let mut report = report(&[calls("one", one), calls("other", other)]);
+            report = report.allocated_from_to(MIB, MIB + 6400 * KIB);
+            for at in 0..report.timeline.len() {
+                let sample = Sample { function: "other", ..report.timeline[at] };
+                report.timeline.push(sample);
+            }
+            report
+        };
+        assert_eq!(undecided(&grown(KEPT, KEPT * 3 / 2)), ["other", "one"]);
+        assert_eq!(growing(&grown(KEPT / 2, KEPT / 2 + 1)), Some(vec!["other"]), "both of them");
+        assert_eq!(growing(&grown(KEPT, 4 * KEPT)), Some(vec!["one"]), "the other kept too much");
     }
 
     #[test]
