@@ -83,7 +83,7 @@ fn synchronous(args: &Args, function: &Function) -> TokenStream {
 /// Input:  async fn f(..) -> T { BODY }
 /// Output: async fn f(..) -> T {
 ///             return match () {
-///                 () => follow({ static SITE: Site = ..; &SITE }, async move {
+///                 () => instrument_future({ static SITE: Site = ..; &SITE }, async move {
 ///                     if false { return hint::<T>(); }
 ///                     match () { () => { BODY } }
 ///                 }).await,
@@ -109,10 +109,10 @@ fn asynchronous(args: &Args, function: &Function) -> TokenStream {
     let future = quote_spanned!(function.sig.asyncness.span()=> async move #body);
     // The output may be a future itself, as the return type says.
     let allow = may_be_future(output).then(|| quote!(#[allow(clippy::async_yields_async)]));
-    let follow = quote! {
-        match () { #allow () => #krate::__private::follow(#site, #future).await }
+    let instrumented = quote! {
+        match () { #allow () => #krate::__private::instrument_future(#site, #future).await }
     };
-    if is_never { quote!(match #follow {}) } else { quote!(return #follow) }
+    if is_never { quote!(match #instrumented {}) } else { quote!(return #instrumented) }
 }
 
 /// Returns a statement that pins the return type of the `async` block that it stands in.
@@ -133,7 +133,7 @@ fn scoped(block: &Group) -> TokenStream {
 
 /// ```text
 /// Input:  fn f(..) -> impl Future { STATEMENTS async move { BODY } }
-/// Output: fn f(..) -> impl Future { STATEMENTS follow(&SITE, async move { BODY }) }
+/// Output: fn f(..) -> impl Future { STATEMENTS instrument_future(&SITE, async move { BODY }) }
 /// ```
 /// The block may also stand in `Box::pin(…)`, which is what `#[async_trait]` writes. Returns `None`
 /// for any other tail: the function is then a plain one that builds a future.
@@ -142,15 +142,15 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     let mut tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
     let site = site(args);
     // The call has the span of the `async` block, as if the user had written it.
-    let follow = |block: &[TokenTree]| {
+    let instrumented = |block: &[TokenTree]| {
         let [first, .., last] = block else { return None };
         let krate = args.krate_at(first.span());
-        let path = quote_spanned!(first.span()=> #krate::__private::follow);
+        let path = quote_spanned!(first.span()=> #krate::__private::instrument_future);
         let arguments = group(Delimiter::Parenthesis, quote!(#site, #(#block)*), last.span());
         Some(quote!(#path #arguments))
     };
     if let Some(start) = async_block(&tokens).filter(|&start| starts_statement(&tokens, start)) {
-        let future = follow(&tokens[start..])?;
+        let future = instrumented(&tokens[start..])?;
         tokens.truncate(start);
         return Some(quote!(#(#tokens)* #future));
     }
@@ -169,7 +169,7 @@ fn returned_future(args: &Args, function: &Function) -> Option<TokenStream> {
     if !starts_statement(&tokens, path) {
         return None;
     }
-    let pinned = group(Delimiter::Parenthesis, follow(&argument)?, call.span());
+    let pinned = group(Delimiter::Parenthesis, instrumented(&argument)?, call.span());
     tokens.pop();
     Some(quote!(#(#tokens)* #pinned))
 }

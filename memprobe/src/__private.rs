@@ -11,7 +11,7 @@ pub use crate::__site as site;
 pub use crate::allocator::MallocConf;
 pub use crate::runtime::events::callsite::Callsite;
 pub use crate::runtime::instrument::call::{ProbePoint, enter, probe, probe_with};
-pub use crate::runtime::instrument::follow::follow;
+pub use crate::runtime::instrument::future::instrument_future;
 pub use crate::runtime::stats::call_tree::Annotated;
 pub use crate::runtime::stats::site::Site;
 

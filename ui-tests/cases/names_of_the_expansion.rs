@@ -8,10 +8,10 @@ pub fn f(frame: Vec<u8>, SITE: u8, __memprobe_entered: u8, site: u8) -> usize {
 }
 
 #[memprobe::memprobe]
-pub async fn g(frame: Vec<u8>, future: u8, follow: u8, SITE: u8) -> usize {
+pub async fn g(frame: Vec<u8>, future: u8, instrument_future: u8, SITE: u8) -> usize {
     let here = || 1;
     drop(frame);
-    usize::from(future + follow + here() + SITE)
+    usize::from(future + instrument_future + here() + SITE)
 }
 
 #[memprobe::memprobe]
@@ -27,8 +27,8 @@ pub fn items() -> u8 {
 
 #[memprobe::memprobe]
 pub fn returned(SITE: u8) -> impl std::future::Future<Output = u8> {
-    let follow = 1;
-    async move { follow + SITE }
+    let instrument_future = 1;
+    async move { instrument_future + SITE }
 }
 
 pub mod outside {

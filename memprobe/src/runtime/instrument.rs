@@ -2,12 +2,12 @@
 //! layers.
 //!
 //! - [`call`]: entry, probe and exit of one call.
-//! - [`follow`]: the future that reads around each poll of another.
+//! - [`future`]: the future that reads around each poll of another.
 //! - [`scope`]: calls of what cannot carry an attribute. [`carry`]: work elsewhere that counts for
 //!   a call. [`measure`]: exact figures of a piece of work.
 
 pub(crate) mod call;
 pub(crate) mod carry;
-pub(crate) mod follow;
+pub(crate) mod future;
 pub(crate) mod measure;
 pub(crate) mod scope;

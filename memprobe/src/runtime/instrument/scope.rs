@@ -9,7 +9,7 @@ use tracing::Level;
 
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::instrument::call;
-use crate::runtime::instrument::follow::follow;
+use crate::runtime::instrument::future::instrument_future;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::stats::site::Site;
@@ -51,7 +51,7 @@ pub fn scope_future<F: Future>(
     name: &'static str,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    follow(function::<F>(name, Location::caller()), future)
+    instrument_future(function::<F>(name, Location::caller()), future)
 }
 
 struct Scope {

@@ -15,14 +15,14 @@ use crate::runtime::stats::site::Outcome;
 pin_project_lite::pin_project! {
     /// A future whose polls are read. Its call begins at the first poll.
     #[must_use = "futures do nothing unless polled"]
-    pub struct Follow<F> {
+    pub struct Instrumented<F> {
         // `None` once the call has been dropped inside a frame. That takes no space: there is room
         // in the state.
         #[pin]
         call: Option<Call<F>>,
     }
 
-    impl<F> PinnedDrop for Follow<F> {
+    impl<F> PinnedDrop for Instrumented<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut call = this.project().call;
             let Some(open) = call.as_mut().as_pin_mut() else { return };
@@ -46,11 +46,11 @@ pin_project_lite::pin_project! {
 }
 
 /// Wraps `future`. The call begins at the first poll: a future that is never polled is no call.
-pub fn follow<F: Future>(function: &'static Annotated, future: F) -> Follow<F> {
-    Follow { call: Some(Call { suspended: Suspended::Unpolled(function), future }) }
+pub fn instrument_future<F: Future>(function: &'static Annotated, future: F) -> Instrumented<F> {
+    Instrumented { call: Some(Call { suspended: Suspended::Unpolled(function), future }) }
 }
 
-impl<F: Future> Future for Follow<F> {
+impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 
     #[inline]
