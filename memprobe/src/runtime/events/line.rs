@@ -2,24 +2,27 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::format::buffer::Buffer;
 use crate::format::name::short;
 use crate::format::units::{HumanBytes, Net, SignedBytes, percent};
 use crate::runtime::events::figures::{ProcessSnapshot, SegmentFigures};
 use crate::runtime::readings::limit::Standing;
 
-/// One line of at most 140 ASCII characters.
-pub(crate) struct Line {
-    bytes: [u8; 140],
-    len: usize,
-}
+/// Longest line, in characters.
+const LONGEST: usize = 140;
+
+type Text = Buffer<LONGEST>;
+
+/// One line of ASCII characters.
+pub(crate) struct Line(Text);
 
 impl Line {
     pub fn new() -> Line {
-        Line { bytes: [0; 140], len: 0 }
+        Line(Buffer::new())
     }
 
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("")
+        self.0.text()
     }
 
     /// Writes a function's name, shortened.
@@ -29,23 +32,24 @@ impl Line {
 
     /// Writes the figures of a segment.
     pub fn reading(&mut self, reading: &SegmentFigures) {
-        let _ = self.figure(": peak +", &HumanBytes(reading.peak));
-        let _ = self.write_str(", kept ");
-        let _ = SignedBytes(reading.net()).write(self);
-        let _ = self.write_str(", holds ");
-        let _ = Net(reading.held).write(self);
+        let Line(text) = self;
+        let _ = figure(text, ": peak +", &HumanBytes(reading.peak));
+        let _ = text.write_str(", kept ");
+        let _ = SignedBytes(reading.net()).write(text);
+        let _ = text.write_str(", holds ");
+        let _ = Net(reading.held).write(text);
     }
 
     pub fn rss(&mut self, around: &ProcessSnapshot, last: Option<u64>) {
         let Some(rss) = around.rss else { return };
-        if !self.whole(|line| line.figure("; rss ", &HumanBytes(rss))) {
+        if !self.0.whole(|text| figure(text, "; rss ", &HumanBytes(rss))) {
             return;
         }
         if let Some(last) = last {
-            self.whole(|line| {
-                line.write_str(" (")?;
-                SignedBytes(rss.wrapping_sub(last) as i64).write(line)?;
-                line.write_char(')')
+            self.0.whole(|text| {
+                text.write_str(" (")?;
+                SignedBytes(rss.wrapping_sub(last) as i64).write(text)?;
+                text.write_char(')')
             });
         }
         self.against_limit(rss, &around.standing);
@@ -54,12 +58,12 @@ impl Line {
     /// Writes the RSS now and the highest so far, and the memory counted against the limit.
     pub fn rss_and_highest(&mut self, around: &ProcessSnapshot, highest: Option<u64>) {
         let (Some(rss), Some(highest)) = (around.rss, highest) else { return };
-        self.whole(|line| line.figure("; rss ", &HumanBytes(rss)));
+        self.0.whole(|text| figure(text, "; rss ", &HumanBytes(rss)));
         if around.standing.is_cgroups {
             // A cgroup's limit applies to its usage, so the highest RSS stands apart from it.
             self.against_limit(rss, &around.standing);
-            self.whole(|line| line.figure(", highest rss ", &HumanBytes(highest)));
-        } else if self.whole(|line| line.figure(", highest ", &HumanBytes(highest))) {
+            self.0.whole(|text| figure(text, ", highest rss ", &HumanBytes(highest)));
+        } else if self.0.whole(|text| figure(text, ", highest ", &HumanBytes(highest))) {
             self.against_limit(highest, &around.standing);
         }
     }
@@ -70,41 +74,18 @@ impl Line {
         if !standing.is_cgroups {
             self.of_limit(rss, limit);
         } else if let Some(usage) = standing.usage {
-            let is_whole = self.whole(|line| {
-                line.figure(", cgroup ", &HumanBytes(usage))?;
-                line.part(usage, limit)
+            let is_whole = self.0.whole(|text| {
+                figure(text, ", cgroup ", &HumanBytes(usage))?;
+                part_of(text, usage, limit)
             });
             if let Some(percent) = percent(usage, limit).filter(|_| !is_whole) {
-                self.whole(|line| write!(line, ", cgroup {percent}%"));
+                self.0.whole(|text| write!(text, ", cgroup {percent}%"));
             }
         }
     }
 
     fn of_limit(&mut self, part: u64, limit: u64) {
-        self.whole(|line| line.part(part, limit));
-    }
-
-    fn part(&mut self, part: u64, limit: u64) -> fmt::Result {
-        let percent = percent(part, limit).ok_or(fmt::Error)?;
-        self.figure(" of ", &HumanBytes(limit))?;
-        write!(self, " ({percent}%)")
-    }
-
-    #[inline]
-    fn figure(&mut self, before: &str, bytes: &HumanBytes) -> fmt::Result {
-        self.write_str(before)?;
-        bytes.write(self)
-    }
-
-    /// Runs `write` and takes its text back if there was no room for all of it: half a figure
-    /// would be a wrong one. Returns true if it had room.
-    fn whole(&mut self, write: impl FnOnce(&mut Line) -> fmt::Result) -> bool {
-        let start = self.len;
-        let fits = write(self).is_ok();
-        if !fits {
-            self.len = start;
-        }
-        fits
+        self.0.whole(|text| part_of(text, part, limit));
     }
 
     pub fn segment(&mut self, from: &str, label: &str) {
@@ -129,15 +110,26 @@ impl Line {
     }
 }
 
+fn part_of(text: &mut Text, part: u64, limit: u64) -> fmt::Result {
+    let percent = percent(part, limit).ok_or(fmt::Error)?;
+    figure(text, " of ", &HumanBytes(limit))?;
+    write!(text, " ({percent}%)")
+}
+
+#[inline]
+fn figure(text: &mut Text, before: &str, bytes: &HumanBytes) -> fmt::Result {
+    text.write_str(before)?;
+    bytes.write(text)
+}
+
+/// Names and labels may have any characters, and be longer than the line: those that are not
+/// printable ASCII become `?`, and those that do not fit are cut off.
 #[allow(clippy::inline_always, reason = "what is known of a literal is seen when it is compiled")]
 impl fmt::Write for Line {
     #[inline(always)]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let place = self.bytes.get_mut(self.len..self.len + text.len());
         let is_plain = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
-        if let Some(place) = place.filter(|_| is_plain) {
-            place.copy_from_slice(text.as_bytes());
-            self.len += text.len();
+        if is_plain && self.0.write_str(text).is_ok() {
             return Ok(());
         }
         text.chars().try_for_each(|char| self.write_char(char))
@@ -145,10 +137,7 @@ impl fmt::Write for Line {
 
     #[inline(always)]
     fn write_char(&mut self, char: char) -> fmt::Result {
-        let place = self.bytes.get_mut(self.len).ok_or(fmt::Error)?;
-        *place = if char.is_ascii() && !char.is_ascii_control() { char as u8 } else { b'?' };
-        self.len += 1;
-        Ok(())
+        self.0.write_char(if matches!(char, ' '..='~') { char } else { '?' })
     }
 }
 
@@ -156,21 +145,36 @@ impl fmt::Write for Line {
 mod tests {
     use super::*;
 
+    fn with_room(room: usize) -> Line {
+        let mut line = Line::new();
+        (room..LONGEST).for_each(|_| line.write_char('.').expect("there is room"));
+        line
+    }
+
     #[test]
     fn a_figure_without_room_is_left_out() {
         for room in 0..40 {
-            let mut line = Line { bytes: [0; 140], len: 140 - room };
+            let mut line = with_room(room);
             line.of_limit(100 << 20, 512 << 20);
-            let text = &line.bytes[140 - room..line.len];
             let expected = if room < 19 { "" } else { " of 512.0 MiB (19%)" };
-            assert_eq!(std::str::from_utf8(text), Ok(expected));
+            assert_eq!(&line.text()[LONGEST - room..], expected);
         }
     }
 
+    #[test]
+    fn a_name_is_plain_ascii_and_cut_off_where_the_line_ends() {
+        let mut line = with_room(6);
+        line.label("größe\n!");
+        assert_eq!(&line.text()[LONGEST - 6..], "gr??e?");
+        let mut line = with_room(4);
+        line.name("app::load_all");
+        assert_eq!(&line.text()[LONGEST - 4..], "load");
+    }
+
     fn end_of(room: usize, standing: &Standing) -> String {
-        let mut line = Line { bytes: [b'.'; 140], len: 140 - room };
+        let mut line = with_room(room);
         line.against_limit(258 << 20, standing);
-        String::from_utf8(line.bytes[140 - room..line.len].to_vec()).expect("ASCII")
+        line.text()[LONGEST - room..].to_owned()
     }
 
     #[test]
@@ -187,10 +191,10 @@ mod tests {
             assert_eq!(end_of(room, &standing), expected, "{room}");
         }
         standing.usage = None;
-        assert_eq!(end_of(140, &standing), "", "a figure that cannot be had is left out");
+        assert_eq!(end_of(LONGEST, &standing), "", "a figure that cannot be had is left out");
         standing.is_cgroups = false;
-        assert_eq!(end_of(140, &standing), " of 256.0 MiB (100%)");
+        assert_eq!(end_of(LONGEST, &standing), " of 256.0 MiB (100%)");
         standing.limit = None;
-        assert_eq!(end_of(140, &standing), "");
+        assert_eq!(end_of(LONGEST, &standing), "");
     }
 }

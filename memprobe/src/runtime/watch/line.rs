@@ -2,8 +2,9 @@
 //! to parse as `key=value`. Nothing here allocates.
 
 use std::fmt::{self, Display, Write as _};
-use std::{ptr, str};
+use std::ptr;
 
+use crate::format::buffer::Buffer;
 use crate::format::units::HumanBytes;
 use crate::runtime::calls::record::Record;
 use crate::runtime::calls::stack;
@@ -80,8 +81,7 @@ const FUNCTIONS: usize = 8;
 
 /// A text of at most [`LONGEST`] bytes. A part that does not fit whole is left out.
 pub(crate) struct Text {
-    bytes: [u8; LONGEST],
-    len: usize,
+    buffer: Buffer<LONGEST>,
     /// Bytes kept free for a closing quote and the end of the line.
     reserve: usize,
 }
@@ -89,23 +89,22 @@ pub(crate) struct Text {
 impl Text {
     /// Returns the whole line, with its line feed.
     pub fn line(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        self.buffer.text().as_bytes()
     }
 
     /// Returns the line without its prefix and its line feed.
     pub fn message(&self) -> &str {
-        let line = str::from_utf8(self.line()).unwrap_or("");
+        let line = self.buffer.text();
         line.strip_prefix(PREFIX).unwrap_or(line).trim_end()
     }
 
     /// Adds all of `part` or nothing; returns `false` if there is no room.
     fn add(&mut self, part: impl Display) -> bool {
-        let before = self.len;
-        let fits = write!(self, "{part}").is_ok();
-        if !fits {
-            self.len = before;
-        }
-        fits
+        let room = LONGEST - self.reserve;
+        self.buffer.whole(|buffer| {
+            write!(buffer, "{part}")?;
+            if buffer.len() <= room { Ok(()) } else { Err(fmt::Error) }
+        })
     }
 
     fn figure(&mut self, name: &str, bytes: Option<u64>) {
@@ -116,7 +115,7 @@ impl Text {
 
     /// Adds as many items as fit, between quotes; adds nothing if that is none.
     fn list<T: Display>(&mut self, name: &str, items: impl Iterator<Item = T>) {
-        let before = self.len;
+        let before = self.buffer.len();
         self.reserve += 1;
         let mut is_empty = true;
         if self.add(format_args!(" {name}=\"")) {
@@ -130,21 +129,10 @@ impl Text {
         }
         self.reserve -= 1;
         if is_empty {
-            self.len = before;
+            self.buffer.truncate(before);
         } else {
             self.add("\"");
         }
-    }
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        let room = LONGEST - self.reserve;
-        let place = self.bytes.get_mut(self.len..end).filter(|_| end <= room).ok_or(fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
     }
 }
 
@@ -306,7 +294,7 @@ impl Text {
     pub fn of(crossing: &Crossing<'_>) -> Text {
         let Crossing { threshold, limit, limit_was, ref estimate, allocated, asked, trigger } =
             *crossing;
-        let mut text = Text { bytes: [0; LONGEST], len: 0, reserve: 1 };
+        let mut text = Text { buffer: Buffer::new(), reserve: 1 };
         text.add(format_args!("{PREFIX}threshold={}%", threshold.percent));
         if let Some(now) = clock::time_of_day() {
             text.add(format_args!(" at={}", Utc(now)));
@@ -401,7 +389,7 @@ mod tests {
     use super::*;
 
     fn text() -> Text {
-        Text { bytes: [0; LONGEST], len: 0, reserve: 0 }
+        Text { buffer: Buffer::new(), reserve: 0 }
     }
 
     #[test]
