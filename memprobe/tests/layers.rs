@@ -152,3 +152,19 @@ fn no_files_need_each_other() {
     }
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
+
+#[test]
+fn the_epoch_is_refreshed_within_its_budget() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    let refreshes = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("text");
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        text.contains("jemalloc::heap").then_some(name)
+    };
+    let mut names: Vec<String> = paths.iter().filter_map(refreshes).collect();
+    names.sort();
+    // `process()` is in no budget: it refreshes the epoch when the application asks for it.
+    assert_eq!(names, ["heap_stats.rs", "system.rs"]);
+}

@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::runtime::readings::budget::Budget;
+use crate::runtime::readings::budget::{BURST, Budget};
 use crate::runtime::readings::proc::Resident;
 use crate::runtime::readings::{clock, jemalloc, proc};
 use crate::values::process::Heap;
 
 /// The one budget that events, the timeline and the watch share.
-static EPOCH: Budget = Budget::new();
+static EPOCH: Budget = Budget::of_percent(5).with_burst(BURST);
 
 /// The value of a figure that is not known.
 const ABSENT: u64 = u64::MAX;

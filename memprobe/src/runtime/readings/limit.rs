@@ -9,7 +9,7 @@ use std::sync::atomic::{
     AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
 };
 
-use crate::runtime::readings::budget::Budget;
+use crate::runtime::readings::budget::{BURST, Budget};
 use crate::runtime::readings::cgroup::{Group, Groups, UNLIMITED};
 use crate::runtime::readings::clock;
 use crate::runtime::readings::thread::IgnoreAllocs;
@@ -98,7 +98,7 @@ pub(crate) struct Standing {
 /// Returns the limit and the usage at `now`, in ns of the fine clock. Cgroups are read for at
 /// most 5 % of wall time.
 pub(crate) fn standing(now: u64) -> Standing {
-    static BUDGET: Budget = Budget::new();
+    static BUDGET: Budget = Budget::of_percent(5).with_burst(BURST);
     /// The limit of the cgroups when it was last read.
     static LAST: AtomicU64 = AtomicU64::new(UNLIMITED);
     /// The next time to check whether the process was moved.

@@ -5,8 +5,8 @@
 //! cannot be true, and is reported as a bound.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use crate::runtime::readings::budget::Budget;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::runtime::stats::call_tree::{self, Kind, Node};
 use crate::runtime::stats::totals::generation;
@@ -193,28 +193,18 @@ pub(crate) fn most_in(mut node: &'static Node, bytes: i64) -> Option<&'static No
 /// Notes for each root how far its net exceeds active bytes, for at most 1 % of wall time. The
 /// less memory is live, the more this tells about memory that was freed elsewhere.
 pub(crate) fn look_for_freed() {
-    /// Shortest time between two looks, 10 ms.
-    const EVERY: u64 = 10_000_000;
-    /// A look is due again after this many times what it took: 1 % of wall time.
-    const SHARE: u64 = 100;
-    /// Longest time that a look blocks others. A child that was forked during a look never ends
-    /// it.
-    const TURN: u64 = 1_000_000_000;
-    static DUE: AtomicU64 = AtomicU64::new(0);
-    let (now, due) = (clock::coarse(), DUE.load(Relaxed));
-    if now < due
-        || jemalloc::active().is_none()
-        || DUE.compare_exchange(due, now + TURN, Acquire, Relaxed).is_err()
-    {
-        return;
-    }
-    let start = clock::fine();
-    let generation = generation();
-    for root in roots() {
-        root.freed_elsewhere.saw(generation, net_of(root).1);
-    }
-    let took = clock::fine().saturating_sub(start);
-    DUE.store(now + EVERY.max(took * SHARE), Release);
+    /// 10 ms, in ns.
+    const PAUSE: u64 = 10_000_000;
+    static BUDGET: Budget = Budget::of_percent(1).with_pause(PAUSE);
+    BUDGET.spend(clock::coarse(), clock::fine, || {
+        if jemalloc::active().is_none() {
+            return;
+        }
+        let generation = generation();
+        for root in roots() {
+            root.freed_elsewhere.saw(generation, net_of(root).1);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -390,7 +390,8 @@ impl Installed {
         let now = clock::coarse();
         if counters::has_grown_by(self.interval) || now.saturating_sub(LAST.load(Relaxed)) > EVERY {
             LAST.store(now, Relaxed);
-            self.check(&Upcoming::default(), None, Trigger::Call(position), jemalloc::heap);
+            let heap = || heap_stats::within_budget(clock::fine());
+            self.check(&Upcoming::default(), None, Trigger::Call(position), heap);
         }
     }
 
