@@ -117,11 +117,12 @@ pub(crate) fn leave(record: &'static Record) -> Option<Delta> {
         return leave_within(thread, record);
     }
     let raw = thread.raw();
-    let left = if !thread.has_moved(raw) && !record.frame.is_dirty() {
-        Delta::Idle
-    } else {
-        close(thread, record, raw)
-    };
+    if !thread.has_moved(raw) && !record.frame.is_dirty() {
+        // Returned from here, so that an idle call copies no figures.
+        INNERMOST.set(record.outer());
+        return Some(Delta::Idle);
+    }
+    let left = close(thread, record, raw);
     INNERMOST.set(record.outer());
     Some(left)
 }

@@ -134,7 +134,9 @@ fn credit(record: &Record, carried: Option<Carried>) {
 pub(crate) fn end(record: &'static Record, outcome: Outcome) {
     close(record);
     let position = record.position();
-    let Some(left) = stack::leave(record) else { return lose(position) };
+    let left = stack::leave(record);
+    // By reference, because to copy it takes 7 instructions of the 280 of a call.
+    let Some(left) = &left else { return lose(position) };
     let Some(position) = position else { return pool::release(record) };
     finish(record, left, position, outcome);
 }
@@ -161,16 +163,16 @@ fn lose(position: Option<&'static Position>) {
 
 /// Counts a call that has ended, and writes its exit if it was admitted.
 #[inline]
-fn finish(record: &'static Record, left: Delta, position: &'static Position, outcome: Outcome) {
+fn finish(record: &'static Record, left: &Delta, position: &'static Position, outcome: Outcome) {
     let (site, shard) = (position.node.site, shard());
     site.concurrency.leave(shard);
     match (left, position.find(site.end(outcome))) {
         // Most calls of a hot function are idle.
-        (Delta::Idle, Some(segment)) => {
+        (&Delta::Idle, Some(segment)) => {
             pool::release_clean(record);
             segment.totals.add_idle(shard);
         }
-        (Delta::Simple(bytes, level), Some(segment)) => {
+        (&Delta::Simple(bytes, level), Some(segment)) => {
             pool::release_clean(record);
             let peak = level as u64;
             segment.add(
@@ -179,9 +181,9 @@ fn finish(record: &'static Record, left: Delta, position: &'static Position, out
             );
             timeline::end(segment, bytes, peak);
             #[cfg(feature = "profiling")]
-            profiles::segment_ended(segment, &record.frame.progress_of(left));
+            profiles::segment_ended(segment, &record.frame.progress_of(*left));
         }
-        _ => finish_any(record, left, position, outcome),
+        _ => finish_any(record, *left, position, outcome),
     }
     watch::at_point(position);
 }
