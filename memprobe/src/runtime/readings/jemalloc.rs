@@ -123,19 +123,10 @@ pub(crate) fn call_back(callback: Callback, interval: u64) -> bool {
         interval: u64,
         is_alloc_only: bool,
     }
-    let mut hook = Hook { callback, interval, is_alloc_only: true };
-    // SAFETY: the name ends with NUL; jemalloc copies a value of exactly this size and refuses
-    // any other. The callback keeps the rules of an allocator: it neither allocates nor unwinds.
-    let code = unsafe {
-        mallctl(
-            c"experimental.hooks.thread_event".as_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            (&raw mut hook).cast(),
-            size_of::<Hook>(),
-        )
-    };
-    code == 0
+    let hook = Hook { callback, interval, is_alloc_only: true };
+    // SAFETY: `Hook` is the type of this name. The callback keeps the rules of an allocator: it
+    // neither allocates nor unwinds.
+    unsafe { write_by_name(c"experimental.hooks.thread_event", hook) }
 }
 
 /// Reads jemalloc's active bytes of the process without refreshing the epoch. Takes 19 ns and no
@@ -169,18 +160,8 @@ pub(crate) fn is_profiling() -> bool {
 /// Writes a heap profile to `file`. Returns `false` if it was not written in whole.
 #[cfg(feature = "profiling")]
 pub(crate) fn write_profile(file: &CStr) -> bool {
-    let mut file = file.as_ptr();
-    // SAFETY: the name ends with NUL; jemalloc reads a pointer to a text that ends with NUL.
-    let code = unsafe {
-        mallctl(
-            c"prof.dump".as_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            (&raw mut file).cast(),
-            size_of_val(&file),
-        )
-    };
-    code == 0
+    // SAFETY: jemalloc reads a pointer to a text that ends with NUL.
+    unsafe { write_by_name(c"prof.dump", file.as_ptr()) }
 }
 
 #[cfg(all(feature = "profiling", not(unix)))]
@@ -284,6 +265,18 @@ fn read_by_mib<T: Plain>(mib: &[usize]) -> Option<T> {
         );
         (code == 0 && size == size_of::<T>()).then(|| value.assume_init())
     }
+}
+
+/// Has jemalloc copy `value`. Returns `false` if it has no such name, or does not accept the value.
+///
+/// # Safety
+///
+/// `value` must be what jemalloc expects of this name, if it is of the size that it expects.
+unsafe fn write_by_name<T>(name: &CStr, mut value: T) -> bool {
+    let (no_value, no_size, value) = (ptr::null_mut(), ptr::null_mut(), &raw mut value);
+    // SAFETY: the name ends with NUL; jemalloc refuses any size that is not its own, and the caller
+    // upholds the rest.
+    unsafe { mallctl(name.as_ptr(), no_value, no_size, value.cast(), size_of::<T>()) == 0 }
 }
 
 fn mib<const N: usize>(name: &CStr) -> Option<[usize; N]> {
