@@ -92,14 +92,14 @@ fn start(interval: Duration, path: &Path) -> Result<Writing, String> {
     let (stop, stopped) = mpsc::channel::<()>();
     let write = move || {
         let _ignored = IgnoreAllocs::begin();
-        let mut said = None;
+        let mut reported = None;
         loop {
             let goes_on = stopped.recv_timeout(interval) == Err(Timeout);
             let failed = file.write().err().map(|error| error.to_string());
-            if let Some(why) = failed.as_ref().filter(|_| failed != said) {
+            if let Some(why) = failed.as_ref().filter(|_| failed != reported) {
                 say(&format_args!("the report is not in {}: {why}", file.path.display()));
             }
-            said = failed;
+            reported = failed;
             if !goes_on {
                 return;
             }

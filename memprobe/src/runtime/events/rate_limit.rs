@@ -79,7 +79,7 @@ impl RateLimiter {
 struct Skipped {
     counts: StaticRef<[Count; SHARDS]>,
     /// How many of them `take` has returned.
-    told: AtomicU64,
+    taken: AtomicU64,
 }
 
 /// A count in a cache line of its own, so that threads do not disturb each other.
@@ -88,7 +88,7 @@ struct Count(AtomicU64);
 
 impl Skipped {
     const fn new() -> Skipped {
-        Skipped { counts: StaticRef::none(), told: AtomicU64::new(0) }
+        Skipped { counts: StaticRef::none(), taken: AtomicU64::new(0) }
     }
 
     #[inline]
@@ -112,7 +112,7 @@ impl Skipped {
     fn take(&self) -> u64 {
         let counts = self.counts.load(Acquire).into_iter().flatten();
         let all = counts.map(|count| count.0.load(Relaxed)).sum();
-        all - self.told.fetch_max(all, Relaxed).min(all)
+        all - self.taken.fetch_max(all, Relaxed).min(all)
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_refuses_is_told_as_skipped() {
+    fn what_another_refuses_counts_as_skipped() {
         for rate in [Rate::DEFAULT, Rate::a_second(0.0)] {
             let limiter = RateLimiter::new();
             assert_eq!(limiter.take_if(0, rate, || false), None);

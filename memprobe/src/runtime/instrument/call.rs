@@ -31,7 +31,7 @@ use crate::runtime::watch::profiles;
 
 impl Record {
     /// Records that the call was admitted; its duration counts from here.
-    pub fn set_ticket(&self, ids: Ids, cold: bool) {
+    pub fn set_admitted(&self, ids: Ids, cold: bool) {
         self.admission.set(ids, clock::fine(), cold);
         self.frame.mark_dirty();
     }
@@ -63,7 +63,7 @@ impl Record {
                 .find_map(|record| Some(record.admission.ids()?.call)),
         };
         let last_rss = event::entry(site.entry, EventCall { function: site.name(), ids }, skipped);
-        self.set_ticket(ids, site.is_cold());
+        self.set_admitted(ids, site.is_cold());
         self.admission.set_last_rss(last_rss);
     }
 }

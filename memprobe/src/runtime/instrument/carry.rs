@@ -164,7 +164,7 @@ impl CarriedWork {
         record.begin(self.position, self.running_call(), clock::coarse());
         self.record = Some(record);
         if let Some(ids) = self.ids {
-            record.set_ticket(ids, false);
+            record.set_admitted(ids, false);
         }
         Some(record)
     }

@@ -149,8 +149,8 @@ fn write_one(kept: &Kept) {
     if !CALLSITE.is_wanted() {
         return;
     }
-    let told = |key| value(message, key);
-    let pid: Option<u64> = told("pid").and_then(|pid| pid.parse().ok());
+    let text_of = |key| value(message, key);
+    let pid: Option<u64> = text_of("pid").and_then(|pid| pid.parse().ok());
     let [limit, estimate, rss, group, active, asked, outside, beside] = figures;
     CALLSITE.dispatch(&[
         Some(&message),
@@ -158,19 +158,19 @@ fn write_one(kept: &Kept) {
         Some(&position.map(|position| position.node.site.name())),
         Some(&position.map(|position| position.after)),
         Some(&threshold),
-        Some(&told("at")),
+        Some(&text_of("at")),
         Some(&pid),
         Some(&limit),
-        Some(&told("limit_was")),
+        Some(&text_of("limit_was")),
         Some(&estimate),
         Some(&rss),
         Some(&group),
         Some(&active),
         Some(&asked),
-        Some(&told("callers")),
-        Some(&told("running")),
-        Some(&told("kept_by_finished_calls")),
-        Some(&told("not_in_annotated_code")),
+        Some(&text_of("callers")),
+        Some(&text_of("running")),
+        Some(&text_of("kept_by_finished_calls")),
+        Some(&text_of("not_in_annotated_code")),
         Some(&outside),
         Some(&beside),
     ]);

@@ -200,8 +200,8 @@ fn install(
     if active.or(rss).is_none() {
         return WatchMode::Off;
     }
-    let told = AtomicU64::new(limit);
-    let watch = Installed { whole, told, interval, thresholds, estimator, stderr: stderr() };
+    let last_limit = AtomicU64::new(limit);
+    let watch = Installed { whole, last_limit, interval, thresholds, estimator, stderr: stderr() };
     let watch = INSTALLED.get_or_init(|| watch);
     let mode = if is_global && jemalloc::call_back(on_allocation, interval) {
         WatchMode::Hook
@@ -237,7 +237,7 @@ struct Installed {
     /// by [`part`](Installed::part).
     whole: u64,
     /// The limit in the last line.
-    told: AtomicU64,
+    last_limit: AtomicU64,
     interval: u64,
     thresholds: Thresholds,
     estimator: Estimator,
@@ -275,7 +275,7 @@ extern "C" fn on_allocation(_is_alloc: bool, allocated: u64, freed: u64) {
         return;
     }
     let Some(watch) = INSTALLED.get() else { return };
-    let may_cross = grown > 0 || watch.thresholds.has_spoken();
+    let may_cross = grown > 0 || watch.thresholds.has_reported();
     if may_cross && !watch.is_calm(0) {
         let asked = now.since(before).allocated;
         watch.check_inside(&Upcoming::default(), asked);
@@ -401,10 +401,10 @@ impl Installed {
             let bytes = self.estimator.read(&Upcoming::default(), false).bytes;
             self.thresholds.rearm(self.part(bytes));
         }
-        if !self.thresholds.has_spoken() {
+        if !self.thresholds.has_reported() {
             ASKED.fetch_and(!REARM, SeqCst);
             // Another thread may have crossed a threshold meanwhile.
-            if self.thresholds.has_spoken() {
+            if self.thresholds.has_reported() {
                 ASKED.fetch_or(REARM, SeqCst);
             }
         }
@@ -437,16 +437,16 @@ impl Installed {
         let Some(threshold) = self.thresholds.cross(self.part(estimate.bytes)) else { return };
         let allocated = heap().map(|heap| heap.allocated);
         let limit = self.estimator.limit();
-        let told = self.told.swap(limit, Relaxed);
-        let limit_was = Some(told).filter(|&told| told != limit);
+        let before = self.last_limit.swap(limit, Relaxed);
+        let limit_was = Some(before).filter(|&before| before != limit);
         let crossing =
             Crossing { threshold, limit, limit_was, estimate, allocated, asked, trigger };
-        self.speak(&crossing);
+        self.report(&crossing);
         ASKED.fetch_or(EVENTS | REARM, SeqCst);
     }
 
     #[inline(never)]
-    fn speak(&self, crossing: &Crossing<'_>) {
+    fn report(&self, crossing: &Crossing<'_>) {
         let text = Text::of(crossing);
         if let Some(mut stderr) = self.stderr.as_ref() {
             let _ = stderr.write_all(text.line());

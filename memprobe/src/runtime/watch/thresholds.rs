@@ -72,9 +72,9 @@ pub(crate) struct Thresholds {
     /// The lowest first.
     thresholds: Vec<Threshold>,
     /// A bit for each threshold that was reported and is not armed again.
-    spoken: AtomicU32,
+    reported: AtomicU32,
     /// How many steps above the highest threshold were reported.
-    told: AtomicU32,
+    steps_reported: AtomicU32,
 }
 
 impl Thresholds {
@@ -95,8 +95,8 @@ impl Thresholds {
         let thresholds: Vec<Threshold> = parts.into_iter().enumerate().map(threshold).collect();
         (thresholds.len() <= MOST).then_some(Thresholds {
             thresholds,
-            spoken: AtomicU32::new(0),
-            told: AtomicU32::new(0),
+            reported: AtomicU32::new(0),
+            steps_reported: AtomicU32::new(0),
         })
     }
 
@@ -106,27 +106,28 @@ impl Thresholds {
     }
 
     /// Whether any threshold was reported and is not armed again.
-    pub fn has_spoken(&self) -> bool {
-        self.spoken.load(Relaxed) != 0
+    pub fn has_reported(&self) -> bool {
+        self.reported.load(Relaxed) != 0
     }
 
     /// Returns the range of use, `from..below`, in which no threshold would be reported and none
     /// armed again.
     pub fn calm(&self) -> (u64, u64) {
-        let (spoken, told) = (self.spoken.load(Relaxed), self.told.load(Relaxed));
-        let has_spoken = |threshold: &&Threshold| spoken & 1 << threshold.index != 0;
-        let last = self.thresholds.iter().rev().find(has_spoken);
+        let (reported, steps_reported) =
+            (self.reported.load(Relaxed), self.steps_reported.load(Relaxed));
+        let has_reported = |threshold: &&Threshold| reported & 1 << threshold.index != 0;
+        let last = self.thresholds.iter().rev().find(has_reported);
         let steps = last.and_then(|last| self.steps_above(last));
         let above = match &steps {
-            Some(steps) => steps.rearms_below(told),
+            Some(steps) => steps.rearms_below(steps_reported),
             None => last.map_or(0, Threshold::rearms_below),
         };
         let next = self
             .thresholds
             .iter()
-            .find(|threshold| !has_spoken(threshold))
+            .find(|threshold| !has_reported(threshold))
             .map(|threshold| threshold.bytes);
-        let below = next.or_else(|| steps?.at(told + 1)).unwrap_or(u64::MAX);
+        let below = next.or_else(|| steps?.at(steps_reported + 1)).unwrap_or(u64::MAX);
         (above, below)
     }
 
@@ -135,8 +136,8 @@ impl Thresholds {
     pub fn reached(&self, used: u64) -> Option<&Threshold> {
         let threshold = self.thresholds.iter().rev().find(|threshold| threshold.bytes <= used)?;
         let steps = self.steps_above(threshold).map_or(0, |steps| steps.reached(used));
-        let is_new = self.spoken.load(Relaxed) & 1 << threshold.index == 0
-            || steps > self.told.load(Relaxed);
+        let is_new = self.reported.load(Relaxed) & 1 << threshold.index == 0
+            || steps > self.steps_reported.load(Relaxed);
         is_new.then_some(threshold)
     }
 
@@ -145,10 +146,10 @@ impl Thresholds {
     pub fn cross(&self, used: u64) -> Option<&Threshold> {
         let threshold = self.reached(used)?;
         let bit = 1_u32 << threshold.index;
-        let is_first = self.spoken.fetch_or(bit | (bit - 1), Relaxed) & bit == 0;
+        let is_first = self.reported.fetch_or(bit | (bit - 1), Relaxed) & bit == 0;
         let is_further = self.steps_above(threshold).is_some_and(|steps| {
             let steps = steps.reached(used);
-            self.told.fetch_max(steps, Relaxed) < steps
+            self.steps_reported.fetch_max(steps, Relaxed) < steps
         });
         (is_first || is_further).then_some(threshold)
     }
@@ -157,16 +158,16 @@ impl Thresholds {
     pub fn rearm(&self, used: u64) {
         let rests = self.thresholds.iter().filter(|threshold| used < threshold.rearms_below());
         let rearmed = rests.fold(0, |bits, threshold| bits | 1_u32 << threshold.index);
-        if self.spoken.load(Relaxed) & rearmed != 0 {
-            self.spoken.fetch_and(!rearmed, Relaxed);
+        if self.reported.load(Relaxed) & rearmed != 0 {
+            self.reported.fetch_and(!rearmed, Relaxed);
         }
-        let told = self.told.load(Relaxed);
-        if told > 0 {
+        let steps_reported = self.steps_reported.load(Relaxed);
+        if steps_reported > 0 {
             let steps = self.thresholds.last().map(Steps::above);
             let stays = |step: &u32| steps.as_ref().is_some_and(|s| used >= s.rearms_below(*step));
-            let still = (1..=told).rev().find(stays).unwrap_or(0);
-            if still < told {
-                self.told.fetch_min(still, Relaxed);
+            let still = (1..=steps_reported).rev().find(stays).unwrap_or(0);
+            if still < steps_reported {
+                self.steps_reported.fetch_min(still, Relaxed);
             }
         }
     }
@@ -180,76 +181,76 @@ mod tests {
         Thresholds::new(&[0.9, 0.8, 0.95, 0.9], 1000).expect("good thresholds")
     }
 
-    fn spoken(thresholds: &Thresholds, used: u64) -> Option<f64> {
+    fn reported(thresholds: &Thresholds, used: u64) -> Option<f64> {
         thresholds.rearm(used);
         thresholds.cross(used).map(|threshold| threshold.percent)
     }
 
     #[test]
-    fn each_mark_speaks_once_and_a_jump_over_several_is_one() {
+    fn each_threshold_is_reported_once_and_a_jump_over_several_is_one() {
         let thresholds = thresholds();
         assert_eq!(thresholds.calm(), (0, 800));
-        assert_eq!(spoken(&thresholds, 799), None);
-        assert_eq!(spoken(&thresholds, 800), Some(80.0));
-        assert_eq!(spoken(&thresholds, 850), None);
+        assert_eq!(reported(&thresholds, 799), None);
+        assert_eq!(reported(&thresholds, 800), Some(80.0));
+        assert_eq!(reported(&thresholds, 850), None);
         assert_eq!(thresholds.calm(), (720, 900));
-        assert_eq!(spoken(&thresholds, 2000), Some(95.0), "for 90 too");
+        assert_eq!(reported(&thresholds, 2000), Some(95.0), "for 90 too");
         assert_eq!(thresholds.calm(), (1071, u64::MAX), "for all steps too");
-        assert_eq!(spoken(&thresholds, 9000), None);
-        assert_eq!(spoken(&thresholds, 900), None);
+        assert_eq!(reported(&thresholds, 9000), None);
+        assert_eq!(reported(&thresholds, 900), None);
         assert_eq!(thresholds.calm(), (891, 1010), "what is 10 % above was armed again");
-        assert!(thresholds.has_spoken());
+        assert!(thresholds.has_reported());
     }
 
     #[test]
-    fn the_highest_mark_speaks_again_at_each_further_two_percent() {
+    fn the_highest_threshold_is_reported_again_at_each_further_two_percent() {
         let thresholds = thresholds();
-        assert_eq!(spoken(&thresholds, 951), Some(95.0));
+        assert_eq!(reported(&thresholds, 951), Some(95.0));
         assert_eq!(thresholds.calm(), (855, 970));
-        let told: Vec<u64> =
-            (952..3000).filter(|&used| spoken(&thresholds, used).is_some()).collect();
+        let found: Vec<u64> =
+            (952..3000).filter(|&used| reported(&thresholds, used).is_some()).collect();
         let steps: Vec<u64> = (1..=12).map(|step| 950 + 20 * step).collect();
-        assert_eq!(told, steps, "up to 20 % above the limit");
+        assert_eq!(found, steps, "up to 20 % above the limit");
         let lower = Thresholds::new(&[0.5], 1000).expect("good thresholds");
-        assert_eq!(spoken(&lower, 519), Some(50.0));
-        assert_eq!(spoken(&lower, 547), Some(50.0), "a jump over two steps is one");
-        assert_eq!(spoken(&lower, 559), None);
+        assert_eq!(reported(&lower, 519), Some(50.0));
+        assert_eq!(reported(&lower, 547), Some(50.0), "a jump over two steps is one");
+        assert_eq!(reported(&lower, 559), None);
         assert_eq!(lower.calm(), (486, 560));
     }
 
     #[test]
-    fn a_step_is_told_once_until_it_is_armed_again() {
+    fn a_step_is_reported_once_until_it_is_armed_again() {
         let thresholds = thresholds();
-        assert_eq!(spoken(&thresholds, 995), Some(95.0));
+        assert_eq!(reported(&thresholds, 995), Some(95.0));
         for _ in 0..1000 {
-            assert_eq!(spoken(&thresholds, 895), None);
-            assert_eq!(spoken(&thresholds, 1005), None, "990 is not 10 % above 895");
+            assert_eq!(reported(&thresholds, 895), None);
+            assert_eq!(reported(&thresholds, 1005), None, "990 is not 10 % above 895");
         }
-        assert_eq!(spoken(&thresholds, 890), None);
-        assert_eq!(spoken(&thresholds, 985), None, "970 is not 10 % above 890");
-        assert_eq!(spoken(&thresholds, 995), Some(95.0));
-        assert_eq!(spoken(&thresholds, 800), None);
-        assert_eq!(spoken(&thresholds, 940), Some(90.0));
+        assert_eq!(reported(&thresholds, 890), None);
+        assert_eq!(reported(&thresholds, 985), None, "970 is not 10 % above 890");
+        assert_eq!(reported(&thresholds, 995), Some(95.0));
+        assert_eq!(reported(&thresholds, 800), None);
+        assert_eq!(reported(&thresholds, 940), Some(90.0));
         assert_eq!(
-            spoken(&thresholds, 990),
+            reported(&thresholds, 990),
             Some(95.0),
             "the threshold and its steps are one line"
         );
-        assert_eq!(spoken(&thresholds, 990), None);
+        assert_eq!(reported(&thresholds, 990), None);
     }
 
     #[test]
     fn a_mark_is_armed_again_ten_percent_below() {
         let thresholds = thresholds();
-        assert_eq!(spoken(&thresholds, 960), Some(95.0));
-        assert_eq!(spoken(&thresholds, 855), None);
-        assert_eq!(spoken(&thresholds, 960), None, "not far enough below");
-        assert_eq!(spoken(&thresholds, 854), None);
-        assert_eq!(spoken(&thresholds, 900), None, "90 was not that far");
-        assert_eq!(spoken(&thresholds, 960), Some(95.0));
-        assert_eq!(spoken(&thresholds, 700), None);
-        assert!(!thresholds.has_spoken());
-        assert_eq!(spoken(&thresholds, 800), Some(80.0));
+        assert_eq!(reported(&thresholds, 960), Some(95.0));
+        assert_eq!(reported(&thresholds, 855), None);
+        assert_eq!(reported(&thresholds, 960), None, "not far enough below");
+        assert_eq!(reported(&thresholds, 854), None);
+        assert_eq!(reported(&thresholds, 900), None, "90 was not that far");
+        assert_eq!(reported(&thresholds, 960), Some(95.0));
+        assert_eq!(reported(&thresholds, 700), None);
+        assert!(!thresholds.has_reported());
+        assert_eq!(reported(&thresholds, 800), Some(80.0));
     }
 
     #[test]
