@@ -1,11 +1,12 @@
 //! The `tracing` events at points of calls.
 //!
-//! 1. [`rate_limit`] and [`ceiling`] say whether there is one, and how many were passed over.
-//! 2. A [`callsite`] knows whether anybody wants it.
-//! 3. [`figures`] are what it is made from, [`line`] is its message for people.
+//! 1. [`rate_limit`] and [`ceiling`] decide whether an event is written, and count those that are
+//!    skipped.
+//! 2. A [`callsite`] knows whether any subscriber wants its events.
+//! 3. An event is made from [`figures`]; a [`line`] is its message for people.
 //! 4. [`event`] puts the fields together and dispatches.
 //!
-//! Between the question whether it is enabled and the dispatch nothing calls `tracing`.
+//! Nothing calls `tracing` after the question whether an event is enabled and before its dispatch.
 
 pub(crate) mod callsite;
 pub(crate) mod ceiling;

@@ -1,5 +1,5 @@
-//! What the attribute and the functions for code without one expand to: here a call goes through all
-//! layers.
+//! What the attribute expands to, and the functions for code that cannot carry it: here a call goes
+//! through all layers.
 //!
 //! - [`call`]: entry, probe and exit of one call.
 //! - [`future`]: the future that reads around each poll of another.

@@ -6,7 +6,7 @@ use crate::runtime::readings::{jemalloc, system, thread};
 use crate::runtime::watch::monitor as watch;
 use crate::values::status::{Events, GlobalAllocator, Reading, Status};
 
-/// Returns what memprobe has to work with in this program; printed, it says what to add.
+/// Returns what memprobe has to work with in this program; its text says what to add.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
-//! What threads share without a lock, of things that are never freed.
+//! What threads share without a lock: values that are never freed.
 //!
-//! A reference from [`static_ref`] may be followed for ever. Lists and maps only grow: who adds
-//! may wait for another who adds, and who reads waits for nobody.
+//! A reference from [`static_ref`] is valid for ever. Lists and maps only grow: a thread that adds
+//! may wait for another that adds, and one that reads waits for none.
 
 pub(crate) mod append_list;
 pub(crate) mod map;

@@ -2,9 +2,9 @@
 //!
 //! 1. jemalloc calls the [`monitor`] back after an allocation, before the program touches it.
 //! 2. The [`estimator`] estimates what the process is about to use, from what is cheap.
-//! 3. If that crosses one of the [`thresholds`], [`line`] says so on stderr: who asked, who holds
+//! 3. If that crosses one of the [`thresholds`], [`line`] reports it on stderr: who asked, who holds
 //!    ([`holders`]), and what finished calls have kept ([`kept`]).
-//! 4. At the next point outside the allocator [`event`] says it through `tracing`.
+//! 4. At the next point outside the allocator [`event`] reports it through `tracing`.
 //!
 //! Nothing of 1 to 3 allocates, takes a lock that others hold while they allocate, or calls
 //! `tracing`.

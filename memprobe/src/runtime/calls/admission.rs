@@ -1,4 +1,4 @@
-//! The part of a record that only an admitted call uses: its events are written.
+//! The part of a record that is used only by an admitted call, one whose events are written.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 

@@ -13,7 +13,7 @@ use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
 pub(crate) struct Frame {
     /// The logical counters when the frame was entered.
     entered: BytesCell,
-    /// Another field than `entered` may not be 0.
+    /// True if any field other than `entered` may differ from 0.
     dirty: AtomicBool,
     /// What is done in the frame does not count for the caller on this thread.
     detached: AtomicBool,

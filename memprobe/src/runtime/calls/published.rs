@@ -1,4 +1,4 @@
-//! What a record publishes of its call; for other threads a moment old.
+//! What a record publishes of its call for other threads, which see it a moment late.
 
 use std::sync::atomic::AtomicI64;
 

@@ -236,8 +236,8 @@ fn leave_to_others(record: &'static Record) {
     }
 }
 
-/// Closes the innermost frames whose calls have ended on another thread. Gives the one that is
-/// the innermost then.
+/// Closes the innermost frames whose calls have ended on another thread. Returns the frame that
+/// is the innermost then.
 #[cold]
 #[inline(never)]
 fn close_lost_frames(thread: &Thread) -> Option<&'static Record> {

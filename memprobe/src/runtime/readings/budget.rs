@@ -29,7 +29,7 @@ impl Budget {
     /// spend, the thread that would end it does not exist.
     const TURN: u64 = SECOND;
 
-    /// Returns a budget of so many percent of wall time, a divisor of 100, without a burst.
+    /// Returns a budget of `percent` % of wall time, which must divide 100, without a burst.
     pub const fn of_percent(percent: u64) -> Budget {
         let (turn, paid_until) = (AtomicU64::new(0), AtomicU64::new(0));
         Budget { parts: 100 / percent, burst: 0, pause: 0, turn, paid_until }

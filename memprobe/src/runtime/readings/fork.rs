@@ -3,7 +3,7 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The process that it was made in, distinguished from children that are forked from it.
+/// Distinguishes the process that it was made in from children that are forked from it.
 #[derive(Debug)]
 pub(crate) enum ForkDetector {
     /// A page that the kernel zeroes in a child, so that a look takes no system call.

@@ -1,4 +1,4 @@
-//! Estimates how much memory the process is about to use, from the cheapest readings that tell.
+//! Estimates how much memory the process is about to use, from the cheapest readings that show it.
 //! Nothing here allocates.
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
