@@ -219,7 +219,7 @@ pub mod process {
 
 /// What is reached through [`Status`].
 pub mod status {
-    pub use crate::values::status::{Events, GlobalAllocator, Reading};
+    pub use crate::values::status::{Events, GlobalAllocator, Reading, Sampling};
 }
 
 /// What is reached through [`Watch`].

@@ -36,5 +36,5 @@ pub use {
     sampling::live,
     stats::gather::{report, reset},
     status::status,
-    watch::monitor::Watch,
+    watch::setup::Watch,
 };

@@ -34,7 +34,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use service::Service;
 
+#[cfg(not(feature = "live"))]
 memprobe::global_allocator!();
+// With the feature `live` the report also says who owns the memory.
+#[cfg(feature = "live")]
+memprobe::global_allocator!(live);
 
 const HELP: &str = "\
 Makes thumbnails and searches pages, and shows which part of that takes the memory.

@@ -247,7 +247,6 @@ serialize!(growing: Growth {
 
 serialize!(owned: Owned {
     "owner": owned.kind.key(),
-    "finished": owned.finished,
     "rise": owned.rise,
     maybe {
         "after": owned.after,
@@ -262,6 +261,7 @@ serialize!(estimate: Estimate {
 
 serialize!(rise: Rise {
     "time_us": rise.time.as_micros() as u64,
+    "owned": rise.owned,
     "bytes": rise.bytes,
     "error": rise.error,
     "per_second": rise.per_second,

@@ -30,7 +30,8 @@ use crate::report::verdicts::Path;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Live {
-    /// The owners; the one that owns the most comes first.
+    /// The owners; the one that owns the most comes first. An owner whose memory has been freed
+    /// since the last point of the history is listed as well, and owns nothing.
     pub owners: Vec<Owner>,
     /// All live memory that was allocated since sampling began.
     pub total: Estimate,
@@ -71,8 +72,8 @@ pub struct Owner {
     pub oldest: Option<Age>,
     /// Age that half of the bytes have reached.
     pub median: Option<Age>,
-    /// How much more finished calls own than in the middle of the time since the first sample of
-    /// the history; `None` while the history is too short.
+    /// How much more finished calls owned at the end of the history than in the middle of its time;
+    /// `None` while the history is too short.
     pub rise: Option<Rise>,
     /// What finished calls owned over time, the oldest first.
     pub history: Vec<LivePoint>,
@@ -130,7 +131,9 @@ pub struct Age {
 pub struct Rise {
     /// The time over which it is measured: the latter half of the history.
     pub time: Duration,
-    /// Bytes owned now less bytes owned then.
+    /// What they owned at the end of that time.
+    pub owned: Estimate,
+    /// Bytes owned at its end less bytes owned at its start.
     pub bytes: i64,
     /// Standard error of `bytes`.
     pub error: u64,

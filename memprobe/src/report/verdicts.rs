@@ -7,6 +7,7 @@ mod churn;
 mod growing;
 mod owned;
 mod pressure;
+mod slope;
 
 pub use churn::Churn;
 pub use growing::{Growth, Owned};

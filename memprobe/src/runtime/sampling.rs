@@ -5,6 +5,7 @@ use crate::runtime::calls::sampled;
 use crate::runtime::readings::samples::{self, Missing};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::live;
+use crate::values::status::Sampling;
 use crate::values::usage::Unavailable;
 
 /// Returns who owns the memory that is live now. It needs the feature `live`, and
@@ -28,6 +29,15 @@ pub fn live() -> Result<Live, Unavailable> {
     let _ignored = IgnoreAllocs::begin();
     start()?;
     Ok(live::rows())
+}
+
+/// Returns whether allocations are sampled.
+pub(crate) fn state() -> Sampling {
+    match (start(), samples::interval()) {
+        (Err(why), _) => Sampling::Unavailable(why),
+        (Ok(()), Some(interval)) if samples::is_active() => Sampling::Active { interval },
+        (Ok(()), _) => Sampling::Paused,
+    }
 }
 
 /// Starts to follow sampled blocks, if that has not been done.

@@ -3,7 +3,8 @@
 use crate::runtime::events::callsite::{Callsite, reached_and_wanted};
 use crate::runtime::events::ceiling;
 use crate::runtime::readings::{jemalloc, system, thread};
-use crate::runtime::watch::monitor as watch;
+use crate::runtime::sampling;
+use crate::runtime::watch::setup;
 use crate::values::status::{Events, GlobalAllocator, Reading, Status};
 
 /// Returns what memprobe has to work with in this program; its text says what to add.
@@ -38,7 +39,8 @@ pub fn status() -> Status {
         limit: process.limit,
         events: events(),
         rate: ceiling::a_second(),
-        watch: watch::mode(),
+        watch: setup::mode(),
+        sampling: sampling::state(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::format::units::HumanBytes;
 use crate::values::process::Limit;
+use crate::values::usage::Unavailable;
 use crate::values::watch_mode::WatchMode;
 
 /// What memprobe can read in this program, returned by [`status`](crate::status()).
@@ -35,6 +36,29 @@ pub struct Status {
     pub rate: Option<f64>,
     /// How the installed [`Watch`](crate::Watch) checks; `None` if none is installed.
     pub watch: Option<WatchMode>,
+    /// Whether allocations are sampled for [`live`](crate::live()).
+    pub sampling: Sampling,
+}
+
+/// Whether jemalloc samples allocations for [`live`](crate::live()).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sampling {
+    /// It does.
+    Active {
+        /// Mean number of bytes from one sample to the next.
+        interval: u64,
+    },
+    /// It could, and was switched off.
+    Paused,
+    /// It does not, for this reason.
+    Unavailable(Unavailable),
+}
+
+impl Default for Sampling {
+    fn default() -> Sampling {
+        Sampling::Unavailable(Unavailable::CompiledOut)
+    }
 }
 
 /// Which allocator handles Rust's allocations.
@@ -161,6 +185,18 @@ impl fmt::Display for Status {
             Some(WatchMode::Off) => {
                 "watch: off, for there is no limit, or nothing to read, or MEMPROBE_WATCH=off\n"
             }
-        })
+        })?;
+        match self.sampling {
+            Sampling::Active { interval } => writeln!(
+                f,
+                "live: jemalloc samples one allocation in {}, for memprobe::live()",
+                HumanBytes(interval)
+            ),
+            Sampling::Paused => f.write_str(
+                "live: sampling is off; `memprobe::live::set_active(true)` or \
+                 `_RJEM_MALLOC_CONF=prof_active:true` switches it on\n",
+            ),
+            Sampling::Unavailable(why) => writeln!(f, "live: {why}"),
+        }
     }
 }

@@ -170,7 +170,7 @@ fn growing(report: &Report, verdicts: &Verdicts) -> Answer {
     }
     answer.add(match (&found.owned, found.growth_per_second) {
         (Some(owned), _) => {
-            format!("its finished calls own {}, {per_second} a second more", owned.finished)
+            format!("its finished calls own {}, {per_second} a second more", owned.rise.owned)
         }
         (None, Some(_)) => {
             format!("the process confirms it: allocated grows by {per_second} a second")

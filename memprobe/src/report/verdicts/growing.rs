@@ -10,13 +10,14 @@
 //! 3. From there the search goes down to the nested call that keeps the memory.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
+use crate::report::verdicts::slope::{Slope, slope, slope_at};
 use crate::report::verdicts::{Path, Verdict, names};
-use crate::report::{Estimate, Node, OwnerKind, Report, Rise, Sample, Steady, walk};
+use crate::report::{Node, OwnerKind, Report, Rise, Sample, Steady};
 
 /// A call that keeps memory each time it runs, also after caches have filled.
 ///
@@ -89,9 +90,7 @@ pub struct Owned {
     pub kind: OwnerKind,
     /// The label after which calls allocated it; `None` if it was no call.
     pub after: Option<&'static str>,
-    /// What its finished calls own.
-    pub finished: Estimate,
-    /// How that has risen.
+    /// What its finished calls own, and how that has risen.
     pub rise: Rise,
 }
 
@@ -99,10 +98,6 @@ pub struct Owned {
 const ENOUGH_CALLS: u64 = 4;
 /// Less than this many bytes a call is no growth: a small block of jemalloc's.
 const SMALL_BLOCK: i64 = 16;
-/// The median of fewer slopes between two samples says nothing.
-const ENOUGH_SLOPES: usize = 8;
-/// Samples that are compared, each with each.
-const MOST_SAMPLES: usize = 500;
 /// Growth of the process below which it needs no explanation, in bytes.
 const LITTLE: i64 = 1 << 20;
 
@@ -247,65 +242,12 @@ fn uncancelled(caller: &Node) -> Option<&Node> {
     (away <= growth.unsigned_abs() / 2 && told_apart).then_some(nearest)
 }
 
-#[derive(Clone, Copy)]
-struct Slope {
-    per_second: i64,
-    /// Growth over the whole time, in bytes.
-    growth: i64,
-}
-
-/// Returns how the process's `allocated` grows at the points of a root and of what it calls;
-/// `samples` has those of each function.
-fn slope_at(root: &Node, samples: &HashMap<&str, Vec<&Sample>>) -> Option<Slope> {
-    let mut functions = HashSet::new();
-    walk(std::slice::from_ref(root), |path| {
-        functions.extend(path.last().map(|node| node.function));
-    });
-    let of = |function| samples.get(function).into_iter().flatten().copied();
-    let mut samples: Vec<&Sample> = functions.into_iter().flat_map(of).collect();
-    samples.sort_by_key(|sample| sample.uptime_us);
-    slope(samples)
-}
-
-/// Returns how the process's `allocated` grows: the median of the slopes between samples that
-/// are more than a quarter of the time apart. Only samples at the same point are compared, so
-/// that what calls hold there does not count.
-fn slope(samples: Vec<&Sample>) -> Option<Slope> {
-    let step = samples.len().div_ceil(MOST_SAMPLES).max(1);
-    let samples: Vec<(&Sample, i128)> = samples
-        .into_iter()
-        .step_by(step)
-        .filter_map(|sample| Some((sample, sample.allocated?.into())))
-        .collect();
-    let (first, last) = (samples.first()?.0, samples.last()?.0);
-    let span = last.uptime_us.saturating_sub(first.uptime_us);
-    let mut slopes = Vec::new();
-    for (at, (early, before)) in samples.iter().enumerate() {
-        for (late, after) in &samples[at + 1..] {
-            let apart = late.uptime_us.saturating_sub(early.uptime_us);
-            let same = (early.function, early.label) == (late.function, late.label);
-            if same && apart > span / 4 {
-                slopes.push((after - before) * 1_000_000 / i128::from(apart));
-            }
-        }
-    }
-    if slopes.len() < ENOUGH_SLOPES {
-        return None;
-    }
-    slopes.sort_unstable();
-    let per_second = slopes[slopes.len() / 2];
-    Some(Slope {
-        per_second: i64::try_from(per_second).ok()?,
-        growth: i64::try_from(per_second * i128::from(span) / 1_000_000).ok()?,
-    })
-}
-
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_call = SignedBytes(self.steady.per_call());
         match &self.owned {
             None => {
-                write!(f, "{} keeps {per_call} a call", Path(&self.path))?;
+                write!(f, "{} keeps {per_call} a call", self.name())?;
                 match self.growth_per_second {
                     Some(slope) => {
                         let slope = HumanBytes(slope.max(0) as u64);
@@ -316,7 +258,7 @@ impl fmt::Display for Growth {
             }
             Some(owned) => {
                 let per_second = HumanBytes(owned.rise.per_second.max(0) as u64);
-                write!(f, "{} owns {}", owned.name(&self.path), owned.finished)?;
+                write!(f, "{} owns {}", self.name(), owned.rise.owned)?;
                 if self.steady.calls > 0 {
                     write!(f, " and keeps {per_call} a call, {per_second} a second")?;
                 } else {

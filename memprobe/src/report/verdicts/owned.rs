@@ -33,12 +33,7 @@ impl Report {
             steady: Steady { calls: rise.calls.unwrap_or(0), net: rise.bytes },
             growth_per_second: Some(rise.per_second),
             time_to_limit: self.time_to_limit(rise.per_second),
-            owned: Some(Owned {
-                kind: owner.kind,
-                after: owner.after,
-                finished: owner.finished,
-                rise,
-            }),
+            owned: Some(Owned { kind: owner.kind, after: owner.after, rise }),
         }
     }
 }
@@ -68,6 +63,7 @@ mod tests {
     fn rise(bytes: i64, error: i64, per_second: i64, recent_per_second: i64) -> Rise {
         Rise {
             time: Duration::from_secs(10),
+            owned: Estimate { bytes: 62 << 20, error: 5 << 20, samples: 124 },
             bytes,
             error: error as u64,
             calls: Some(640),
@@ -77,14 +73,13 @@ mod tests {
     }
 
     fn owner(kind: OwnerKind, path: &[&'static str], rise: Option<Rise>) -> Owner {
-        let finished = Estimate { bytes: 62 << 20, error: 5 << 20, samples: 124 };
         Owner {
             kind,
             path: path.to_vec(),
             after: (kind == OwnerKind::Call).then_some("parsed"),
-            live: finished,
+            live: Estimate::default(),
             running: Estimate::default(),
-            finished,
+            finished: Estimate::default(),
             oldest: None,
             median: None,
             rise,

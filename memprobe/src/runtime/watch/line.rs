@@ -99,7 +99,7 @@ impl Text {
     }
 
     /// Adds all of `part` or nothing; returns `false` if there is no room.
-    fn add(&mut self, part: impl Display) -> bool {
+    pub(super) fn add(&mut self, part: impl Display) -> bool {
         let room = LONGEST - self.reserve;
         self.buffer.whole(|buffer| {
             write!(buffer, "{part}")?;
@@ -114,7 +114,7 @@ impl Text {
     }
 
     /// Adds as many items as fit, between quotes; adds nothing if that is none.
-    fn list<T: Display>(&mut self, name: &str, items: impl Iterator<Item = T>) {
+    pub(super) fn list<T: Display>(&mut self, name: &str, items: impl Iterator<Item = T>) {
         let before = self.buffer.len();
         self.reserve += 1;
         let mut is_empty = true;
@@ -137,7 +137,7 @@ impl Text {
 }
 
 /// Prints bytes without a space before the unit.
-struct Tight(u64);
+pub(super) struct Tight(pub u64);
 
 impl Display for Tight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +176,7 @@ impl Display for Known {
 }
 
 /// Prints a name or a label without the characters that would end a value.
-struct Name<'a>(&'a str);
+pub(super) struct Name<'a>(pub &'a str);
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,12 +313,18 @@ impl Text {
             text.figure("asked", asked);
             text.add_calls(trigger);
         }
+        #[cfg(feature = "live")]
+        let is_owned = text.add_owners();
+        #[cfg(not(feature = "live"))]
+        let is_owned = false;
         let running = Running::look();
         if jemalloc::is_global() {
             let live = allocated.or(estimate.active).map_or(i64::MAX, |live| live as i64);
             let held = running.held(live);
             text.add_running(&running, Live { bytes: Some(live), fits: held.bytes <= live });
-            text.add_kept(live, held, allocated.is_some());
+            if !is_owned {
+                text.add_kept(live, held, allocated.is_some());
+            }
         } else {
             text.add_running(&running, Live { bytes: None, fits: true });
         }

@@ -7,9 +7,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
-};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -17,176 +15,20 @@ use std::time::Duration;
 use crate::runtime::calls::sampled;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::bytes::Bytes;
-use crate::runtime::readings::cgroup::UNLIMITED;
 use crate::runtime::readings::thread::{self as counters, IgnoreAllocs};
-use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc, system};
+use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
 use crate::runtime::stats::call_tree::Position;
 use crate::runtime::watch::estimator::{Estimator, Upcoming};
 use crate::runtime::watch::line::{Crossing, Text, Trigger};
 #[cfg(feature = "profiling")]
-use crate::runtime::watch::profiles::{self, Profiles};
+use crate::runtime::watch::profiles;
 use crate::runtime::watch::thresholds::Thresholds;
 use crate::runtime::watch::{event as watch_event, kept};
-use crate::values::process::{Heap, Limit};
-use crate::values::watch_mode::{WatchError, WatchMode};
+use crate::values::process::Heap;
+use crate::values::watch_mode::WatchMode;
 
-/// Reports which calls hold the memory before the kernel kills the process: one line on stderr,
-/// written at once, when the memory that the process is about to use crosses a threshold.
-///
-/// # Examples
-///
-/// ```
-/// memprobe::global_allocator!();
-///
-/// fn main() -> Result<(), memprobe::watch::WatchError> {
-///     memprobe::Watch::new()
-///         .thresholds([0.5, 0.9, 0.95])
-///         .sample_every(std::time::Duration::from_millis(100))
-///         .install()?;
-///     // …
-/// #   Ok(())
-/// }
-/// ```
-///
-/// # The line
-///
-/// jemalloc calls memprobe back each time a thread has allocated a certain amount, before the
-/// program touches the last block; with [`global_allocator!`](crate::global_allocator!) memprobe is
-/// also called before a large `realloc` copies. So the line is written even if the process is
-/// killed by what it does next. It has, as `key=value`:
-///
-/// | | |
-/// |---|---|
-/// | `threshold`, `limit` | the threshold that was crossed, and the limit it is a part of |
-/// | `at`, `pid` | the time of day (UTC, to the ms), and the process |
-/// | `limit_was` | the limit before, in the first line after it has changed; `none` if there was none |
-/// | `estimate` | what the process is about to use: the larger of resident memory, and `active` plus what lies outside jemalloc. In a cgroup it is without mapped files, and includes what the cgroup holds beside the process |
-/// | `rss`, `cgroup`, `active` | resident memory; the cgroup's usage less its page cache; pages that jemalloc has given out, touched or not |
-/// | `asked` | what this thread has allocated since the last check, or is about to allocate by a `realloc` |
-/// | `by`, `after`, `callers` | the innermost call of this thread, the label it passed last, and the calls around it |
-/// | `running` | the running calls by function, those that hold the most first: how many, what they hold without nested calls, and the label after which they hold the most. Bytes are left out where they exceed all live memory, because the calls have handed on what they allocated |
-/// | `kept_by_finished_calls` | what calls that have ended allocated less what they freed, by function, the most first. After these, with `<=`, upper bounds for functions whose results were freed in code that is not annotated: at some time their net exceeded all live memory |
-/// | `not_in_annotated_code` | the rest of jemalloc's live memory; with `<=` if it may include results of finished calls |
-/// | `outside_jemalloc`, `outside_process` | C libraries, stacks and mappings, as last read; tmpfs, the kernel and other processes of the cgroup |
-///
-/// The figures are consistent: no function is reported with more than the others leave of the live
-/// memory. The thread that crosses a threshold is often a bystander; `running` shows which calls
-/// hold the memory. At the next point outside the allocator, the line is also written as a WARN
-/// event with the target `memprobe::watch`.
-///
-/// # When it is written
-///
-/// A threshold is reported once, and again after use has fallen 10 % below it. A jump over several
-/// thresholds is one line. Above the highest threshold, each further 2 % of the limit is reported
-/// as well, up to 120 %, so that there is a line close to the kill. If the limit changes while the
-/// process runs, the thresholds are parts of the new limit.
-///
-/// The environment variable `MEMPROBE_WATCH=off` switches the watch off.
-#[derive(Clone, Debug)]
-#[must_use = "a watch does nothing until it is installed"]
-pub struct Watch {
-    limit: Option<Limit>,
-    thresholds: Vec<f64>,
-    sample_every: Option<Duration>,
-    #[cfg(feature = "profiling")]
-    profiles: Option<Profiles>,
-}
-
-impl Default for Watch {
-    fn default() -> Watch {
-        Watch {
-            limit: None,
-            thresholds: vec![0.80, 0.90, 0.95],
-            sample_every: None,
-            #[cfg(feature = "profiling")]
-            profiles: None,
-        }
-    }
-}
-
-impl Watch {
-    /// Returns a watch at 80, 90 and 95 % of the limit that [`process`](crate::process()) finds.
-    pub fn new() -> Watch {
-        Watch::default()
-    }
-
-    /// Sets the limit, in place of the one that is found; it then does not change. For a limit
-    /// made by [`Limit::from_bytes`] resident memory counts, and not the usage of a cgroup.
-    pub fn limit(mut self, limit: Limit) -> Watch {
-        self.limit = Some(limit);
-        self
-    }
-
-    /// Sets one to eight thresholds, as parts of the limit: above 0 and up to 1.
-    pub fn thresholds(mut self, thresholds: impl IntoIterator<Item = f64>) -> Watch {
-        self.thresholds = thresholds.into_iter().collect();
-        self
-    }
-
-    /// Starts a thread that also checks, at this interval of at least 1 ms. Only this thread sees
-    /// growth without an allocation through Rust's allocator: in C libraries, in tmpfs, by other
-    /// processes of the cgroup. Each check takes 10 to 200 µs.
-    pub fn sample_every(mut self, interval: Duration) -> Watch {
-        self.sample_every = Some(interval);
-        self
-    }
-
-    /// Also writes heap profiles.
-    #[cfg(feature = "profiling")]
-    pub fn profiles(mut self, profiles: Profiles) -> Watch {
-        self.profiles = Some(profiles);
-        self
-    }
-
-    /// Installs the watch for the rest of the process's life, and returns how it checks.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the thresholds are invalid, or if a watch was installed before. What the
-    /// platform lacks is no error: it shows in the [`WatchMode`].
-    pub fn install(self) -> Result<WatchMode, WatchError> {
-        static TAKEN: AtomicBool = AtomicBool::new(false);
-        let _ignored = IgnoreAllocs::begin();
-        let estimator = match &self.limit {
-            Some(limit) => Estimator::of(limit),
-            None => Estimator::of_found(system::find_limit().as_ref()),
-        };
-        let limit = estimator.limit();
-        let whole = if limit == UNLIMITED { 1 << 40 } else { limit };
-        let thresholds =
-            Thresholds::new(&self.thresholds, whole).ok_or(WatchError::InvalidThresholds)?;
-        if TAKEN.swap(true, Relaxed) {
-            return Err(WatchError::AlreadyInstalled);
-        }
-        let mode = self.install_once(estimator, whole, thresholds);
-        Ok(*MODE.get_or_init(|| mode))
-    }
-
-    /// Installs the watch; `whole` is the limit that the thresholds are parts of.
-    fn install_once(self, estimator: Estimator, whole: u64, thresholds: Thresholds) -> WatchMode {
-        let limit = estimator.limit();
-        if std::env::var_os("MEMPROBE_WATCH").is_some_and(|value| value == "off") {
-            return WatchMode::Off;
-        }
-        #[cfg(feature = "profiling")]
-        if self.profiles.is_some_and(Profiles::install) {
-            ASKED.fetch_or(PROFILE, SeqCst);
-        }
-        // Without a limit the watch waits for one, if there are cgroups that may get one.
-        if limit == 0 || limit == UNLIMITED && !estimator.may_be_limited() {
-            return WatchMode::Off;
-        }
-        let mode = install(estimator, whole, thresholds, self.sample_every);
-        if limit == UNLIMITED { WatchMode::Off } else { mode }
-    }
-}
-
-/// Returns how the watch checks; `None` before one is installed.
-pub(crate) fn mode() -> Option<WatchMode> {
-    MODE.get().copied()
-}
-
-fn install(
+/// Installs the watch. `whole` is the limit that the thresholds are parts of.
+pub(super) fn install(
     estimator: Estimator,
     whole: u64,
     thresholds: Thresholds,
@@ -245,7 +87,6 @@ struct Installed {
 }
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
-static MODE: OnceLock<WatchMode> = OnceLock::new();
 
 /// What the next point has to do: a bit for each task.
 static ASKED: AtomicU8 = AtomicU8::new(if cfg!(feature = "live") { START } else { 0 });
@@ -260,6 +101,12 @@ const REARM: u8 = 4;
 const PROFILE: u8 = 8;
 /// Follows the blocks that jemalloc samples, from the first point on.
 const START: u8 = 16;
+
+/// Has the next point write a heap profile.
+#[cfg(feature = "profiling")]
+pub(super) fn ask_for_profile() {
+    ASKED.fetch_or(PROFILE, SeqCst);
+}
 
 /// Size in bytes from which the watch checks before a `realloc` copies.
 static MOVES_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);

@@ -1,5 +1,6 @@
 //! What finished calls of each owner owned over time, at samples of the timeline.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,14 +27,21 @@ pub(crate) struct Point {
     owners: Box<[(Owner, Owned)]>,
 }
 
-/// What finished calls of an owner owned, and how many there were.
+/// What finished calls of an owner owned, and how many calls there were.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Owned {
     pub finished: Sum,
+    /// The part that was allocated in the latter half of the time since the first point.
+    pub young: Sum,
     pub calls: Option<u64>,
 }
 
 impl Point {
+    /// Returns the owners that owned the most.
+    pub fn owners(&self) -> impl Iterator<Item = Owner> {
+        self.owners.iter().map(|&(owner, _)| owner)
+    }
+
     /// Returns what `owner` owned then; nothing if it was not among those that own the most.
     pub fn of(&self, owner: Owner) -> Owned {
         let found = self.owners.iter().find(|(other, _)| other.key() == owner.key());
@@ -74,25 +82,37 @@ pub(crate) fn sample(now: u64, uptime_us: u64) {
     // If the lock is taken, the point is left to the other thread.
     let Ok(mut history) = HISTORY.try_lock() else { return };
     if history.is_due(now) {
-        let point = look(now, uptime_us);
-        history.add(point);
+        let first = history.points.first().map_or(now, |first| first.at);
+        let owners = look(middle(first, now));
+        history.add(Point { uptime_us, at: now, owners });
     }
 }
 
-/// Sums up what the owners own now.
-fn look(now: u64, uptime_us: u64) -> Point {
-    let mut sums: HashMap<_, (Owner, Sum)> = HashMap::new();
+/// Returns the time halfway between two.
+pub(crate) fn middle(first: u64, last: u64) -> u64 {
+    first + last.saturating_sub(first) / 2
+}
+
+/// Sums up what finished calls of the owners own now, and of that what was allocated since `middle`.
+fn look(middle: u64) -> Box<[(Owner, Owned)]> {
+    let mut sums: HashMap<_, (Owner, Owned)> = HashMap::new();
     BLOCKS.each(|block| {
         if !block.call.is_some_and(CallRef::is_running) {
-            let new = || (block.owner, Sum::default());
-            sums.entry(block.owner.key()).or_insert_with(new).1.add(block);
+            let new = || (block.owner, Owned::default());
+            let (_, owned) = sums.entry(block.owner.key()).or_insert_with(new);
+            owned.finished.add(block);
+            if block.born >= middle {
+                owned.young.add(block);
+            }
         }
     });
-    let mut owners: Vec<(Owner, Sum)> = sums.into_values().collect();
-    owners.sort_unstable_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes));
+    let mut owners: Vec<(Owner, Owned)> = sums.into_values().collect();
+    owners.sort_unstable_by_key(|(_, owned)| Reverse(owned.finished.bytes));
     owners.truncate(OWNERS);
-    let owned = |(owner, finished): (Owner, Sum)| (owner, Owned { finished, calls: calls(owner) });
-    Point { uptime_us, at: now, owners: owners.into_iter().map(owned).collect() }
+    for (owner, owned) in &mut owners {
+        owned.calls = calls(*owner);
+    }
+    owners.into()
 }
 
 /// Returns how many calls of an owner have ended.

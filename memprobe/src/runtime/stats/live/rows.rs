@@ -22,51 +22,36 @@ const ENOUGH_POINTS: usize = 8;
 struct Found {
     running: Sum,
     finished: Sum,
-    /// The part of `finished` that was allocated since the middle of the history.
-    young: Sum,
     /// When its blocks were allocated, in ns, and their weights.
     births: Vec<(u64, u64)>,
     stacks: HashMap<Box<[usize]>, Sum>,
 }
 
-/// The points of the history from its middle on.
-struct Latter<'a> {
-    points: &'a [Point],
+/// Returns the points of the latter half of the history's time; `None` if they are too few.
+fn latter(points: &[Point]) -> Option<&[Point]> {
+    let middle = history::middle(points.first()?.at, points.last()?.at);
+    let points = &points[points.partition_point(|point| point.at < middle)..];
+    (points.len() >= ENOUGH_POINTS).then_some(points)
 }
 
-impl<'a> Latter<'a> {
-    /// Returns `None` if there are too few points.
-    fn of(points: &'a [Point], now: u64) -> Option<Latter<'a>> {
-        let first = points.first()?.at;
-        let middle = first + now.saturating_sub(first) / 2;
-        let points = &points[points.partition_point(|point| point.at < middle)..];
-        (points.len() >= ENOUGH_POINTS).then_some(Latter { points })
-    }
-
-    fn first(&self) -> &'a Point {
-        &self.points[0]
-    }
-
-    fn rise(&self, owner: Owner, found: &Found, now: u64) -> Rise {
-        let then = self.first().of(owner);
-        let finished = found.finished;
-        // Blocks that were live then and are live now are in both sums. What is left are those
-        // allocated since, and those freed since.
-        let old = finished.variance - found.young.variance;
-        let freed = (then.finished.variance - old).max(0.0);
-        let variance = found.young.variance + freed;
-        let middle = self.points.len() / 2;
-        Rise {
-            time: Duration::from_nanos(now.saturating_sub(self.first().at)),
-            bytes: finished.bytes as i64 - then.finished.bytes as i64,
-            error: Sum { variance, ..Sum::default() }.error(),
-            calls: history::calls(owner)
-                .zip(then.calls)
-                .map(|(now, then)| now.saturating_sub(then)),
-            per_second: slope(self.points, owner),
-            recent_per_second: slope(&self.points[middle..], owner),
-        }
-    }
+/// Returns how much more an owner owned at the last of these points than at the first.
+fn rise(owner: Owner, points: &[Point]) -> Option<Rise> {
+    let (first, last) = (points.first()?, points.last()?);
+    let (then, now) = (first.of(owner), last.of(owner));
+    // Blocks that were live then and still are count in both sums. What makes the difference are
+    // those allocated since, and those freed since.
+    let old = now.finished.variance - now.young.variance;
+    let freed = (then.finished.variance - old).max(0.0);
+    let difference = Sum { variance: now.young.variance + freed, ..Sum::default() };
+    Some(Rise {
+        time: Duration::from_nanos(last.at.saturating_sub(first.at)),
+        owned: now.finished.estimate(),
+        bytes: now.finished.bytes as i64 - then.finished.bytes as i64,
+        error: difference.error(),
+        calls: now.calls.zip(then.calls).map(|(now, then)| now.saturating_sub(then)),
+        per_second: slope(points, owner),
+        recent_per_second: slope(&points[points.len() / 2..], owner),
+    })
 }
 
 /// Returns the median of the slopes between any two points (H. Theil, 1950; P. Sen, 1968), in bytes
@@ -91,9 +76,11 @@ fn slope(points: &[Point], owner: Owner) -> i64 {
 pub(crate) fn rows() -> Live {
     let now = clock::coarse();
     let points = history::points();
-    let latter = Latter::of(&points, now);
-    let middle = latter.as_ref().map_or(u64::MAX, |latter| latter.first().at);
     let mut all: HashMap<_, (Owner, Found)> = HashMap::new();
+    // What has been freed meanwhile has a history.
+    for owner in points.last().into_iter().flat_map(Point::owners) {
+        all.insert(owner.key(), (owner, Found::default()));
+    }
     BLOCKS.each(|block| {
         let new = || (block.owner, Found::default());
         let (_, found) = all.entry(block.owner.key()).or_insert_with(new);
@@ -101,9 +88,6 @@ pub(crate) fn rows() -> Live {
             found.running.add(block);
         } else {
             found.finished.add(block);
-            if block.born >= middle {
-                found.young.add(block);
-            }
         }
         found.births.push((block.born, block.weight));
         if !block.stack.is_empty() {
@@ -113,7 +97,7 @@ pub(crate) fn rows() -> Live {
     let total = all
         .values()
         .fold(Sum::default(), |sum, (_, found)| sum.plus(found.running).plus(found.finished));
-    let row = |(owner, found)| row(owner, found, &points, latter.as_ref(), now);
+    let row = |(owner, found)| row(owner, found, &points, now);
     let mut owners: Vec<_> = all.into_values().map(row).collect();
     owners.sort_by(|one, other| {
         other.live.bytes.cmp(&one.live.bytes).then_with(|| one.path.cmp(&other.path))
@@ -127,13 +111,7 @@ pub(crate) fn rows() -> Live {
     }
 }
 
-fn row(
-    owner: Owner,
-    mut found: Found,
-    points: &[Point],
-    latter: Option<&Latter<'_>>,
-    now: u64,
-) -> crate::report::Owner {
+fn row(owner: Owner, mut found: Found, points: &[Point], now: u64) -> crate::report::Owner {
     found.births.sort_unstable();
     let age = |born: u64| Age {
         time: Duration::from_nanos(now.saturating_sub(born)),
@@ -164,7 +142,7 @@ fn row(
         finished: found.finished.estimate(),
         oldest: found.births.first().map(|&(born, _)| age(born)),
         median,
-        rise: latter.map(|latter| latter.rise(owner, &found, now)),
+        rise: latter(points).and_then(|points| rise(owner, points)),
         history: points.iter().map(point).collect(),
         stacks,
     }
