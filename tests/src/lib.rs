@@ -13,6 +13,7 @@ pub mod exact;
 pub mod listener;
 pub mod output;
 pub mod record;
+pub mod uploads;
 pub mod watch_line;
 
 /// What a report of this moment says of the function whose path ends in `path`; `None` before

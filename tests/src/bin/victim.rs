@@ -15,7 +15,11 @@ use memprobe_tests::listener::Listener;
 use memprobe_tests::yield_now;
 use tracing::Event;
 
+#[cfg(not(feature = "live"))]
 memprobe::global_allocator!();
+// As `tests/live` builds it.
+#[cfg(feature = "live")]
+memprobe::global_allocator!(live);
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -37,6 +41,9 @@ fn main() {
             assert!(matches!(mode, Ok(WatchMode::Hook | WatchMode::Off)), "off without a limit");
         }
         _ => assert_eq!(mode, Ok(WatchMode::Hook), "in a cgroup with a limit"),
+    }
+    if arguments.next().as_deref() == Some("uploads") {
+        memprobe_tests::uploads::start();
     }
     match &*scenario {
         "one_of_many" => run(one_of_many()),
