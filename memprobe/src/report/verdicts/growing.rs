@@ -258,16 +258,15 @@ impl fmt::Display for Growth {
             }
             Some(owned) => {
                 let per_second = HumanBytes(owned.rise.per_second.max(0) as u64);
-                write!(f, "{} owns {}", self.name(), owned.rise.owned)?;
-                if self.steady.calls > 0 {
-                    write!(f, " and keeps {per_call} a call, {per_second} a second")?;
-                } else {
-                    write!(f, ", {per_second} a second more")?;
+                write!(f, "{}", self.name())?;
+                match self.steady.calls {
+                    0 => write!(f, " keeps {per_second} more a second")?,
+                    _ => write!(f, " keeps {per_call} a call, {per_second} a second")?,
                 }
-                match self.time_to_limit {
-                    Some(time) => write!(f, ": the limit in {}", HumanDuration(time)),
-                    None => Ok(()),
+                if let Some(time) = self.time_to_limit {
+                    write!(f, ", to the limit in {}", HumanDuration(time))?;
                 }
+                write!(f, "; owns {}", owned.rise.owned)
             }
         }
     }

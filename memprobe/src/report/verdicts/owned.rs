@@ -103,16 +103,16 @@ mod tests {
         let Verdict::Found(found) = growing(vec![slow, fast]) else { panic!("it grows") };
         assert_eq!(
             found.to_string(),
-            "handler › remember after 'parsed' owns 62.0 MiB ± 5.0 MiB and keeps +32 KiB a call, \
-             2.0 MiB a second: the limit in 60 s"
+            "handler › remember after 'parsed' keeps +32 KiB a call, 2.0 MiB a second, to the limit \
+             in 60 s; owns 62.0 MiB ± 5.0 MiB"
         );
         let outside = rise(20 * MIB, 3 * MIB, 2 * MIB, 2 * MIB);
         let outside = owner(OwnerKind::NotAnnotated, &[], Some(Rise { calls: None, ..outside }));
         let Verdict::Found(found) = growing(vec![outside]) else { panic!("it grows") };
         assert_eq!(
             found.to_string(),
-            "code outside annotated calls owns 62.0 MiB ± 5.0 MiB, 2.0 MiB a second more: the \
-             limit in 60 s"
+            "code outside annotated calls keeps 2.0 MiB more a second, to the limit in 60 s; owns \
+             62.0 MiB ± 5.0 MiB"
         );
     }
 
