@@ -129,6 +129,15 @@
 //! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
 //! bytes a second. A figure that cannot be had has no key.
 //!
+//! # Live memory by owner
+//!
+//! What a call nets is not what it owns: a handler frees the body that a framework allocated, and
+//! hands on a response that a framework frees. With the feature `live` and
+//! `memprobe::global_allocator!(live)` jemalloc samples allocations, and [`live()`](live()) has who
+//! owns the memory that is live now: estimates by calling context and label, each with its standard
+//! error, of calls that run and of calls that have ended. The report has them too, and judges growth
+//! by them. `docs/live.md` tells how it works, how exact it is and what it costs.
+//!
 //! # Before the kill
 //!
 //! A process that goes over its limit is killed without a word. [`Watch`] says who took the
@@ -163,6 +172,9 @@
 //! - `serde`: [`Report`], [`Process`] and [`InFlight`] as `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
+//! - `live`: live memory by owner, with `global_allocator!(live)`; jemalloc is built with its
+//!   profiling, which makes a malloc with its free some ns slower.
+//! - `symbols`: functions and lines in the stacks of `live`, by the crate `backtrace`.
 //! - `profiling`: `Profiles`, jemalloc's heap profiles at a threshold of the watch or where a
 //!   segment passes a bound.
 //! - `dlopen`: for what is loaded while a program runs, as an extension of Python, a plugin or a
@@ -174,7 +186,8 @@
 //!
 //! A call takes a record of 384 bytes while it runs. Free records are kept for further calls: 64
 //! for each thread, and 512 KiB for all; on Linux the others are given back to the kernel after
-//! a burst of calls. The totals take some 2 KiB for each segment and thread, and stay.
+//! a burst of calls. The totals take some 2 KiB for each segment and thread, and stay. With `live` a
+//! sampled block takes 256 bytes while it is live: some 512 bytes for each MiB.
 //!
 //! # What it cannot see
 //!
