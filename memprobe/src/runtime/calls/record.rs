@@ -80,7 +80,8 @@ impl Record {
         parent: Option<&'static Record>,
         started: u64,
     ) {
-        self.parent.store(parent, Relaxed);
+        // Release: other threads follow it, and the parent's record may have been made just now.
+        self.parent.store(parent, Release);
         if let Some(parent) = parent {
             self.parent_serial.store(parent.serial(), Relaxed);
         }
@@ -143,7 +144,7 @@ impl Record {
     /// Returns the call around this one if it still runs: a call that has ended holds nothing.
     pub fn parent(&self) -> Option<&'static Record> {
         let serial = self.parent_serial.load(Relaxed);
-        self.parent.load(Relaxed).filter(|parent| parent.serial() == serial)
+        self.parent.load(Acquire).filter(|parent| parent.serial() == serial)
     }
 
     /// Publishes what the call holds when the counters stand at `now`.

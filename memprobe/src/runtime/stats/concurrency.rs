@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::SeqCst, fence,
+    Ordering::Release, Ordering::SeqCst, fence,
 };
 
 use crate::runtime::readings::shard::{self, SHARDS, Shard};
@@ -147,7 +147,8 @@ impl Concurrency {
         if self.generation.load(Relaxed) != generation() {
             self.most.store(0, Relaxed);
             self.is_bound.store(false, Relaxed);
-            self.generation.store(generation(), Relaxed);
+            // Whoever sees the new generation does not see the highest of before.
+            self.generation.store(generation(), Release);
         }
         for lane in lanes {
             lane.allowed.store(CLOSED, Relaxed);
@@ -182,7 +183,7 @@ impl Concurrency {
 
     /// Returns the highest number of calls that were seen to run at once, and whether it is exact.
     pub fn most(&self) -> (u64, bool) {
-        if self.generation.load(Relaxed) != generation() {
+        if self.generation.load(Acquire) != generation() {
             return (0, true);
         }
         (self.most.load(Relaxed).max(0) as u64, !self.is_bound.load(Relaxed))

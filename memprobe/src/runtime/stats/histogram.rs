@@ -2,7 +2,9 @@
 //! them up.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 use crate::report::distribution::{BUCKETS, bucket};
 use crate::runtime::readings::shard::{SHARDS, Shard};
@@ -28,13 +30,40 @@ struct Counts {
 /// Overflow: a shard counts in `u8` and adds 256 here when a bucket wraps. So shards are small, and
 /// this shared part is rarely written.
 struct Carried {
-    generation: AtomicU32,
-    peaks: [AtomicU64; BUCKETS],
-    allocations: [AtomicU64; BUCKETS],
+    peaks: [Overflow; BUCKETS],
+    allocations: [Overflow; BUCKETS],
 }
 
-/// What a shard adds to the overflow when a bucket wraps.
-const CARRY: u64 = 1 << u8::BITS;
+/// The overflow of a bucket, and the generation it is of: one word, so that no count of one
+/// generation is taken for one of another.
+struct Overflow(AtomicU64);
+
+impl Overflow {
+    /// Bits of the count; the others are the lowest ones of the generation.
+    const BITS: u32 = 40;
+    const COUNT: u64 = (1 << Self::BITS) - 1;
+    /// What is added when a bucket of a shard wraps.
+    const CARRY: u64 = 1 << u8::BITS;
+
+    /// Returns an empty one of the current generation.
+    fn empty() -> u64 {
+        u64::from(generation()) << Self::BITS
+    }
+
+    fn carry(&self) {
+        let empty = Self::empty();
+        let more = |word: u64| {
+            let count = if word & !Self::COUNT == empty { word & Self::COUNT } else { 0 };
+            Some(empty | (count + Self::CARRY))
+        };
+        let _ = self.0.fetch_update(Relaxed, Relaxed, more);
+    }
+
+    fn count(&self) -> u64 {
+        let word = self.0.load(Relaxed);
+        if word & !Self::COUNT == Self::empty() { word & Self::COUNT } else { 0 }
+    }
+}
 
 impl Distributions {
     pub const fn new() -> Distributions {
@@ -46,31 +75,25 @@ impl Distributions {
     pub fn add(&self, shard: Shard, peak: u64, allocated: u64) {
         let place = shard.of(&self.shards);
         let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
-        if counts.generation.load(Relaxed) != generation() {
+        if !counts.is_current() {
             counts.renew();
         }
         let (peak, allocated) = (bucket(peak), bucket(allocated));
         let alone = !shard.is_shared();
         if count(&counts.peaks[peak], alone) {
-            self.carried().peaks[peak].fetch_add(CARRY, Relaxed);
+            self.carried().peaks[peak].carry();
         }
         if count(&counts.allocations[allocated], alone) {
-            self.carried().allocations[allocated].fetch_add(CARRY, Relaxed);
+            self.carried().allocations[allocated].carry();
         }
     }
 
     #[cold]
     fn carried(&self) -> &Carried {
-        let carried = self.carried.get_or_init(|| {
+        self.carried.get_or_init(|| {
             let _ignored = IgnoreAllocs::begin();
             Box::new(Carried::new())
-        });
-        if carried.generation.swap(generation(), Relaxed) != generation() {
-            for count in carried.peaks.iter().chain(&carried.allocations) {
-                count.store(0, Relaxed);
-            }
-        }
-        carried
+        })
     }
 
     /// Returns how many peaks fell into each bucket.
@@ -86,15 +109,14 @@ impl Distributions {
     fn counts(
         &self,
         in_shard: fn(&Counts) -> &[AtomicU8; BUCKETS],
-        carried: fn(&Carried) -> &[AtomicU64; BUCKETS],
+        carried: fn(&Carried) -> &[Overflow; BUCKETS],
     ) -> [u64; BUCKETS] {
-        let is_now = |since: &AtomicU32| since.load(Relaxed) == generation();
         let mut sums = [0; BUCKETS];
-        if let Some(all) = self.carried.get().filter(|carried| is_now(&carried.generation)) {
-            sums = std::array::from_fn(|bucket| carried(all)[bucket].load(Relaxed));
+        if let Some(all) = self.carried.get() {
+            sums = std::array::from_fn(|bucket| carried(all)[bucket].count());
         }
         let shards = self.shards.iter().filter_map(|counts| counts.load(Acquire));
-        for counts in shards.filter(|counts| is_now(&counts.generation)) {
+        for counts in shards.filter(|counts| counts.is_current()) {
             for (sum, count) in sums.iter_mut().zip(in_shard(counts)) {
                 *sum += u64::from(count.load(Relaxed));
             }
@@ -119,17 +141,21 @@ impl Counts {
         for count in self.peaks.iter().chain(&self.allocations) {
             count.store(0, Relaxed);
         }
-        self.generation.store(generation(), Relaxed);
+        // Whoever sees the new generation also sees that the counts are 0.
+        self.generation.store(generation(), Release);
+    }
+
+    /// Whether the counts are of the current generation.
+    #[inline]
+    fn is_current(&self) -> bool {
+        self.generation.load(Acquire) == generation()
     }
 }
 
 impl Carried {
     fn new() -> Carried {
-        Carried {
-            generation: AtomicU32::new(generation()),
-            peaks: [const { AtomicU64::new(0) }; BUCKETS],
-            allocations: [const { AtomicU64::new(0) }; BUCKETS],
-        }
+        let empty = || std::array::from_fn(|_| Overflow(AtomicU64::new(Overflow::empty())));
+        Carried { peaks: empty(), allocations: empty() }
     }
 }
 
@@ -144,4 +170,22 @@ fn count(count: &AtomicU8, alone: bool) -> bool {
         count.fetch_add(1, Relaxed)
     };
     before == u8::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overflow_of_another_generation_is_none() {
+        let overflow = Overflow(AtomicU64::new(Overflow::empty()));
+        overflow.carry();
+        overflow.carry();
+        assert_eq!(overflow.count(), 512);
+        let older = Overflow::empty().wrapping_sub(1 << Overflow::BITS);
+        overflow.0.store(older | (7 * 256), Relaxed);
+        assert_eq!(overflow.count(), 0);
+        overflow.carry();
+        assert_eq!(overflow.count(), 256, "nothing of before");
+    }
 }

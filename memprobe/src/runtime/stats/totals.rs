@@ -1,6 +1,8 @@
 //! Totals of a segment. Each shard counts in its own cells; reading adds them up.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::shard::{SHARDS, Shard};
@@ -82,7 +84,14 @@ impl Cells {
         for cell in self.all() {
             cell.store(0, Relaxed);
         }
-        self.generation.store(generation(), Relaxed);
+        // Whoever sees the new generation also sees that the cells are empty.
+        self.generation.store(generation(), Release);
+    }
+
+    /// Whether the cells are of the current generation.
+    #[inline]
+    fn is_current(&self) -> bool {
+        self.generation.load(Acquire) == generation()
     }
 
     fn net(&self) -> i64 {
@@ -137,7 +146,7 @@ impl Totals {
     fn cells(&self, shard: Shard) -> &Cells {
         let place = shard.of(&self.shards);
         let cells = place.load(Acquire).unwrap_or_else(|| Cells::make(place));
-        if cells.generation.load(Relaxed) != generation() {
+        if !cells.is_current() {
             cells.renew();
         }
         cells
@@ -209,8 +218,7 @@ impl Totals {
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
         for (shard, cells) in self.shards.iter().enumerate() {
-            let cells =
-                cells.load(Acquire).filter(|cells| cells.generation.load(Relaxed) == generation());
+            let cells = cells.load(Acquire).filter(|cells| cells.is_current());
             let Some(cells) = cells else { continue };
             let [count, allocated, freed, own_allocated, own_freed, peak, level_or_self_peak] =
                 cells.all().map(|cell| cell.load(Relaxed));
