@@ -13,6 +13,7 @@ use crate::report::form::{Form, form, save};
 use crate::runtime::events::say::say;
 use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sampling;
 use crate::runtime::stats::gather::report;
 
 /// Shortest interval between two reports: making one takes some milliseconds.
@@ -95,6 +96,10 @@ fn start(interval: Duration, path: &Path) -> Result<Writing, String> {
         let mut reported = None;
         loop {
             let goes_on = stopped.recv_timeout(interval) == Err(Timeout);
+            // What is owned when `main` ends says little of the time before.
+            if goes_on {
+                sampling::look();
+            }
             let failed = file.write().err().map(|error| error.to_string());
             if let Some(why) = failed.as_ref().filter(|_| failed != reported) {
                 say(&format_args!("the report is not in {}: {why}", file.path.display()));

@@ -4,6 +4,7 @@ use crate::report::Live;
 use crate::runtime::calls::sampled;
 use crate::runtime::readings::samples::{self, Missing};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::readings::{clock, proc};
 use crate::runtime::stats::live;
 use crate::values::status::Sampling;
 use crate::values::usage::Unavailable;
@@ -28,7 +29,16 @@ use crate::values::usage::Unavailable;
 pub fn live() -> Result<Live, Unavailable> {
     let _ignored = IgnoreAllocs::begin();
     start()?;
+    look();
     Ok(live::rows())
+}
+
+/// Adds a point to the history if one is due. Annotated calls do that too; a program without any
+/// has only these.
+pub(crate) fn look() {
+    if live::BLOCKS.is_mapped() {
+        live::history::sample(clock::coarse(), proc::uptime_us(clock::fine()));
+    }
 }
 
 /// Returns whether allocations are sampled.
