@@ -122,10 +122,18 @@
 //! `path.folded` stacks for flame graphs, `off` nothing; several stand between commas.
 //! [`report_every()`] writes it to a file while the program runs, so that it outlives a kill.
 //!
+//! Where the live memory is sampled ([`live()`]), the report also says who *owns* it: below the
+//! verdicts a table of the owners with their standard errors, in the call tree a column of what each
+//! context owns now, and on the page first of all a picture whose areas add up, the memory that
+//! finished calls left behind over time, and the stacks that allocated it.
+//!
 //! In JSON, and with any other `serde` format, the keys are the names of the public fields,
 //! and of what follows from them: `pressure` of a function, `net`, `self_net` and `per_call` of
 //! figures, `p50`, `p95`, `p99` of distributions, `used` and `peak_used` of the process, `ratio` of
-//! churn, and the `verdicts`, each `{"found": …}`, or `{"unknown": "why"}`, or `{}` for none.
+//! churn, and the `verdicts`, each `{"found": …}`, or `{"undecided": […]}` with the candidates, or
+//! `{"unknown": "why"}`, or `{}` for none. Of `live` these are `is_rough` of estimates, and of
+//! stacks, with the feature `symbols`, `frames`: each an `address`, with `function`, `file` and
+//! `line` where they are found. An owner's `kind` is `call`, `not_annotated` or `memprobe`.
 //! Numbers are bytes, or counts, or what the end of the key says: `_us` is µs, `_per_second`
 //! bytes a second. A figure that cannot be had has no key.
 //!
@@ -169,7 +177,8 @@
 //!   off; without both it leaves the program's allocator alone.
 //! - `html`: the report as one page, `Report::to_html` and `Report::write_html`.
 //! - `json`: the report as JSON, `Report::write_json`; with it comes `serde`.
-//! - `serde`: [`Report`], [`Process`] and [`InFlight`] as `serde::Serialize`.
+//! - `serde`: [`Report`], [`Process`], [`InFlight`] and [`Live`](report::Live) as
+//!   `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
 //! - `live`: live memory by owner, with `global_allocator!(live)`; jemalloc is built with its

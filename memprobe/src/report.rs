@@ -144,6 +144,10 @@ pub struct Node {
     /// The segments of work that was carried out of calls. Their bytes are also in the segments of
     /// the calls.
     pub carried: Vec<NodeSegment>,
+    /// What calls in this context own now of the live memory, nested calls not included; recursive
+    /// calls count for the outermost. `None` where live memory is not sampled, for which see
+    /// [`live`](crate::live()), or no live block of theirs is among the samples.
+    pub live: Option<Estimate>,
     /// The nested calls, the highest peak first.
     pub children: Vec<Node>,
 }

@@ -11,6 +11,37 @@ use serde_json::{Value, json};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
+/// Lays the contrast of every visible text with what is behind it against 4.5 : 1.
+const PALE: &str = r"
+    (() => {
+        const channel = (value) => {
+            const part = value / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        };
+        const parse = (color) => color.match(/[\d.]+/g).map(Number);
+        const luminance = ([r, g, b]) =>
+            0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+        const behind = (element) => {
+            for (let at = element; at; at = at.parentElement) {
+                const color = parse(getComputedStyle(at).backgroundColor);
+                if (color.length < 4 || color[3] > 0) return color;
+            }
+            return [255, 255, 255];
+        };
+        const pale = [];
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const element = texts.currentNode.parentElement;
+            if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
+            if (element.matches('script, style, .hidden')) continue;
+            const ink = luminance(parse(getComputedStyle(element).color));
+            const ground = luminance(behind(element));
+            const contrast = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+            if (contrast < 4.5) pale.push(texts.currentNode.data + ' ' + contrast.toFixed(2));
+        }
+        return pale;
+    })()";
+
 /// A Chromium with one page.
 #[derive(Debug)]
 pub struct Browser {
@@ -136,6 +167,11 @@ impl Browser {
         let answer = self.call("Runtime.evaluate", &parameters);
         assert_eq!(answer.get("exceptionDetails"), None, "{expression}");
         answer["result"]["value"].clone()
+    }
+
+    /// Every visible text whose contrast with what is behind it is less than 4.5 : 1.
+    pub fn pale(&mut self) -> Value {
+        self.eval(PALE)
     }
 
     /// Presses a key, as named by the DOM.

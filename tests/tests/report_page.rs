@@ -26,37 +26,6 @@ fn report(ending: &str) -> PathBuf {
     path
 }
 
-/// Lays the contrast of every visible text with what is behind it against 4.5 : 1.
-const PALE: &str = r"
-    (() => {
-        const channel = (value) => {
-            const part = value / 255;
-            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-        };
-        const parse = (color) => color.match(/[\d.]+/g).map(Number);
-        const luminance = ([r, g, b]) =>
-            0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-        const behind = (element) => {
-            for (let at = element; at; at = at.parentElement) {
-                const color = parse(getComputedStyle(at).backgroundColor);
-                if (color.length < 4 || color[3] > 0) return color;
-            }
-            return [255, 255, 255];
-        };
-        const pale = [];
-        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-        while (texts.nextNode()) {
-            const element = texts.currentNode.parentElement;
-            if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
-            if (element.matches('script, style, .hidden')) continue;
-            const ink = luminance(parse(getComputedStyle(element).color));
-            const ground = luminance(behind(element));
-            const contrast = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
-            if (contrast < 4.5) pale.push(texts.currentNode.data + ' ' + contrast.toFixed(2));
-        }
-        return pale;
-    })()";
-
 /// Where the answers are, and what they say.
 const ANSWERS: &str = r"
     [...document.querySelectorAll('.answers article')].map((answer) => ({
@@ -106,7 +75,7 @@ fn a_stranger_finds_the_answers() {
         nothing_is_cut_without_a_sign(&mut browser, width == DESKTOP.0);
         let overflow = "document.documentElement.scrollWidth > innerWidth";
         assert_eq!(browser.eval(overflow), json!(false), "{name}: only tables scroll sideways");
-        assert_eq!(browser.eval(PALE), json!([]), "{name}: text that is hard to read");
+        assert_eq!(browser.pale(), json!([]), "{name}: text that is hard to read");
     }
 
     browser.look(DESKTOP.0, DESKTOP.1, false);

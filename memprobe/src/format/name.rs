@@ -69,6 +69,23 @@ pub(crate) fn keep_start(text: &str, most: usize) -> String {
     text.chars().take(most - 2).chain("..".chars()).collect()
 }
 
+/// Breaks a text at spaces into lines of at most `most` characters; of a longer word its end stays.
+pub(crate) fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let word = keep_end(word, most);
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +96,8 @@ mod tests {
         assert_eq!(keep_end("app::load", 8), "..::load");
         assert_eq!(keep_start("größer", 6), "größer");
         assert_eq!(keep_start("größer!", 6), "größ..");
+        assert_eq!(wrapped("a longer line", 8), ["a longer", "line"]);
+        assert_eq!(wrapped("a longer-than-that", 8), ["a", "..n-that"]);
         assert_eq!(short("app::Store::put").to_string(), "Store::put");
         assert_eq!(short("app::store::put").to_string(), "put");
     }

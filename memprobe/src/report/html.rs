@@ -4,7 +4,9 @@
 //! zooms. Meaning never depends on colour alone.
 
 mod answers;
+mod axes;
 mod icicle;
+mod live;
 mod packed;
 mod table;
 mod tables;
@@ -29,7 +31,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 impl Report {
     /// Returns the report as one HTML page without external resources, with the feature `html`.
     ///
-    /// The page has the verdicts, the distance to the limit, the timeline, the call tree as an
+    /// The page has the verdicts, the distance to the limit, who owns the live memory, the timeline, the call tree as an
     /// icicle chart by allocated bytes, and tables of functions, segments and calling contexts.
     ///
     /// # Examples
@@ -82,6 +84,9 @@ impl Report {
                     }
                     main {
                         : answers::answers(self, &verdicts);
+                        @ if let Some(live) = &self.live {
+                            : live::live(live, &verdicts);
+                        }
                         @ if !self.functions.is_empty() {
                             : timeline::timeline(self);
                         }

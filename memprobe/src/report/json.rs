@@ -10,8 +10,8 @@ use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use crate::report::distribution::Distribution;
 use crate::report::verdicts::{Churn, Growth, Owned, Pressure, Verdict, Verdicts};
 use crate::report::{
-    Estimate, Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Rise,
-    Sample, SegmentTotals, Steady,
+    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
+    Steady,
 };
 use crate::values::in_flight::InFlight;
 use crate::values::process::{Heap, Limit, Process};
@@ -39,6 +39,9 @@ macro_rules! serialize {
     };
 }
 
+// It comes after the macro that it uses.
+mod live;
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -52,6 +55,9 @@ serialize!(report: Report {
     "tree": report.tree,
     "folded_calls": report.folded_calls,
     "timeline": report.timeline,
+    maybe {
+        "live": report.live,
+    }
 });
 
 serialize!(function: Function {
@@ -94,6 +100,7 @@ serialize!(node: Node {
     "children": node.children,
     maybe {
         "figures": node.figures,
+        "live": node.live,
     }
 });
 
@@ -240,7 +247,7 @@ serialize!(growing: Growth {
     "steady": growing.steady,
     maybe {
         "growth_per_second": growing.growth_per_second,
-        "time_to_limit_us": growing.time_to_limit.map(|time| time.as_micros() as u64),
+        "time_to_limit_us": growing.time_to_limit.map(micros),
         "owned": growing.owned,
     }
 });
@@ -250,24 +257,6 @@ serialize!(owned: Owned {
     "rise": owned.rise,
     maybe {
         "after": owned.after,
-    }
-});
-
-serialize!(estimate: Estimate {
-    "bytes": estimate.bytes,
-    "error": estimate.error,
-    "samples": estimate.samples,
-});
-
-serialize!(rise: Rise {
-    "time_us": rise.time.as_micros() as u64,
-    "owned": rise.owned,
-    "bytes": rise.bytes,
-    "error": rise.error,
-    "per_second": rise.per_second,
-    "recent_per_second": rise.recent_per_second,
-    maybe {
-        "calls": rise.calls,
     }
 });
 

@@ -108,10 +108,19 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Whether the standard error is at least as large as the estimate, so that it says only that
-    /// there is something.
+    /// Whether the estimate is less than twice its standard error, so that it says only that there
+    /// is something: it is made from fewer than four samples of small blocks.
     pub fn is_rough(&self) -> bool {
-        self.error >= self.bytes
+        self.bytes < self.error.saturating_mul(2)
+    }
+
+    /// Returns the estimate for both together. Variances add up, errors do not.
+    pub(crate) fn plus(self, other: Estimate) -> Estimate {
+        Estimate {
+            bytes: self.bytes.saturating_add(other.bytes),
+            error: (self.error as f64).hypot(other.error as f64).round() as u64,
+            samples: self.samples + other.samples,
+        }
     }
 }
 
@@ -191,6 +200,14 @@ impl OwnerKind {
     }
 }
 
+impl Live {
+    /// Returns the owners of what is live: others have a history only.
+    pub(crate) fn present(&self) -> &[Owner] {
+        let count = self.owners.partition_point(|owner| owner.live.samples > 0);
+        &self.owners[..count]
+    }
+}
+
 impl Owner {
     /// Returns the name for a row: the path of the call and its label, or what else it is.
     pub fn name(&self) -> String {
@@ -235,12 +252,19 @@ impl Stack {
     /// Returns the innermost frame that is not in the standard library, or else the innermost one.
     pub fn culprit(&self) -> Option<Frame> {
         let mut frames = self.frames();
-        let at = frames.iter().position(Frame::is_users).unwrap_or(0);
-        (at < frames.len()).then(|| frames.swap_remove(at))
+        let at = Frame::culprit(&frames)?;
+        Some(frames.swap_remove(at))
     }
 }
 
 impl Frame {
+    /// Returns the place of the innermost frame that is not in the standard library, or else 0;
+    /// `None` if there are no frames.
+    pub(crate) fn culprit(frames: &[Frame]) -> Option<usize> {
+        let users = frames.iter().position(Frame::is_users);
+        users.or((!frames.is_empty()).then_some(0))
+    }
+
     /// Whether the frame is neither of the standard library nor of the allocator.
     pub(crate) fn is_users(&self) -> bool {
         const LIBRARIES: [&str; 4] = ["core::", "alloc::", "std::", "hashbrown::"];
@@ -274,18 +298,20 @@ mod symbols {
     use super::Frame;
 
     /// The allocator's own functions, the innermost frames of a sampled stack.
-    const ALLOCATOR: [&str; 8] = [
+    const ALLOCATOR: [&str; 9] = [
         "_rjem_",
         "prof_backtrace",
         "prof_tctx",
         "imalloc",
-        "__rust_",
+        "__rust_alloc",
+        "__rust_realloc",
         "alloc::alloc::",
         "memprobe::allocator",
         "tikv_jemalloc",
     ];
-    /// They are among so many of the innermost frames.
-    const INNERMOST: usize = 12;
+    /// They are among so many of the innermost frames: without optimization each call of jemalloc's
+    /// own is one.
+    const INNERMOST: usize = 24;
 
     pub fn frames(addresses: &[usize]) -> Vec<Frame> {
         let mut frames = Vec::new();
@@ -326,5 +352,31 @@ mod symbols {
     pub fn frames(addresses: &[usize]) -> Vec<Frame> {
         let frame = |&address: &usize| Frame { function: None, line: None, address };
         addresses.iter().map(frame).collect()
+    }
+}
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use super::*;
+    use crate::report::sample_reports::KIB;
+
+    #[test]
+    fn of_two_estimates_the_variances_add_up() {
+        let estimate = |bytes, error, samples| Estimate { bytes, error, samples };
+        assert_eq!(estimate(100, 3, 2).plus(estimate(50, 4, 1)), estimate(150, 5, 3));
+        assert_eq!(Estimate::default().plus(estimate(50, 4, 1)), estimate(50, 4, 1));
+    }
+
+    #[test]
+    fn a_few_small_blocks_are_a_rough_estimate() {
+        // A block of 64 B stands for 512 KiB, and its variance is nearly the square of that.
+        let of = |samples: u64| Estimate {
+            bytes: samples * 512 * KIB,
+            error: (samples as f64).sqrt() as u64 * 512 * KIB - 16,
+            samples,
+        };
+        assert!(of(1).is_rough());
+        assert!(!of(4).is_rough());
+        assert!(!Estimate { bytes: 16 << 20, error: 0, samples: 1 }.is_rough(), "a large block");
     }
 }

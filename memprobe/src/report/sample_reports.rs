@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::report::distribution::Distribution;
 use crate::report::{
-    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Pass, Report, Sample, SegmentTotals,
-    Steady, walk,
+    Age, Estimate, Figures, FirstCall, Function, Live, LivePoint, Node, NodeSegment, Outcomes,
+    Owner, OwnerKind, Pass, Report, Rise, Sample, SegmentTotals, Stack, Steady, walk,
 };
 use crate::values::process::{Heap, Limit, LimitSource, Process};
 
@@ -59,6 +59,7 @@ impl Calls {
             }),
             segments: Vec::new(),
             carried: Vec::new(),
+            live: None,
             children,
         }
     }
@@ -191,4 +192,84 @@ pub fn hot_spots() -> Report {
         ..Process::default()
     };
     report
+}
+
+/// Returns the report of `hot_spots` with the owners of 84 MiB: `remember` leaks, `resize` runs, and
+/// some own so little that their estimates are rough.
+pub fn with_owners() -> Report {
+    let mut report = hot_spots();
+    let mut remember = owner(&["app::handler", "app::Cache::remember"], "parsed", 63_488, 512, 124);
+    remember.history = (0..60_u64)
+        .map(|at| LivePoint { uptime_us: 500_000 + at * 166_667, bytes: MIB * at })
+        .collect();
+    remember.rise = Some(Rise {
+        time: Duration::from_secs(5),
+        owned: remember.finished,
+        bytes: 31 * MIB as i64,
+        error: 4 * MIB,
+        calls: Some(340),
+        per_second: 6_500_000,
+        recent_per_second: 6_400_000,
+    });
+    let mut resize = owner(&["app::handler", "app::image::resize"], "entry", 10_240, 10_240, 1);
+    resize.live.error = 0;
+    resize.stacks.clear();
+    let mut outside = owner(&[], "", 7_168, 0, 14);
+    (outside.kind, outside.after) = (OwnerKind::NotAnnotated, None);
+    outside.median = Some(Age { time: Duration::from_secs(9), calls: None });
+    outside.oldest = outside.median;
+    let mut ours = owner(&[], "", 512, 0, 1);
+    (ours.kind, ours.after) = (OwnerKind::Memprobe, None);
+    let labels = ["decoded", "resized", "stored", "sent", "logged", "closed", "entry", "carried"];
+    let small = labels.map(|label| owner(&["app::handler"], label, 576, 0, 1));
+    let mut owners = vec![remember, resize, outside];
+    owners.extend(small);
+    owners.push(ours);
+    let mut gone = owner(&["app::handler"], "gone", 0, 0, 0);
+    (gone.oldest, gone.median) = (None, None);
+    gone.stacks.clear();
+    owners.push(gone);
+    let handler = &mut report.tree[0];
+    handler.live = Some(sum(owners[3..11].iter()));
+    for child in &mut handler.children {
+        let is_its = |owner: &&Owner| owner.path.last() == Some(&child.function);
+        child.live = owners.iter().find(is_its).map(|owner| owner.live);
+    }
+    let total = sum(owners.iter());
+    report.live = Some(Live { owners, total, interval: 512 * KIB, active: true, lost: 0 });
+    report
+}
+
+fn sum<'a>(owners: impl Iterator<Item = &'a Owner>) -> Estimate {
+    owners.fold(Estimate::default(), |sum, owner| sum.plus(owner.live))
+}
+
+/// Returns an owner of `kib`, of which calls that run own `running`.
+fn owner(
+    path: &[&'static str],
+    after: &'static str,
+    kib: u64,
+    running: u64,
+    samples: u64,
+) -> Owner {
+    let estimate = |kib: u64, samples: u64| Estimate {
+        bytes: kib * KIB,
+        error: (512.0 * (samples as f64).sqrt()) as u64 * KIB,
+        samples,
+    };
+    let age = Some(Age { time: Duration::from_secs(5), calls: Some(340) });
+    let here = with_owners as fn() -> Report as usize;
+    Owner {
+        kind: OwnerKind::Call,
+        path: path.to_vec(),
+        after: Some(after),
+        live: estimate(kib, samples),
+        running: estimate(running, u64::from(running > 0)),
+        finished: estimate(kib - running, samples - u64::from(running > 0)),
+        oldest: age,
+        median: age,
+        rise: None,
+        history: Vec::new(),
+        stacks: vec![Stack { live: estimate(12_288, 24), addresses: vec![here + 8] }],
+    }
 }

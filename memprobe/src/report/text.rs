@@ -1,25 +1,38 @@
-//! The report as text for a terminal: the verdicts, the process, the call tree.
+//! The report as text for a terminal: the verdicts, the process, the owners of the live memory, the
+//! call tree.
+
+mod owners;
 
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write as _};
 
-use crate::format::name::{keep_end, keep_start};
+use crate::format::name::{keep_end, keep_start, wrapped};
 use crate::format::units::{HumanBytes, HumanCount, Net, SignedBytes};
 use crate::report::style::{Role, Styled};
 use crate::report::verdicts::{Verdict, Verdicts};
-use crate::report::{Figures, Function, Node, Outcomes, Report, Steady};
+use crate::report::{Estimate, Figures, Function, Live, Node, Outcomes, Report, Steady};
 use crate::values::process::Process;
 
 /// Width of the text, and of the column of names, in characters.
 const WIDTH: usize = 100;
 const NAME: usize = 36;
+/// Width of the heads of the lines above the tree.
+const INDENT: usize = 10;
+/// Width of a column of bytes: "-1023.9 MiB" fills it, but never stands beside another of that width.
+const BYTES: usize = 11;
+/// Fewest characters that stand of a function's name.
+const LEAST: usize = 8;
 /// Most siblings that are shown before the rest is folded.
 const SIBLINGS: usize = 8;
 /// Nodes are folded into a count if their peak is at most the highest peak divided by this.
 const SMALL: u64 = 100;
 
-/// Prints the report for a terminal of 100 columns: the verdicts, the process against its limit,
-/// and the call tree.
+/// Prints the report for a terminal of 100 columns: the verdicts, the process against its limit, who
+/// owns the live memory where that is sampled, and the call tree.
+///
+/// The age of what an owner owns is that which half of its bytes have reached; `calls ago` is how
+/// many of its calls have ended since then. Estimates of less than twice their errors are said to be
+/// `rough`, in the tree by `~`.
 ///
 /// In the tree, calls from the same caller are ordered by their peaks, and small ones are folded
 /// into a count. Segments have `->` in their names, and as their peak the level that their call
@@ -62,15 +75,23 @@ impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         if report.functions.is_empty() {
-            return writeln!(f, "{}", report.why_empty().unwrap_or("no figures"));
+            writeln!(f, "{}", report.why_empty().unwrap_or("no figures"))?;
+            return report.live.as_ref().map_or(Ok(()), |live| self.owners(f, live));
         }
         let verdicts = report.verdicts();
         self.verdict(f, "pressure", &verdicts.pressure, "no function needs memory")?;
         self.verdict(f, "growing", &verdicts.growing, "nothing: what calls allocate is freed")?;
+        let growing = verdicts.growing.found().zip(report.live.as_ref());
+        if let Some(line) = growing.and_then(|(found, live)| owners::culprit(found.owner(live)?)) {
+            self.line(f, "", &line)?;
+        }
         self.verdict(f, "churn", &verdicts.churn, "no function allocates far more than it needs")?;
         self.line(f, "process", &process(&report.process))?;
+        if let Some(live) = &report.live {
+            self.owners(f, live)?;
+        }
         let tree = Tree::new(report, &verdicts);
-        let head = Row::head();
+        let head = tree.head();
         writeln!(f, "\n{}", self.style(Role::Head, &head))?;
         for row in tree.rows() {
             match row.role {
@@ -89,6 +110,15 @@ impl Display for Text<'_> {
 impl Text<'_> {
     fn style<'t, T: Display>(&self, role: Role, text: &'t T) -> Styled<'t, T> {
         Styled { role: self.styled.then_some(role), text }
+    }
+
+    fn owners(&self, f: &mut fmt::Formatter<'_>, live: &Live) -> fmt::Result {
+        self.line(f, "live", &owners::summary(live))?;
+        if live.lost > 0 {
+            self.line(f, "", &owners::lost(live))?;
+        }
+        writeln!(f, "\n{}", self.style(Role::Head, &owners::Row::head()))?;
+        owners::rows(live).iter().try_for_each(|row| writeln!(f, "{row}"))
     }
 
     fn verdict<T: Display>(
@@ -110,9 +140,12 @@ impl Text<'_> {
     }
 
     fn line(&self, f: &mut fmt::Formatter<'_>, name: &str, text: &impl Display) -> fmt::Result {
-        let name = format!("{name:10}");
-        let text = keep_start(&text.to_string(), WIDTH - 10);
-        writeln!(f, "{}{text}", self.style(Role::Head, &name))
+        let mut name = format!("{name:INDENT$}");
+        for line in wrapped(&text.to_string(), WIDTH - INDENT) {
+            writeln!(f, "{}{line}", self.style(Role::Head, &name))?;
+            name = " ".repeat(INDENT);
+        }
+        Ok(())
     }
 }
 
@@ -143,28 +176,19 @@ fn process(process: &Process) -> String {
 struct Row {
     marks: String,
     name: String,
-    cells: [String; 6],
+    /// Width of the column of names, in characters.
+    width: usize,
+    cells: [String; 7],
     role: Option<Role>,
-}
-
-impl Row {
-    fn head() -> Row {
-        Row {
-            marks: String::new(),
-            name: "function".to_owned(),
-            cells: ["calls", "at once", "peak", "net", "per call", "allocated"].map(str::to_owned),
-            role: Some(Role::Head),
-        }
-    }
 }
 
 impl Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [calls, at_once, bytes @ ..] = &self.cells;
-        let mut line = format!("{:4}{:NAME$}{calls:>8}{at_once:>8}", self.marks, self.name);
+        let (marks, name, width) = (&self.marks, &self.name, self.width);
+        let mut line = format!("{marks:4}{name:width$}{calls:>8}{at_once:>8}");
         for bytes in bytes {
-            // "-1023.9 MiB" fills the column, but never stands beside another of that width.
-            write!(line, "{bytes:>11}")?;
+            write!(line, "{bytes:>BYTES$}")?;
         }
         f.write_str(line.trim_end())
     }
@@ -178,6 +202,8 @@ struct Tree<'a> {
     functions: HashMap<&'static str, &'a Function>,
     /// Nodes with a peak up to this many bytes are folded; 0 folds none.
     small: u64,
+    /// Width of the column of names, which makes room for the column of what is owned.
+    width: usize,
 }
 
 impl<'a> Tree<'a> {
@@ -192,7 +218,18 @@ impl<'a> Tree<'a> {
         // Of functions with the same name the first is kept, which has the highest peak.
         let functions = report.functions.iter().rev();
         let functions = functions.map(|function| (function.name, function)).collect();
-        Tree { report, paths, functions, small: highest / SMALL }
+        let width = if report.live.is_some() { NAME - BYTES } else { NAME };
+        Tree { report, paths, functions, small: highest / SMALL, width }
+    }
+
+    fn row(&self, name: String, cells: [String; 7], role: Option<Role>) -> Row {
+        Row { marks: String::new(), name, width: self.width, cells, role }
+    }
+
+    fn head(&self) -> Row {
+        let owns = if self.report.live.is_some() { "owns now" } else { "" };
+        let cells = ["calls", "at once", "peak", "net", "per call", "allocated", owns];
+        self.row("function".to_owned(), cells.map(str::to_owned), Some(Role::Head))
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -223,38 +260,33 @@ impl<'a> Tree<'a> {
             if first.figures.is_some() {
                 cells[2] = format!("≤ {}", HumanBytes(peak(first)));
             }
-            rows.push(Row { marks: String::new(), name, cells, role: Some(Role::Aside) });
+            rows.push(self.row(name, cells, Some(Role::Aside)));
         }
     }
 
     fn node(&self, node: &Node, path: &mut Vec<&'static str>, rows: &mut Vec<Row>) {
-        let indent = 2 * (path.len() - 1).min(NAME / 4);
+        let indent = 2 * (path.len() - 1).min(self.width / 4);
+        let room = self.width - indent;
         let marks = self.marks(path);
         let is_culprit = self.paths.iter().any(|(_, culprit)| culprit == path);
         let mut cells = cells(node.outcomes.calls(), node.figures.as_ref());
         let function = self.functions.get(node.function);
         cells[1] = function.map_or(String::new(), |function| at_once(function));
+        cells[6] = node.live.map_or(String::new(), owns);
         let ends = ends(&node.outcomes);
-        let name = keep_end(node.function, (NAME - indent).saturating_sub(ends.chars().count()));
-        rows.push(Row {
-            marks,
-            name: format!("{:indent$}{name}{ends}", ""),
-            cells,
-            role: is_culprit.then_some(Role::Culprit),
-        });
+        let name = keep_end(node.function, room.saturating_sub(ends.chars().count()).max(LEAST));
+        let name = keep_start(&format!("{name}{ends}"), room);
+        let role = is_culprit.then_some(Role::Culprit);
+        rows.push(Row { marks, ..self.row(format!("{:indent$}{name}", ""), cells, role) });
         // A single segment would only repeat the call.
         let segments = node.segments.iter().filter(|_| node.segments.len() > 1);
         let segments = segments.map(|segment| (segment, ""));
         let carried = node.carried.iter().map(|segment| (segment, ", part of the above"));
         for (segment, part) in segments.chain(carried) {
             let name = format!("{} -> {}{part}", segment.from, segment.label);
-            let name = keep_start(&name, NAME - indent - 2);
-            rows.push(Row {
-                marks: String::new(),
-                name: format!("{:1$}{name}", "", indent + 2),
-                cells: self::cells(segment.count, segment.figures.as_ref()),
-                role: Some(Role::Aside),
-            });
+            let name = format!("{:1$}{2}", "", indent + 2, keep_start(&name, room - 2));
+            let cells = self::cells(segment.count, segment.figures.as_ref());
+            rows.push(self.row(name, cells, Some(Role::Aside)));
         }
         self.siblings(&node.children, path, rows);
     }
@@ -295,19 +327,22 @@ fn per_call(steady: Steady) -> String {
     }
 }
 
-fn cells(count: u64, figures: Option<&Figures>) -> [String; 6] {
-    let count = HumanCount(count).to_string();
-    let Some(figures) = figures else {
-        return [&count, "", "", "", "", ""].map(str::to_owned);
-    };
-    [
-        count,
-        String::new(),
-        HumanBytes(figures.high_water).to_string(),
-        Net(figures.net()).to_string(),
-        figures.steady.map_or(String::new(), per_call),
-        HumanBytes(figures.allocated).to_string(),
-    ]
+/// Prints what calls own now, with `~` if that is rough.
+fn owns(live: Estimate) -> String {
+    let sign = if live.is_rough() { "~" } else { "" };
+    format!("{sign}{}", HumanBytes(live.bytes))
+}
+
+fn cells(count: u64, figures: Option<&Figures>) -> [String; 7] {
+    let mut cells = <[String; 7]>::default();
+    cells[0] = HumanCount(count).to_string();
+    if let Some(figures) = figures {
+        cells[2] = HumanBytes(figures.high_water).to_string();
+        cells[3] = Net(figures.net()).to_string();
+        cells[4] = figures.steady.map_or(String::new(), per_call);
+        cells[5] = HumanBytes(figures.allocated).to_string();
+    }
+    cells
 }
 
 #[cfg(all(test, feature = "enabled"))]

@@ -30,7 +30,7 @@ pub fn live() -> Result<Live, Unavailable> {
     let _ignored = IgnoreAllocs::begin();
     start()?;
     look();
-    Ok(live::rows())
+    Ok(live::rows().0)
 }
 
 /// Adds a point to the history if one is due. Annotated calls do that too; a program without any

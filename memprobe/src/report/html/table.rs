@@ -31,6 +31,8 @@ pub(super) enum Kind {
     /// Twice a count, plus one if it is a lower bound.
     Bound,
     Bytes,
+    /// Twice a number of bytes, plus one if it is a rough estimate.
+    Estimate,
     /// Bytes with a sign.
     Growth,
     /// Bytes with a bar.
@@ -80,12 +82,16 @@ impl Column {
                 let sign = if value % 2 == 0 { "" } else { "≥ " };
                 format!("{sign}{}", HumanCount(value.unsigned_abs() / 2))
             }
+            Kind::Estimate => {
+                let sign = if value % 2 == 0 { "" } else { "~ " };
+                format!("{sign}{}", Net(value / 2))
+            }
             Kind::Growth if value != 0 => SignedBytes(value).to_string(),
             Kind::Bytes | Kind::Growth | Kind::Bar(_) => Net(value).to_string(),
         };
         let bar = match self.kind {
             Kind::Bar(scale) => Some(bar(scale, value)),
-            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Estimate | Kind::Growth => None,
         };
         box_html! {
             td(class ?= class, data-value=value.to_string()) {
@@ -276,6 +282,7 @@ impl Kind {
             Kind::Count => "count",
             Kind::Bound => "bound",
             Kind::Bytes | Kind::Bar(_) => "bytes",
+            Kind::Estimate => "estimate",
             Kind::Growth => "growth",
         }
     }
@@ -283,7 +290,7 @@ impl Kind {
     fn scale(self) -> Option<String> {
         match self {
             Kind::Bar(Scale { low, high }) => Some(format!("{low} {high}")),
-            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Growth => None,
+            Kind::Count | Kind::Bound | Kind::Bytes | Kind::Estimate | Kind::Growth => None,
         }
     }
 }

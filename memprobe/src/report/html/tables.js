@@ -105,6 +105,7 @@ const shown = {
   count: (count) => (count < 1e7 ? `${count}` : `${(Math.floor(count / 1e5 + 0.5) / 10).toFixed(1)} M`),
   bound: (twice) => (twice % 2 ? "≥ " : "") + shown.count(Math.floor(twice / 2)),
   bytes: net,
+  estimate: (twice) => (twice % 2 ? "~ " : "") + net(Math.floor(twice / 2)),
   growth: (bytes) => (bytes > 0 ? "+" : "") + net(bytes),
 };
 
@@ -228,7 +229,7 @@ const makeTable = (table) => {
 };
 
 const data = document.getElementById("rows");
-const tables = [...document.querySelectorAll("table")].map(makeTable);
+const tables = [...document.querySelectorAll("table[data-noun]")].map(makeTable);
 
 // Unpacks the data, once somebody asks for it.
 let isLoaded = false;

@@ -85,9 +85,9 @@ fn cell(figure: impl Into<Option<u64>>) -> Option<i64> {
     figure.into().map(|figure| i64::try_from(figure).unwrap_or(i64::MAX))
 }
 
-/// Encodes a count for [`Kind::Bound`].
-fn bound(count: u64, is_exact: bool) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(2).saturating_add((!is_exact).into())
+/// Encodes a figure for [`Kind::Bound`] and [`Kind::Estimate`].
+fn marked(figure: u64, is_marked: bool) -> i64 {
+    i64::try_from(figure).unwrap_or(i64::MAX).saturating_mul(2).saturating_add(is_marked.into())
 }
 
 fn quantiles(distribution: &Distribution, figures: Option<&Figures>) -> [Option<i64>; 3] {
@@ -179,7 +179,7 @@ fn function_cells(function: &Function) -> Vec<Option<i64>> {
     let [allocated50, allocated95, allocated99] = quantiles(&function.allocations, figures);
     vec![
         cell(function.outcomes.calls()),
-        function.max_concurrent.map(|calls| bound(calls, function.max_concurrent_exact)),
+        function.max_concurrent.map(|calls| marked(calls, !function.max_concurrent_exact)),
         cell(figures.map(|figures| figures.high_water)),
         cell(function.pressure()),
         p50,
@@ -319,16 +319,29 @@ pub(super) fn contexts<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<
     let contexts = report.contexts();
     let nodes = || contexts.iter().filter_map(|path| path.last());
     let Scales { peaks, nets } = Scales::of(nodes().filter_map(|node| node.figures.as_ref()));
+    let has_owners = report.live.is_some();
     let rows = contexts.iter().filter_map(|path| {
         let node = *path.last()?;
         let path: Vec<&'static str> = path.iter().map(|node| node.function).collect();
         Some(Row {
             is_pinned: verdicts.paths().any(|other| other == path),
-            cells: context_cells(node),
+            cells: context_cells(node, has_owners),
             head: ContextHead { path, outcomes: &node.outcomes, verdicts },
         })
     });
     let rows = rows.collect();
+    let mut columns = vec![
+        Column::new("Calls", "all", Kind::Count),
+        Column::new("Peak of a call", "highest", peaks),
+        Column::new("Peak of a call", "by itself", Kind::Bytes),
+        Column::new("Net", "in all", nets),
+        Column::new("Net", "per call, warm", Kind::Growth),
+        Column::new("Allocated", "in all", Kind::Bytes),
+        Column::new("Allocated", "by itself", Kind::Bytes),
+    ];
+    if has_owners {
+        columns.push(Column::new("Owns now", "by itself", Kind::Estimate));
+    }
     let mut caption =
         "The call tree: each function once for every way in which it was called.".to_owned();
     if report.folded_calls > 0 {
@@ -343,22 +356,14 @@ pub(super) fn contexts<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<
         noun: "calling contexts",
         ranked_by: "a peak",
         ranked: 1,
-        columns: vec![
-            Column::new("Calls", "all", Kind::Count),
-            Column::new("Peak of a call", "highest", peaks),
-            Column::new("Peak of a call", "by itself", Kind::Bytes),
-            Column::new("Net", "in all", nets),
-            Column::new("Net", "per call, warm", Kind::Growth),
-            Column::new("Allocated", "in all", Kind::Bytes),
-            Column::new("Allocated", "by itself", Kind::Bytes),
-        ],
+        columns,
         rows,
     }
 }
 
-fn context_cells(node: &Node) -> Vec<Option<i64>> {
+fn context_cells(node: &Node, has_owners: bool) -> Vec<Option<i64>> {
     let figures = node.figures.as_ref();
-    vec![
+    let mut cells = vec![
         cell(node.outcomes.calls()),
         cell(figures.map(|figures| figures.high_water)),
         cell(figures.and_then(|figures| figures.self_peak)),
@@ -366,7 +371,11 @@ fn context_cells(node: &Node) -> Vec<Option<i64>> {
         per_call(figures),
         cell(figures.map(|figures| figures.allocated)),
         cell(figures.map(|figures| figures.self_allocated)),
-    ]
+    ];
+    if has_owners {
+        cells.push(node.live.map(|live| marked(live.bytes, live.is_rough())));
+    }
+    cells
 }
 
 pub(super) struct ContextHead<'a> {

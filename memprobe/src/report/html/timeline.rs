@@ -15,6 +15,7 @@ use crate::format::name::short;
 use crate::format::units::{HumanBytes, HumanDuration, Net, SignedBytes};
 use crate::report::{Pass, Report, Sample};
 
+use super::axes::Axes;
 use super::share;
 
 /// Most samples that are marked with a number.
@@ -31,9 +32,7 @@ const SHOWN: u64 = 5;
 
 struct Chart<'a> {
     samples: &'a [Sample],
-    start: u64,
-    span: f64,
-    top: f64,
+    axes: Axes,
     limit: Option<u64>,
     /// Whether the limit is on the chart.
     reaches: bool,
@@ -68,21 +67,11 @@ impl<'a> Chart<'a> {
     fn new(report: &'a Report) -> Option<Chart<'a>> {
         let samples = &report.timeline[..];
         let highest = samples.iter().filter_map(|sample| sample.rss.max(sample.allocated)).max()?;
-        let (first, last) = (samples.first()?, samples.last()?);
-        let span = last.uptime_us.checked_sub(first.uptime_us).filter(|&span| span > 0)?;
         let limit = report.process.limit.as_ref().map(|limit| limit.bytes);
         let reaches = limit.is_some_and(|limit| highest >= limit / SHOWN);
         let shown = if reaches { highest.max(limit.unwrap_or(0)) } else { highest };
-        let top = shown as f64 * 1.1;
-        Some(Chart { samples, start: first.uptime_us, span: span as f64, top, limit, reaches })
-    }
-
-    fn x(&self, uptime_us: u64) -> f64 {
-        uptime_us.saturating_sub(self.start) as f64 / self.span
-    }
-
-    fn y(&self, bytes: u64) -> f64 {
-        1.0 - bytes as f64 / self.top
+        let axes = Axes::new(samples.iter().map(|sample| sample.uptime_us), shown)?;
+        Some(Chart { samples, axes, limit, reaches })
     }
 
     fn line(&self, of: fn(&Sample) -> Option<u64>) -> String {
@@ -90,15 +79,11 @@ impl<'a> Chart<'a> {
         for sample in self.samples {
             if let Some(bytes) = of(sample) {
                 let command = if path.is_empty() { 'M' } else { 'L' };
-                let (x, y) = (self.x(sample.uptime_us) * 1000.0, self.y(bytes) * 1000.0);
+                let (x, y) = (self.axes.x(sample.uptime_us) * 1000.0, self.axes.y(bytes) * 1000.0);
                 let _ = write!(path, "{command}{x:.1} {y:.1}");
             }
         }
         path
-    }
-
-    fn across(&self, bytes: u64) -> String {
-        format!("M0 {0:.1}H1000", self.y(bytes) * 1000.0)
     }
 
     fn figure(&self) -> impl RenderOnce + '_ {
@@ -110,15 +95,14 @@ impl<'a> Chart<'a> {
         let has_heap = !heap.is_empty();
         let limit = self.limit;
         let drawn = limit.filter(|_| self.reaches);
-        let heights = self.heights();
-        let times = self.ratio();
+        let heights = self.axes.heights();
         let tags = self.tags(&marks);
         let numbers: Vec<_> = marks
             .iter()
             .zip(tags)
             .zip(1..)
             .map(|((mark, tag), number)| {
-                let (x, y) = (self.x(mark.sample.uptime_us), self.y(mark.bytes));
+                let (x, y) = (self.axes.x(mark.sample.uptime_us), self.axes.y(mark.bytes));
                 let place = format!("left:{};top:{}", share(x, 1.0), share(y, 1.0));
                 let side = if x < 0.5 { "tag" } else { "tag left" };
                 (number, place, side, tag)
@@ -136,20 +120,17 @@ impl<'a> Chart<'a> {
                 div(class="chart", aria-hidden="true") {
                     svg(viewBox="0 0 1000 1000", preserveAspectRatio="none") {
                         @ for bytes in heights.iter() {
-                            path(class="grid", d=self.across(*bytes)) {}
+                            path(class="grid", d=self.axes.across(*bytes)) {}
                         }
                         @ if let Some(limit) = drawn {
-                            path(class="limit", d=self.across(limit)) {}
+                            path(class="limit", d=self.axes.across(limit)) {}
                         }
                         path(class="heap", d=&heap) {}
                         path(class="rss", d=&rss) {}
                     }
-                    @ for bytes in heights.iter() {
-                        span(class="y", style=format!("top:{}", share(self.y(*bytes), 1.0)))
-                            : HumanBytes(*bytes).to_string();
-                    }
+                    : self.axes.names();
                     @ if let Some(limit) = drawn {
-                        span(class="limit-name", style=format!("top:{}", share(self.y(limit), 1.0)))
+                        span(class="limit-name", style=format!("top:{}", share(self.axes.y(limit), 1.0)))
                             : format!("limit {}", HumanBytes(limit));
                     }
                     @ for (number, place, side, tag) in numbers.iter() {
@@ -157,9 +138,6 @@ impl<'a> Chart<'a> {
                             span(class=*side, style=place) : tag;
                         }
                         span(class="mark", style=place) : *number;
-                    }
-                    @ for (time, place) in times.iter() {
-                        span(class="x", style=format!("left:{place}")) : time;
                     }
                 }
                 @ if !lines.is_empty() {
@@ -194,7 +172,7 @@ impl<'a> Chart<'a> {
             None => write!(text, "There is no limit."),
             Some(limit) if self.reaches => write!(text, "The limit is {}.", HumanBytes(limit)),
             Some(limit) => {
-                let times = limit as f64 / self.top;
+                let times = limit as f64 / self.axes.top;
                 write!(
                     text,
                     "The limit, {}, is {times:.0} × as high as the chart.",
@@ -205,41 +183,19 @@ impl<'a> Chart<'a> {
         text
     }
 
-    /// Returns round values for the lines of the grid.
-    fn heights(&self) -> Vec<u64> {
-        let step = ((self.top / 5.0) as u64).max(1).next_power_of_two();
-        (0..=(self.top / step as f64) as u64).map(|at| at * step).collect()
-    }
-
-    /// Returns round times, and where they are on the chart.
-    fn ratio(&self) -> Vec<(String, String)> {
-        let wanted = self.span / 5.0;
-        let power = 10_f64.powf(wanted.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * power);
-        let step = step.into_iter().find(|&step| step >= wanted).unwrap_or(wanted).max(1.0) as u64;
-        let last = (self.start + self.span as u64) / step;
-        let text = |at: u64| match step {
-            0..100_000 => HumanDuration(Duration::from_micros(at)).to_string(),
-            100_000..1_000_000 => format!("{:.1} s", at as f64 / 1e6),
-            _ => format!("{} s", at / 1_000_000),
-        };
-        let times = (self.start.div_ceil(step)..=last).map(|at| at * step);
-        times.map(|at| (text(at), share(self.x(at), 1.0))).collect()
-    }
-
     /// Returns the highest sample and the steepest rise of each segment, if they are not too near
     /// to each other, in order of time.
     fn marks(&self) -> Vec<Mark<'a>> {
         let mut marks: Vec<Mark<'a>> = Vec::new();
         for mark in self.rises() {
-            let x = self.x(mark.sample.uptime_us);
+            let x = self.axes.x(mark.sample.uptime_us);
             let is_free =
-                marks.iter().all(|other| (self.x(other.sample.uptime_us) - x).abs() >= APART);
+                marks.iter().all(|other| (self.axes.x(other.sample.uptime_us) - x).abs() >= APART);
             let is_new = mark.cause().is_none_or(|pass| {
                 let ends = |pass: &Pass| (pass.function, pass.from, pass.label);
                 marks.iter().all(|other| other.cause().map(ends) != Some(ends(pass)))
             });
-            let is_steep = mark.is_rise() && mark.step as f64 >= self.top * STEEP;
+            let is_steep = mark.is_rise() && mark.step as f64 >= self.axes.top * STEEP;
             if marks.len() < MARKS && is_free && (mark.is_highest || is_steep && is_new) {
                 marks.push(mark);
             }
@@ -251,13 +207,13 @@ impl<'a> Chart<'a> {
     /// Returns the text beside each mark, on its side towards the middle, if there is room for it.
     fn tags(&self, marks: &[Mark<'_>]) -> Vec<Option<String>> {
         let mut taken: Vec<(f64, f64)> = Vec::new();
-        let places = marks.iter().map(|mark| self.x(mark.sample.uptime_us));
+        let places = marks.iter().map(|mark| self.axes.x(mark.sample.uptime_us));
         taken.extend(places.map(|x| (x - MARK, x + MARK)));
         marks
             .iter()
             .map(|mark| {
                 let tag = mark.tag();
-                let x = self.x(mark.sample.uptime_us);
+                let x = self.axes.x(mark.sample.uptime_us);
                 let width = tag.chars().count() as f64 * CHAR;
                 let (from, to) = if x < 0.5 {
                     (x + MARK, x + MARK + width)

@@ -38,6 +38,17 @@ impl Report {
     }
 }
 
+impl Growth {
+    /// Returns the owner that grows, if growth was judged by ownership.
+    pub(crate) fn owner<'a>(&self, live: &'a Live) -> Option<&'a Owner> {
+        let owned = self.owned?;
+        let is_it = |owner: &&Owner| {
+            (owner.kind, owner.after, &owner.path) == (owned.kind, owned.after, &self.path)
+        };
+        live.owners.iter().find(is_it)
+    }
+}
+
 impl Rise {
     /// Whether it is more than chance, and goes on: a cache that has filled no longer rises in the
     /// last quarter of the time.

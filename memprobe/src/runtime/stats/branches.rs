@@ -6,6 +6,8 @@ use std::ptr;
 use crate::report::{Node, NodeSegment, Outcomes};
 use crate::runtime::stats::call_tree::Segment;
 use crate::runtime::stats::call_tree::{self, Kind};
+#[cfg(feature = "live")]
+use crate::runtime::stats::live::sums::Sum;
 use crate::runtime::stats::rows::{Row, at, figures, highest};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::totals::Sums;
@@ -49,6 +51,22 @@ impl Branches {
         }
     }
 
+    /// Adds what nodes own of the live memory; a node may come several times. A folded node has no
+    /// branch.
+    #[cfg(feature = "live")]
+    pub fn add_live(&mut self, nodes: Vec<(&'static call_tree::Node, Sum)>) {
+        let mut sums: HashMap<usize, Sum> = HashMap::new();
+        for (node, sum) in nodes {
+            if !matches!(node.kind, Kind::Folded) {
+                let all = sums.entry(self.place(node)).or_default();
+                *all = all.plus(sum);
+            }
+        }
+        for (place, sum) in sums {
+            self.all[place].node.live = Some(sum.estimate());
+        }
+    }
+
     /// Returns the index of a node's branch. Recursive calls have the branch of the outermost call.
     fn place(&mut self, node: &'static call_tree::Node) -> usize {
         // Walks outwards to a node that is known, then inserts the unknown ones on the way back.
@@ -86,6 +104,7 @@ impl Branches {
                 figures: figures(),
                 segments: Vec::new(),
                 carried: Vec::new(),
+                live: None,
                 children: Vec::new(),
             };
             self.all.push(Branch { caller, node });

@@ -38,6 +38,7 @@ pub fn report() -> Report {
             gathered.add(segment, &sums);
         }
     }
+    let live = live(&mut gathered.branches);
     let elapsed = proc::uptime_us(clock::fine()).saturating_sub(STARTED.load(Relaxed));
     Report {
         functions: Gathered::functions(gathered.functions),
@@ -45,18 +46,21 @@ pub fn report() -> Report {
         folded_calls: gathered.folded_calls,
         process: system::process(),
         timeline: timeline::samples(),
-        live: live(),
+        live,
         elapsed: Duration::from_micros(elapsed),
     }
 }
 
+/// Returns who owns the live memory, if it is sampled, and adds to each branch what it owns.
 #[cfg(feature = "live")]
-fn live() -> Option<Live> {
-    live::BLOCKS.is_mapped().then(live::rows)
+fn live(branches: &mut Branches) -> Option<Live> {
+    let (live, nodes) = live::BLOCKS.is_mapped().then(live::rows)?;
+    branches.add_live(nodes);
+    Some(live)
 }
 
 #[cfg(not(feature = "live"))]
-fn live() -> Option<Live> {
+fn live(_: &mut Branches) -> Option<Live> {
     None
 }
 

@@ -72,8 +72,9 @@ fn slope(points: &[Point], owner: Owner) -> i64 {
     slopes.get(slopes.len() / 2).map_or(0, |&slope| slope as i64)
 }
 
-/// Returns who owns the live memory now. Sampling must have been started.
-pub(crate) fn rows() -> Live {
+/// Returns who owns the live memory now, and what the positions in each node of the call tree own
+/// of it. Sampling must have been started.
+pub(crate) fn rows() -> (Live, Vec<(&'static Node, Sum)>) {
     let now = clock::coarse();
     let points = history::points();
     let mut all: HashMap<_, (Owner, Found)> = HashMap::new();
@@ -94,21 +95,29 @@ pub(crate) fn rows() -> Live {
             found.stacks.entry(block.stack.into()).or_default().add(block);
         }
     });
-    let total = all
-        .values()
-        .fold(Sum::default(), |sum, (_, found)| sum.plus(found.running).plus(found.finished));
+    let sum = |found: &Found| found.running.plus(found.finished);
+    let total = all.values().fold(Sum::default(), |total, (_, found)| total.plus(sum(found)));
+    let of_node = |(owner, found): &(Owner, Found)| match owner {
+        Owner::Call(position) => Some((position.node, sum(found))),
+        Owner::NotAnnotated | Owner::Memprobe => None,
+    };
+    let mut nodes: Vec<_> = all.values().filter_map(of_node).collect();
+    nodes.retain(|(_, sum)| sum.samples > 0);
+    // The same order each time, also where new nodes come into the tree.
+    nodes.sort_by_key(|&(_, sum)| Reverse(sum.bytes));
     let row = |(owner, found)| row(owner, found, &points, now);
     let mut owners: Vec<_> = all.into_values().map(row).collect();
     owners.sort_by(|one, other| {
         other.live.bytes.cmp(&one.live.bytes).then_with(|| one.path.cmp(&other.path))
     });
-    Live {
+    let live = Live {
         owners,
         total: total.estimate(),
         interval: samples::interval().unwrap_or(0),
         active: samples::is_active(),
         lost: BLOCKS.lost(),
-    }
+    };
+    (live, nodes)
 }
 
 fn row(owner: Owner, mut found: Found, points: &[Point], now: u64) -> crate::report::Owner {
