@@ -317,9 +317,8 @@ mod symbols {
         let mut frames = Vec::new();
         for &address in addresses {
             let before = frames.len();
-            // A return address is that of the next instruction, which may be on another line.
-            let call = std::ptr::without_provenance_mut(address.saturating_sub(1));
-            backtrace::resolve(call, |symbol| {
+            // It looks before a return address, which is that of the next instruction.
+            backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
                 let line = symbol
                     .filename()
                     .zip(symbol.lineno())

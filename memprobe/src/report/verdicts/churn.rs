@@ -11,9 +11,10 @@ use crate::report::verdicts::{Path, names};
 ///
 /// # The rule
 ///
-/// 1. `needed = sum of the peaks of all calls + 64 KiB × calls`. A peak may be up to 64 KiB below
+/// 1. Functions of which no call has ended are passed over.
+/// 2. `needed = sum of the peaks of all calls + 64 KiB × calls`. A peak may be up to 64 KiB below
 ///    the true one, so only calls that allocate much can churn.
-/// 2. Of the functions with `allocated / 4 ≥ needed`, the verdict names the one with the highest
+/// 3. Of the functions with `allocated / 4 ≥ needed`, the verdict names the one with the highest
 ///    `allocated − needed`.
 ///
 /// For example, 100 calls of `parse` allocated 10 GiB and peaked at 1 MiB each. They needed
@@ -28,7 +29,7 @@ pub struct Churn {
     pub path: Vec<&'static str>,
     /// Bytes allocated by the function itself, without nested annotated calls.
     pub allocated: u64,
-    /// What its calls needed, in bytes: step 1 of the rule.
+    /// What its calls needed, in bytes: step 2 of the rule.
     pub needed: u64,
 }
 
@@ -41,6 +42,8 @@ impl Report {
     pub(super) fn churn(&self) -> Option<Churn> {
         let (function, allocated, needed) = self
             .with_figures()
+            // What calls need is not known before one has ended.
+            .filter(|(function, _)| function.outcomes.calls() > 0)
             .map(|(function, figures)| {
                 let calls = function.outcomes.calls();
                 let needed = function.peaks.sum().saturating_add(PEAK_ERROR.saturating_mul(calls));
@@ -72,6 +75,7 @@ impl fmt::Display for Churn {
 #[cfg(all(test, feature = "enabled"))]
 mod tests {
     use crate::report::sample_reports::{KIB, MIB, calls, report};
+    use crate::report::{Distribution, Outcomes};
 
     #[test]
     fn who_allocates_far_beyond_its_need_churns_and_its_callers_do_not() {
@@ -85,5 +89,14 @@ mod tests {
         assert_eq!(churn.path, ["root", "churner"]);
         assert_eq!(churn.allocated, 1000 * MIB);
         assert!((80..110).contains(&churn.ratio()), "{churn}");
+    }
+
+    #[test]
+    fn a_call_that_still_runs_does_not_churn() {
+        let mut report = report(&[calls("runs", 1, 100 * MIB, MIB, 0)]);
+        assert!(report.verdicts().churn.found().is_some(), "once it has ended");
+        let runs = &mut report.functions[0];
+        (runs.outcomes, runs.peaks) = (Outcomes::default(), Distribution::default());
+        assert_eq!(report.verdicts().churn.found(), None);
     }
 }
