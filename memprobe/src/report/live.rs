@@ -2,6 +2,7 @@
 //! now.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::format::units::HumanBytes;
@@ -246,7 +247,13 @@ impl Stack {
     /// With the feature `symbols` this reads the program's debug information, which can take a
     /// second and tens of MiB the first time.
     pub fn frames(&self) -> Vec<Frame> {
-        symbols::frames(&self.addresses)
+        let mut frames = Vec::new();
+        let mut find = || frames = symbols::frames(&self.addresses);
+        match APART.get() {
+            Some(apart) => apart(&mut find),
+            None => find(),
+        }
+        frames
     }
 
     /// Returns the innermost frame that is not in the standard library, or else the innermost one.
@@ -256,6 +263,10 @@ impl Stack {
         Some(frames.swap_remove(at))
     }
 }
+
+/// Runs work whose allocations are memprobe's own. Set by the runtime, which this module does not
+/// know: what symbols take must not be shown as the program's.
+pub(crate) static APART: OnceLock<fn(&mut dyn FnMut())> = OnceLock::new();
 
 impl Frame {
     /// Returns the place of the innermost frame that is not in the standard library, or else 0;
@@ -283,7 +294,11 @@ impl Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.function {
-            Some(function) => f.write_str(function)?,
+            // Without the types of generic parameters, which are long.
+            Some(function) => f.write_str(match function.find('<') {
+                Some(generics @ 1..) => function[..generics].trim_end_matches("::"),
+                _ => function,
+            })?,
             None => write!(f, "{:#x}", self.address)?,
         }
         match &self.line {
@@ -297,17 +312,16 @@ impl fmt::Display for Frame {
 mod symbols {
     use super::Frame;
 
-    /// The allocator's own functions, the innermost frames of a sampled stack.
-    const ALLOCATOR: [&str; 9] = [
+    /// How names of the allocator's functions begin, which are the innermost frames of a stack.
+    const ALLOCATOR: [&str; 8] = [
         "_rjem_",
-        "prof_backtrace",
-        "prof_tctx",
+        "prof_",
         "imalloc",
         "__rust_alloc",
         "__rust_realloc",
-        "alloc::alloc::",
-        "memprobe::allocator",
-        "tikv_jemalloc",
+        "__rustc::__rust_",
+        "memprobe::allocator::",
+        "<memprobe::allocator::",
     ];
     /// They are among so many of the innermost frames: without optimization each call of jemalloc's
     /// own is one.
@@ -331,10 +345,8 @@ mod symbols {
             }
         }
         let is_allocators = |frame: &Frame| {
-            frame
-                .function
-                .as_deref()
-                .is_some_and(|function| ALLOCATOR.iter().any(|part| function.contains(part)))
+            let begins = |name: &str| ALLOCATOR.iter().any(|start| name.starts_with(start));
+            frame.function.as_deref().is_some_and(begins)
         };
         // Further out, a match would be a function of the program.
         let inner = &frames[..frames.len().min(INNERMOST)];

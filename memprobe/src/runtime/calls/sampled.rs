@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use crate::report::live::APART;
 use crate::runtime::calls::record::Record;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::clock;
@@ -33,6 +34,10 @@ pub(crate) fn start() -> Result<(), Missing> {
         if !BLOCKS.map() {
             return Err(Missing::Memory);
         }
+        let _ = APART.set(|work| {
+            let _ignored = IgnoreAllocs::begin();
+            work();
+        });
         read_interval();
         samples::install(Hooks { on_sample, on_free, takes_stack });
         Ok(())
