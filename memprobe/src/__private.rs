@@ -12,6 +12,8 @@ pub use crate::allocator::MallocConf;
 pub use crate::runtime::events::callsite::Callsite;
 pub use crate::runtime::instrument::call::{ProbePoint, enter, probe, probe_with};
 pub use crate::runtime::instrument::future::instrument_future;
+#[cfg(feature = "live")]
+pub use crate::runtime::sampling::{SampledBlock, sampled_blocks};
 pub use crate::runtime::stats::call_tree::Annotated;
 pub use crate::runtime::stats::site::Site;
 

@@ -73,7 +73,7 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: as above.
         let realloc = || unsafe { Jemalloc.realloc(block, layout, new_size) };
         #[cfg(feature = "live")]
-        let _resizing = Resizing::begin(block);
+        let _resizing = crate::runtime::calls::resizing::Resizing::begin(block.addr());
         #[cfg(feature = "enabled")]
         // SAFETY: as above; `new_size` is not 0 by the contract of `GlobalAlloc`.
         return resize(block, layout, new_size, realloc, || unsafe {
@@ -81,27 +81,6 @@ unsafe impl GlobalAlloc for Allocator {
         });
         #[cfg(not(feature = "enabled"))]
         realloc()
-    }
-}
-
-/// A guard: while it lives, a block that this thread allocates is the resized one.
-#[cfg(feature = "live")]
-struct Resizing;
-
-#[cfg(feature = "live")]
-impl Resizing {
-    #[inline]
-    fn begin(block: *mut u8) -> Resizing {
-        crate::runtime::readings::thread::thread().set_resized(block.addr());
-        Resizing
-    }
-}
-
-#[cfg(feature = "live")]
-impl Drop for Resizing {
-    #[inline]
-    fn drop(&mut self) {
-        crate::runtime::readings::thread::thread().set_resized(0);
     }
 }
 

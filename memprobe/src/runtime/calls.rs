@@ -7,7 +7,8 @@
 //! 3. The [`stack`] of a thread holds the frames that are open, and flushes jemalloc's peak slot
 //!    to the innermost.
 //! 4. A [`snapshot`] adds up the calls of all threads, for [`in_flight`] and for the watch.
-//! 5. With the feature `live`, `sampled` tells which call allocates a block that jemalloc samples.
+//! 5. With the feature `live`, `sampled` tells which call allocates a block that jemalloc samples,
+//!    and `resizing` keeps it that call's in a `realloc`.
 
 pub(crate) mod admission;
 pub(crate) mod carried;
@@ -16,6 +17,8 @@ pub(crate) mod in_flight;
 pub(crate) mod pool;
 pub(crate) mod published;
 pub(crate) mod record;
+#[cfg(feature = "live")]
+pub(crate) mod resizing;
 #[cfg(feature = "live")]
 pub(crate) mod sampled;
 pub(crate) mod snapshot;

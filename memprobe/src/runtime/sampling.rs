@@ -6,6 +6,7 @@ use crate::runtime::readings::samples::{self, Missing};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, proc};
 use crate::runtime::stats::live;
+use crate::runtime::stats::live::owner::{CallRef, Owner};
 use crate::values::status::Sampling;
 use crate::values::usage::Unavailable;
 
@@ -88,4 +89,40 @@ pub fn set_interval(bytes: u64) -> Result<(), Unavailable> {
 /// takes some microseconds. With the feature `profiling` all stacks are taken.
 pub fn set_stack_every(every: u32) {
     sampled::set_stack_every(every);
+}
+
+/// A sampled block, for tests that know of each block who has allocated it.
+#[derive(Debug)]
+pub struct SampledBlock {
+    /// Its address.
+    pub address: usize,
+    /// Bytes of its size class.
+    pub size: u64,
+    /// `None` for memprobe's own; empty outside any call.
+    pub path: Option<Vec<&'static str>>,
+    /// The label that its call had passed last.
+    pub after: Option<&'static str>,
+    /// Whether that call still runs.
+    pub is_running: bool,
+}
+
+/// Returns the sampled blocks that are live.
+pub fn sampled_blocks() -> Vec<SampledBlock> {
+    let _ignored = IgnoreAllocs::begin();
+    let mut blocks = Vec::new();
+    live::BLOCKS.each(|block| {
+        let (path, after) = match block.owner {
+            Owner::Call(position) => (Some(live::path(position.node)), Some(position.after)),
+            Owner::NotAnnotated => (Some(Vec::new()), None),
+            Owner::Memprobe => (None, None),
+        };
+        blocks.push(SampledBlock {
+            address: block.address,
+            size: block.size,
+            path,
+            after,
+            is_running: block.call.is_some_and(CallRef::is_running),
+        });
+    });
+    blocks
 }

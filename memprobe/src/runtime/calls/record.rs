@@ -192,6 +192,15 @@ impl Record {
         CallRef { serial: &self.serial, was: self.serial() }
     }
 
+    /// Returns the call around this one if it still runs, with a reference that can tell later
+    /// whether it does.
+    #[cfg(feature = "live")]
+    pub fn parent_ref(&self) -> Option<(&'static Record, CallRef)> {
+        let was = self.parent_serial.load(Relaxed);
+        let call = self.parent().map(|parent| (parent, CallRef { serial: &parent.serial, was }));
+        call.filter(|(_, call)| call.is_running())
+    }
+
     /// Returns when the call began, in ns of the coarse clock.
     pub fn started(&self) -> u64 {
         self.started.load(Relaxed)

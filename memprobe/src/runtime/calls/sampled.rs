@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::report::live::APART;
 use crate::runtime::calls::record::Record;
-use crate::runtime::calls::stack;
+use crate::runtime::calls::{resizing, stack};
 use crate::runtime::readings::clock;
 use crate::runtime::readings::samples::{self, Hooks, Missing, Sample};
 use crate::runtime::readings::thread::{self, IgnoreAllocs};
@@ -61,20 +61,24 @@ fn takes_stack() -> bool {
 }
 
 fn on_sample(sample: &Sample<'_>) {
-    let resized = thread::thread().resized();
-    // A block that is resized stays its owner's.
-    let old = (resized != 0).then(|| BLOCKS.owner_of(resized)).flatten();
-    let (owner, call, born) = old.unwrap_or_else(|| {
-        let (owner, call) = owner();
-        (owner, call, clock::coarse())
-    });
-    let weight = weight(sample.size, INTERVAL.load(Relaxed));
-    let (size, stack) = (sample.size, sample.stack);
-    BLOCKS.insert(sample.address, Block { owner, call, size, weight, born, stack });
+    let &Sample { address, size, stack } = sample;
+    let weight = weight(size, INTERVAL.load(Relaxed));
+    if let Some(block) = resizing::take() {
+        return BLOCKS.put(block, address, size, weight);
+    }
+    let (owner, call) = owner();
+    let born = clock::coarse();
+    BLOCKS.insert(&Block { address, owner, call, size, weight, born, stack });
 }
 
 fn on_free(address: usize) {
-    BLOCKS.remove(address);
+    if !resizing::is_resized(address) {
+        return BLOCKS.remove(address);
+    }
+    // It was not sampled again.
+    if let Some(block) = resizing::take() {
+        BLOCKS.discard(block);
+    }
 }
 
 /// Returns what allocates on this thread now: its innermost call.
@@ -84,19 +88,21 @@ fn owner() -> (Owner, Option<CallRef>) {
     }
     let in_call = |record: &'static Record| Some((record, record.position()?));
     match stack::chain().find_map(in_call) {
-        Some((record, position)) => (Owner::Call(position), Some(whole(record).call_ref())),
+        Some((record, position)) => (Owner::Call(position), Some(whole(record))),
         None => (Owner::NotAnnotated, None),
     }
 }
 
-/// Returns the call that this work was carried out of, if it still runs; or else the record itself.
-fn whole(record: &'static Record) -> &'static Record {
-    let mut whole = record;
-    while let Some(further) = whole.parent().filter(|_| whole.is_carried()) {
-        if ptr::eq(further, whole) {
+/// Returns the call that this work was carried out of, if it still runs; or else the call, or the
+/// work, of the record itself.
+fn whole(record: &'static Record) -> CallRef {
+    let (mut record, mut whole) = (record, record.call_ref());
+    while let Some((parent, call)) = record.parent_ref().filter(|_| record.is_carried()) {
+        if ptr::eq(parent, record) {
             break;
         }
-        whole = further;
+        // The call may end meanwhile, and its record may be another's.
+        (record, whole) = (parent, call);
     }
     whole
 }

@@ -32,9 +32,6 @@ pub(crate) struct Thread {
     /// Bytes of the block that a `realloc` in progress replaces, which jemalloc counts until the
     /// `realloc` is done.
     replaced: Cell<u64>,
-    /// The address of the block that a `realloc` in progress resizes; 0 if there is none.
-    #[cfg(feature = "live")]
-    resized: Cell<usize>,
 }
 
 thread_local! {
@@ -49,8 +46,6 @@ thread_local! {
             realloc_seen: Cell::new(false),
             called_back: Cell::new(Bytes::ZERO),
             replaced: Cell::new(0),
-            #[cfg(feature = "live")]
-            resized: Cell::new(0),
         }
     };
 }
@@ -158,18 +153,6 @@ impl Thread {
     #[cfg(feature = "jemalloc")]
     pub fn set_replaced(&self, bytes: u64) {
         self.replaced.set(bytes);
-    }
-
-    /// Returns the address of the block that a `realloc` in progress resizes; 0 if there is none.
-    #[cfg(feature = "live")]
-    pub fn resized(&self) -> usize {
-        self.resized.get()
-    }
-
-    /// Notes the address of the block that a `realloc` resizes; 0 once it is done.
-    #[cfg(all(feature = "live", feature = "jemalloc"))]
-    pub fn set_resized(&self, address: usize) {
-        self.resized.set(address);
     }
 
     /// Notes that a `realloc` came through memprobe's allocator while memprobe was at work.

@@ -14,7 +14,7 @@ mod rows;
 pub(crate) mod sums;
 pub(crate) mod table;
 
-pub(crate) use rows::rows;
+pub(crate) use rows::{path, rows};
 
 use crate::runtime::stats::live::table::Table;
 

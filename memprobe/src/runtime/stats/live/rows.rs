@@ -178,7 +178,7 @@ fn calls_since(owner: Owner, then: u64, points: &[Point]) -> Option<u64> {
 }
 
 /// Returns the names from the root of the call tree to a node.
-fn path(node: &'static Node) -> Vec<&'static str> {
+pub(crate) fn path(node: &'static Node) -> Vec<&'static str> {
     // A recursive call counts for the outermost one.
     let node = match node.kind {
         Kind::Recursive(outermost) => outermost,

@@ -36,6 +36,7 @@ const LARGE: usize = 1 << 17;
 /// What is known of a sampled block.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
+    pub address: usize,
     pub owner: Owner,
     pub call: Option<CallRef>,
     /// Bytes of its size class.
@@ -46,6 +47,10 @@ pub(crate) struct Block<'a> {
     pub born: u64,
     pub stack: &'a [usize],
 }
+
+/// A block that [`Table::lift`] took out: the index of its entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifted(usize);
 
 #[repr(align(64))]
 struct Entry {
@@ -161,10 +166,10 @@ impl Table {
     }
 
     /// Adds a block that was allocated just now. If there is one at its address, that block was
-    /// resized in place: it keeps its owner.
-    pub fn insert(&self, address: usize, block: Block<'_>) {
+    /// resized in place, by an allocator that does not [`lift`](Table::lift) it: it keeps its owner.
+    pub fn insert(&self, block: &Block<'_>) {
         let Some(memory) = self.memory.get() else { return };
-        let page = page(address);
+        let page = page(block.address);
         if let Some((_, entry)) = self.find(memory, page) {
             entry.change(|| {
                 entry.size.store(block.size, Relaxed);
@@ -177,12 +182,8 @@ impl Table {
             self.lost.fetch_add(1, Relaxed);
             return;
         };
-        memory.entry(index).fill(page, &block);
-        if !self.add_key(memory, page, index) {
-            memory.entry(index).empty();
-            self.push(memory, index);
-            self.lost.fetch_add(1, Relaxed);
-        }
+        memory.entry(index).fill(page, block);
+        self.add_key(memory, page, index);
     }
 
     /// Removes the block at `address`, which is about to be freed.
@@ -197,16 +198,48 @@ impl Table {
         }
         let index = index(key.load(Relaxed));
         key.store(0, Relaxed);
-        entry.empty();
+        self.release(memory, index);
+    }
+
+    fn release(&self, memory: &Memory, index: usize) {
+        memory.entry(index).empty();
         self.push(memory, index);
     }
 
-    /// Returns the owner, the call and the birth of the block at `address`, if it was sampled. The
+    /// Takes the block at `address` out, if it was sampled: it is about to be resized, and another
+    /// one may be at its address before the hooks are called. Other threads still see it. The
     /// calling thread must own the block.
-    pub fn owner_of(&self, address: usize) -> Option<(Owner, Option<CallRef>, u64)> {
-        let (_, entry) = self.find(self.memory.get()?, page(address))?;
-        let owner = Owner::of(entry.owner.load(Relaxed), entry.position.load(Relaxed))?;
-        Some((owner, entry.call(), entry.born.load(Relaxed)))
+    pub fn lift(&self, address: usize) -> Option<Lifted> {
+        let (key, _) = self.find(self.memory.get()?, page(address))?;
+        let index = index(key.load(Relaxed));
+        key.store(0, Relaxed);
+        Some(Lifted(index))
+    }
+
+    /// Puts a block back as it was.
+    pub fn put_back(&self, block: Lifted, address: usize) {
+        if let Some(memory) = self.memory.get() {
+            self.add_key(memory, page(address), block.0);
+        }
+    }
+
+    /// Puts a block back that was resized. It keeps its owner, its age, and its stack.
+    pub fn put(&self, block: Lifted, address: usize, size: u64, weight: u64) {
+        let Some(memory) = self.memory.get() else { return };
+        let (entry, page) = (memory.entry(block.0), page(address));
+        entry.change(|| {
+            entry.page.store(page, Relaxed);
+            entry.size.store(size, Relaxed);
+            entry.weight.store(weight, Relaxed);
+        });
+        self.add_key(memory, page, block.0);
+    }
+
+    /// Forgets a block that was freed, or is no longer sampled.
+    pub fn discard(&self, block: Lifted) {
+        if let Some(memory) = self.memory.get() {
+            self.release(memory, block.0);
+        }
     }
 
     /// Calls `look` with each block that is live. Blocks that are allocated or freed meanwhile may
@@ -229,16 +262,20 @@ impl Table {
         Some((key, &memory.entries[index / PER_PAGE].0[index % PER_PAGE]))
     }
 
-    fn add_key(&self, memory: &Memory, page: u64, index: usize) -> bool {
+    /// Makes an entry the one of `page`. Loses the block if there is no place for the key.
+    fn add_key(&self, memory: &Memory, page: u64, index: usize) {
         let key = page << ENTRY_BITS | index as u64;
         let take = |place: &AtomicU64| {
             place.load(Relaxed) == 0 && place.compare_exchange(0, key, Relaxed, Relaxed).is_ok()
         };
         if places(memory.small, page, FEW).any(take) {
-            return true;
+            return;
         }
         self.is_large.store(1, Relaxed);
-        places(memory.large, page, MANY).any(take)
+        if !places(memory.large, page, MANY).any(take) {
+            self.release(memory, index);
+            self.lost.fetch_add(1, Relaxed);
+        }
     }
 
     /// Takes a free entry.
@@ -324,7 +361,8 @@ impl Entry {
     /// Calls `look` with the block, unless the entry is free or is being changed.
     fn read(&self, look: &mut impl FnMut(&Block<'_>)) {
         let version = self.version.load(Acquire);
-        if version % 2 != 0 || self.page.load(Relaxed) == 0 {
+        let page = self.page.load(Relaxed);
+        if version % 2 != 0 || page == 0 {
             return;
         }
         let mut stack = [0; FRAMES - 1];
@@ -336,6 +374,7 @@ impl Entry {
             return;
         };
         let block = Block {
+            address: page as usize * PAGE,
             owner,
             call: self.call(),
             size: self.size.load(Relaxed),
@@ -349,3 +388,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
