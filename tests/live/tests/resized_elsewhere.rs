@@ -1,6 +1,7 @@
 //! jemalloc frees the old block of a `realloc` before it calls the hooks, and another thread may have
 //! a block there by then: that one is its own owner's.
 
+use std::ffi::c_char;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -9,6 +10,17 @@ use memprobe::memprobe;
 use memprobe::report::OwnerKind;
 
 memprobe::global_allocator!(live);
+
+#[repr(transparent)]
+struct Text(*const c_char);
+
+// SAFETY: it points to a constant.
+unsafe impl Sync for Text {}
+
+/// All threads take their blocks from one arena.
+#[used]
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static ONE_ARENA: Text = Text(c"narenas:1".as_ptr());
 
 /// Large enough for no thread's cache: what one thread gives back, the next one takes.
 const SIZE: usize = 64 << 10;
@@ -28,6 +40,15 @@ fn make(blocks: &mut Vec<Vec<u8>>) {
     blocks.extend((0..8).map(|_| black_box(Vec::with_capacity(SIZE))));
 }
 
+/// Ends the other threads, also where a check fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 #[test]
 fn a_block_where_another_was_moved_away_is_its_own_owners() {
     // Every block is sampled.
@@ -35,6 +56,7 @@ fn a_block_where_another_was_moved_away_is_its_own_owners() {
     memprobe::live::set_stack_every(0);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _over = Over(&over);
         (0..3).for_each(|_| drop(scope.spawn(|| resize(&over))));
         let mut blocks = Vec::with_capacity(8);
         for _ in 0..10_000 {
@@ -46,7 +68,6 @@ fn a_block_where_another_was_moved_away_is_its_own_owners() {
             }
             blocks.clear();
         }
-        over.store(true, SeqCst);
     });
     let live = memprobe::live().expect("it is sampled");
     assert!(live.owners.iter().all(|row| row.kind != OwnerKind::Call), "{:?}", live.owners);

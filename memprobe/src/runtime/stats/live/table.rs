@@ -36,6 +36,7 @@ const LARGE: usize = 1 << 17;
 /// What is known of a sampled block.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
+    /// Not that of any block while a `realloc` moves it.
     pub address: usize,
     pub owner: Owner,
     pub call: Option<CallRef>,
@@ -207,20 +208,22 @@ impl Table {
     }
 
     /// Takes the block at `address` out, if it was sampled: it is about to be resized, and another
-    /// one may be at its address before the hooks are called. Other threads still see it. The
-    /// calling thread must own the block.
+    /// one may be at its address before the hooks are called. Other threads still see it, without
+    /// an address. The calling thread must own the block.
     pub fn lift(&self, address: usize) -> Option<Lifted> {
-        let (key, _) = self.find(self.memory.get()?, page(address))?;
+        let (key, entry) = self.find(self.memory.get()?, page(address))?;
         let index = index(key.load(Relaxed));
         key.store(0, Relaxed);
+        entry.change(|| entry.page.store(MOVING, Relaxed));
         Some(Lifted(index))
     }
 
     /// Puts a block back as it was.
     pub fn put_back(&self, block: Lifted, address: usize) {
-        if let Some(memory) = self.memory.get() {
-            self.add_key(memory, page(address), block.0);
-        }
+        let Some(memory) = self.memory.get() else { return };
+        let (entry, page) = (memory.entry(block.0), page(address));
+        entry.change(|| entry.page.store(page, Relaxed));
+        self.add_key(memory, page, block.0);
     }
 
     /// Puts a block back that was resized. It keeps its owner, its age, and its stack.
@@ -311,6 +314,9 @@ fn tagged(before: u64, index: u32) -> u64 {
     ((before >> 32).wrapping_add(1) << 32) | u64::from(index)
 }
 
+/// The page of a block that a `realloc` is moving; no block has it.
+const MOVING: u64 = u64::MAX;
+
 /// Returns the page of a block; a sampled block is alone in it. It is not 0.
 fn page(address: usize) -> u64 {
     (address / PAGE) as u64
@@ -374,7 +380,7 @@ impl Entry {
             return;
         };
         let block = Block {
-            address: page as usize * PAGE,
+            address: (page as usize).wrapping_mul(PAGE),
             owner,
             call: self.call(),
             size: self.size.load(Relaxed),
