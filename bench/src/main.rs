@@ -1,6 +1,7 @@
 //! One command that builds and runs memprobe, its peers and the floor in turns, in one run
 //! on one machine, and prints what each costs.
 
+mod live;
 mod reports;
 mod run;
 mod sizes;
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         renew: bool,
     },
+    /// Show what sampling for `live` costs.
+    Live,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
 }
@@ -45,6 +48,9 @@ fn main() -> std::process::ExitCode {
     match arguments.command {
         Some(Command::Instructions { renew: true }) => report(instructions::renew()),
         Some(Command::Instructions { renew: false }) => report(instructions::check()),
+        Some(Command::Live) => {
+            report(live::table(arguments.rounds).map(|table| table.text(arguments.markdown)))
+        }
         Some(Command::Reports) => {
             report(reports::table().map(|table| table.text(arguments.markdown)))
         }
