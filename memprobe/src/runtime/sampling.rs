@@ -85,7 +85,7 @@ pub fn set_interval(bytes: u64) -> Result<(), Unavailable> {
     is_set.then_some(()).ok_or(Unavailable::NotSampled)
 }
 
-/// Takes the stack of one sample in `every`, and of none if it is 0; of one in 4 at first. A stack
+/// Takes the stack of one sample in `every`, and of none if it is 0; of one in 8 at first. A stack
 /// takes some microseconds. With the feature `profiling` all stacks are taken.
 pub fn set_stack_every(every: u32) {
     sampled::set_stack_every(every);

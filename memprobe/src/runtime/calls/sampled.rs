@@ -21,7 +21,7 @@ const DEFAULT_INTERVAL: u64 = 512 << 10;
 static INTERVAL: AtomicU64 = AtomicU64::new(DEFAULT_INTERVAL);
 
 /// One sample in this many has its stack taken; 0 is none.
-static STACK_EVERY: AtomicU32 = AtomicU32::new(4);
+static STACK_EVERY: AtomicU32 = AtomicU32::new(8);
 
 static STARTED: OnceLock<Result<(), Missing>> = OnceLock::new();
 
