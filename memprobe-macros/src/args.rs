@@ -1,7 +1,7 @@
-//! The arguments of the attribute: `name`, `level`, `target`, `rate`, `crate`.
+//! The arguments of the attribute: `name`, `level`, `target`, `rate`, `crate`, or `skip`.
 
 use proc_macro2::{Literal, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitStr, Path, Result, Token, parse_quote};
@@ -17,9 +17,18 @@ pub struct Args {
     /// Calls that are written a second; 0 for no limit.
     pub rate: Option<Literal>,
     krate: Option<Path>,
+    /// The function is left out of the block in which it stands.
+    pub skip: Option<Ident>,
+    /// A block has put the attribute there, and not the user.
+    pub is_inherited: bool,
 }
 
-const ACCEPTED: &str = "`name`, `level`, `target`, `rate`, `crate`";
+/// The argument by which a block marks the attributes that it writes.
+pub const INHERITED: &str = "__inherited";
+
+const ACCEPTED: &str = "`name`, `level`, `target`, `rate`, `crate`, or `skip`";
+const SKIP: &str = "`skip` stands alone, and leaves a function out of the annotated block around \
+                    it; arguments of functions are never recorded";
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
 const RATE: &str = "a number of calls a second from 0.000001 to 1000000000, as in `rate = 10`, or \
                     `rate = 0.1` for one every ten seconds; 0 is no limit";
@@ -45,13 +54,44 @@ impl Args {
     pub fn level(&self) -> Ident {
         self.level.clone().unwrap_or_else(|| Ident::new("INFO", Span::call_site()))
     }
+
+    /// Takes over the arguments of the block around the item that it does not have itself.
+    pub fn inherit(self, block: Args) -> Args {
+        Args {
+            level: self.level.or(block.level),
+            target: self.target.or(block.target),
+            rate: self.rate.or(block.rate),
+            krate: self.krate.or(block.krate),
+            ..self
+        }
+    }
+
+    /// Returns the arguments for the items in a block, as they are written.
+    pub fn for_members(&self) -> TokenStream {
+        let mark = Ident::new(INHERITED, Span::call_site());
+        let level = self.level.as_ref().map(|level| {
+            let level = LitStr::new(&level.to_string(), level.span());
+            quote!(, level = #level)
+        });
+        let target = self.target.as_ref().map(|target| quote!(, target = #target));
+        let rate = self.rate.as_ref().map(|rate| quote!(, rate = #rate));
+        let krate = self.krate.as_ref().map(|krate| quote!(, crate = #krate));
+        quote!(#mark #level #target #rate #krate)
+    }
 }
 
 impl Parse for Args {
     fn parse(input: ParseStream) -> Result<Self> {
         let mut args = Args::default();
-        list::each(input, |input| args.one(input))?;
-        Ok(args)
+        let mut given = 0;
+        list::each(input, |input| {
+            given += 1;
+            args.one(input)
+        })?;
+        match &args.skip {
+            Some(skip) if given > 1 => Err(Error::new(skip.span(), SKIP)),
+            _ => Ok(args),
+        }
     }
 }
 
@@ -89,6 +129,12 @@ impl Args {
             "crate" => {
                 let ModPath(path) = value(input, &key, CRATE)?;
                 set(&mut self.krate, path, &key)
+            }
+            "skip" if !list::is_missing(input) => Err(Error::new(key.span(), SKIP)),
+            "skip" => set(&mut self.skip, key.clone(), &key),
+            INHERITED => {
+                self.is_inherited = true;
+                Ok(())
             }
             _ => Err(Error::new(
                 key.span(),

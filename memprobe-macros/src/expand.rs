@@ -4,19 +4,33 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
-    GenericArgument, Lifetime, Path, PathArguments, ReturnType, Type, TypeParamBound, parse_quote,
+    GenericArgument, Lifetime, Path, PathArguments, Result, ReturnType, Type, TypeParamBound,
+    parse_quote,
 };
 
 use crate::args::Args;
+use crate::block::{Block, take_inherited};
 use crate::parse::{Function, group, is_expression};
 
 /// Expands the attribute. A mistake gives its error next to the untouched item, so that code that
 /// uses the item gets no errors as well.
 pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = syn::parse2::<Args>(args);
-    let function = Function::parse(item.clone());
-    let error = match (args, function) {
-        (Ok(args), Ok(function)) => return annotate(&args, &function),
+    let (item, inherited) = take_inherited(item);
+    if matches!(&args, Ok(args) if args.skip.is_some()) {
+        return item;
+    }
+    let inherit = |args: Args| match inherited {
+        Some(inherited) => syn::parse2(inherited).map(|block| args.inherit(block)),
+        None => Ok(args),
+    };
+    let error = match (args.and_then(inherit), Target::parse(&item)) {
+        // A block passes over what cannot carry it, and rustc says what is half written.
+        (Ok(args), Err(_)) if args.is_inherited => return item,
+        (Ok(args), Ok(target)) => match target.annotate(&args) {
+            Ok(annotated) => return annotated,
+            Err(error) => error,
+        },
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => error,
         (Err(mut first), Err(second)) => {
             first.combine(second);
@@ -28,6 +42,28 @@ pub fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         return quote!({ #error #item });
     }
     quote!(#error #item)
+}
+
+/// What the attribute stands on.
+enum Target {
+    Function(Box<Function>),
+    Block(Block),
+}
+
+impl Target {
+    fn parse(item: &TokenStream) -> Result<Self> {
+        match Block::parse(item) {
+            Some(block) => block.map(Target::Block),
+            None => Function::parse(item.clone()).map(Box::new).map(Target::Function),
+        }
+    }
+
+    fn annotate(&self, args: &Args) -> Result<TokenStream> {
+        match self {
+            Target::Function(function) => Ok(annotate(args, function)),
+            Target::Block(block) => block.annotate(args),
+        }
+    }
 }
 
 fn annotate(args: &Args, function: &Function) -> TokenStream {

@@ -6,7 +6,11 @@
 #[cfg(feature = "enabled")]
 mod args;
 #[cfg(feature = "enabled")]
+mod block;
+#[cfg(feature = "enabled")]
 mod expand;
+#[cfg(feature = "enabled")]
+mod items;
 #[cfg(feature = "enabled")]
 mod list;
 #[cfg(feature = "enabled")]

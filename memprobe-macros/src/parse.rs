@@ -47,7 +47,7 @@ pub fn group(delimiter: Delimiter, tokens: TokenStream, span: Span) -> Group {
 }
 
 /// Returns the tokens without the invisible group in which a `macro_rules!` may pass the last.
-fn visible(tokens: TokenStream) -> Vec<TokenTree> {
+pub fn visible(tokens: TokenStream) -> Vec<TokenTree> {
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     if let Some(TokenTree::Group(last)) = tokens.last() {
         if last.delimiter() == Delimiter::None {
@@ -138,12 +138,6 @@ fn other_item(input: ParseStream) -> Option<(&'static str, Span)> {
         "an enum"
     } else if ahead.peek(Token![union]) && ahead.peek2(Ident) {
         "a union"
-    } else if ahead.peek(Token![impl]) {
-        "an impl block: annotate the methods in it"
-    } else if ahead.peek(Token![trait]) {
-        "a trait: annotate the methods that have a body"
-    } else if ahead.peek(Token![mod]) {
-        "a module: annotate the functions in it"
     } else if ahead.peek(Token![static]) {
         "a static"
     } else if ahead.peek(Token![use]) {

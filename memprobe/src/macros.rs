@@ -12,6 +12,9 @@ use crate::format::units::HumanBytes;
 /// like an async one if its last expression is `async { … }` or `Box::pin(async { … })`, which is
 /// also what `#[async_trait]` makes; otherwise it is a sync function that builds a future.
 ///
+/// On a whole `impl` block, trait or module it annotates the functions in it: see
+/// [below](#a-whole-impl-trait-or-module).
+///
 /// # Arguments
 ///
 /// All are optional:
@@ -23,6 +26,7 @@ use crate::format::units::HumanBytes;
 /// | `target = "…"` | the target of its entry and exit; by default `memprobe::<module path>` |
 /// | `rate = 100` | calls written a second (default 10), with a burst of twice that; `rate = 0.1` is one every ten seconds, without a burst; 0 is no limit |
 /// | `crate = path` | path of memprobe, for a crate that re-exports it |
+/// | `skip` | by itself: leaves the function out of the annotated block around it; elsewhere it does nothing |
 ///
 /// # Examples
 ///
@@ -41,6 +45,52 @@ use crate::format::units::HumanBytes;
 ///
 /// For a block, a closure or a future of another crate use
 /// [`scope`](crate::scope()) or [`scope_future`](crate::scope_future()).
+///
+/// # A whole impl, trait or module
+///
+/// On an `impl` block, a trait or a module in braces the attribute goes to every function in it
+/// that can carry it, as if it stood there, and in a module also to the functions of `impl` blocks,
+/// traits and modules in it:
+///
+/// ```
+/// use memprobe::memprobe;
+///
+/// struct Store(Vec<Vec<u8>>);
+///
+/// #[memprobe(level = "debug")]
+/// impl Store {
+///     fn put(&mut self, page: &[u8]) {
+///         self.0.push(page.to_vec());
+///     }
+///
+///     #[memprobe(rate = 100)] // and `level = "debug"`
+///     async fn flush(&mut self) {
+///         self.0.clear();
+///     }
+///
+///     #[memprobe(skip)]
+///     fn len(&self) -> usize {
+///         self.0.len()
+///     }
+/// }
+/// ```
+///
+/// What cannot carry it is passed over: a `const fn`, a function without a body, all of an
+/// `extern` block or of a `const` impl, what a macro makes, and functions inside bodies. A block
+/// in which nothing can carry it is an error.
+///
+/// An attribute of its own on a function, or on a block in a module, takes `level`, `target`,
+/// `rate` and `crate` from the block where it does not give them; `skip` leaves out what it stands
+/// on. It is known by whatever name it was imported, and may come from a `cfg_attr`. `name` is for
+/// single functions.
+///
+/// Other attributes of a function are expanded before that of the block. `#[async_trait]` works in
+/// either order; `#[automock]` needs the import as `instrument`, above the block as on methods (see
+/// below).
+///
+/// On a module there are these limits, of any attribute macro: what it holds must be in its braces,
+/// and so must the modules in it (no `mod name;`); a `#[macro_export]` macro in it cannot be called
+/// by a path such as `crate::name!`; and lints of clippy that look for `#[cfg(test)]` do not see it.
 ///
 /// # Limits
 ///
