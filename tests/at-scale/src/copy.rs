@@ -8,7 +8,7 @@ use std::process::Command;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use crate::annotate::{Functions, annotate};
+use crate::annotate::{Functions, On, annotate};
 use crate::crates::Crate;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -29,7 +29,7 @@ pub struct Copies {
 }
 
 /// Makes both copies in `folder`.
-pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
+pub fn make(krate: &Crate, folder: &Path, on: On) -> Result<Copies> {
     let source = fetch(krate, &folder.join("fetch"))?;
     let published = fs::read_to_string(source.join("Cargo.toml"))?;
     let published: DocumentMut = published.parse()?;
@@ -54,7 +54,7 @@ pub fn make(krate: &Crate, folder: &Path) -> Result<Copies> {
             (plain, annotated)
         } else {
             let plain = fs::read(source.join(&file))?;
-            let annotated = copies.annotated_text(&file, &plain, &at_root(krate, &published));
+            let annotated = copies.annotated_text(&file, &plain, &at_root(krate, &published), on);
             (plain, annotated)
         };
         write(&copies.plain.join(&file), &plain)?;
@@ -79,11 +79,11 @@ impl Copies {
     }
 
     /// The text of a file in the annotated copy.
-    fn annotated_text(&mut self, file: &Path, text: &[u8], at_root: &str) -> Vec<u8> {
+    fn annotated_text(&mut self, file: &Path, text: &[u8], at_root: &str, on: On) -> Vec<u8> {
         let source = std::str::from_utf8(text).ok();
         let is_rust = file.starts_with("src") && file.extension().is_some_and(|end| end == "rs");
         let Some(source) = source.filter(|_| is_rust) else { return text.to_vec() };
-        match annotate(source) {
+        match annotate(source, on) {
             Ok((mut text, functions)) => {
                 if file == Path::new("src/lib.rs") {
                     text.push_str(at_root);

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use annotate::On;
 use crates::{CRATES, Crate};
 use report::Row;
 use run::{Copy, Side};
@@ -29,6 +30,7 @@ Usage: cargo run --release -p memprobe-at-scale -- [OPTIONS] [CRATE[@VERSION]...
 Without a CRATE all in src/crates.rs are run. One that is not there needs a VERSION.
 
 Options:
+  --blocks   annotate whole modules, impl blocks and traits, where there are any
   --list     print the crates and what is left out of each, and why
   --help     print this
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<bool, Box<dyn Error>> {
     let mut chosen = Vec::new();
+    let mut on = On::Functions;
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--help" | "-h" => {
@@ -62,6 +65,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
                 report::print_list();
                 return Ok(true);
             }
+            "--blocks" => on = On::Blocks,
             option if option.starts_with('-') => {
                 return Err(format!("unknown option `{option}`; see --help").into());
             }
@@ -72,7 +76,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         chosen = CRATES.to_vec();
     }
     let folder = target_folder()?.join("at-scale");
-    let setup = Setup { folder, lints: lints_off_by_default()? };
+    let setup = Setup { folder, lints: lints_off_by_default()?, on };
     let started = Instant::now();
     let mut rows = Vec::new();
     for (number, krate) in chosen.iter().enumerate() {
@@ -156,12 +160,13 @@ fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
 struct Setup {
     folder: PathBuf,
     lints: Vec<String>,
+    on: On,
 }
 
 impl Setup {
     fn hold(&self, krate: &Crate, row: &mut Row) -> Result<(), Box<dyn Error>> {
         let folder = self.folder.join(format!("{}-{}", krate.name, krate.version));
-        let copies = copy::make(krate, &folder)?;
+        let copies = copy::make(krate, &folder, self.on)?;
         let plain = self.side(krate, &folder, "plain")?;
         if !plain.build.compiles {
             let error = plain.build.first_error();
