@@ -159,6 +159,15 @@ impl Node {
         self.start.get().map_or(0, |start| start.kept())
     }
 
+    /// Returns the node of the outermost call if this one is a recursive call's, or else itself.
+    #[cfg(feature = "live")]
+    pub fn outermost(&'static self) -> &'static Node {
+        match self.kind {
+            Kind::Recursive(outermost) => outermost,
+            Kind::Ordinary | Kind::Folded => self,
+        }
+    }
+
     /// Returns how many calls of this node have ended. Takes no lock.
     #[cfg(feature = "live")]
     pub fn ended(&self) -> u64 {

@@ -118,7 +118,7 @@ fn look(middle: u64) -> Box<[(Owner, Owned)]> {
 /// Returns how many calls of an owner have ended.
 pub(crate) fn calls(owner: Owner) -> Option<u64> {
     match owner {
-        Owner::Call(position) => Some(position.node.ended()),
+        Owner::Call(position) => Some(position.node.outermost().ended()),
         Owner::NotAnnotated | Owner::Memprobe => None,
     }
 }

@@ -35,10 +35,15 @@ impl Owner {
         }
     }
 
-    /// Returns what distinguishes the owner from others.
-    pub fn key(self) -> (u32, usize) {
-        let (code, position) = self.code();
-        (code, position.map_or(0, |position| ptr::from_ref(position).addr()))
+    /// Returns what distinguishes the owner from others: the node and the label. A recursive call
+    /// counts for the outermost one, and probes with one label are one place.
+    pub fn key(self) -> (u32, usize, &'static str) {
+        match self.code() {
+            (code, Some(position)) => {
+                (code, ptr::from_ref(position.node.outermost()).addr(), position.after)
+            }
+            (code, None) => (code, 0, ""),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::report::{Age, Live, LivePoint, OwnerKind, Rise, Stack};
 use crate::runtime::readings::{clock, samples};
-use crate::runtime::stats::call_tree::{Kind, Node};
+use crate::runtime::stats::call_tree::Node;
 use crate::runtime::stats::live::BLOCKS;
 use crate::runtime::stats::live::history::{self, Point};
 use crate::runtime::stats::live::owner::{CallRef, Owner};
@@ -179,12 +179,7 @@ fn calls_since(owner: Owner, then: u64, points: &[Point]) -> Option<u64> {
 
 /// Returns the names from the root of the call tree to a node.
 pub(crate) fn path(node: &'static Node) -> Vec<&'static str> {
-    // A recursive call counts for the outermost one.
-    let node = match node.kind {
-        Kind::Recursive(outermost) => outermost,
-        Kind::Ordinary | Kind::Folded => node,
-    };
-    let mut path: Vec<_> = std::iter::successors(Some(node), |node| node.caller)
+    let mut path: Vec<_> = std::iter::successors(Some(node.outermost()), |node| node.caller)
         .map(|node| node.site.name())
         .collect();
     path.reverse();
