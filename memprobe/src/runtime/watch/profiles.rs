@@ -25,7 +25,7 @@ use crate::runtime::sync::static_ref::StaticRef;
 /// profile is written if the disk has less than 32 MiB left.
 ///
 /// jemalloc samples only if the program was started with `_RJEM_MALLOC_CONF=prof:true` in its
-/// environment; otherwise one event says so.
+/// environment, or has `memprobe::global_allocator!(live)`; otherwise one event says so.
 ///
 /// # Examples
 ///
