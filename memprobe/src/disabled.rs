@@ -167,3 +167,29 @@ pub fn scope_future<F: Future>(
 ) -> impl Future<Output = F::Output> + use<F> {
     future
 }
+
+/// The controls of sampling, which do nothing.
+pub mod sampling {
+    use crate::values::usage::Unavailable;
+
+    /// Returns an error, because memprobe is compiled out.
+    ///
+    /// # Errors
+    ///
+    /// Always returns [`Unavailable::CompiledOut`].
+    pub fn set_active(_active: bool) -> Result<(), Unavailable> {
+        Err(Unavailable::CompiledOut)
+    }
+
+    /// Returns an error, because memprobe is compiled out.
+    ///
+    /// # Errors
+    ///
+    /// Always returns [`Unavailable::CompiledOut`].
+    pub fn set_interval(_bytes: u64) -> Result<(), Unavailable> {
+        Err(Unavailable::CompiledOut)
+    }
+
+    /// Does nothing, because memprobe is compiled out.
+    pub fn set_stack_every(_every: u32) {}
+}

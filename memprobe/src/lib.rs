@@ -229,7 +229,6 @@ mod values;
 pub mod __private;
 
 /// Live memory by owner: how it is sampled, while the program runs.
-#[cfg(feature = "live")]
 pub mod live {
     pub use crate::runtime::sampling::{set_active, set_interval, set_stack_every};
 }

@@ -20,3 +20,24 @@ pub(crate) fn state() -> Sampling {
 
 /// Does nothing, because there are no samples.
 pub(crate) fn look() {}
+
+/// Returns an error, because memprobe was built without its feature `live`.
+///
+/// # Errors
+///
+/// Always returns [`Unavailable::NotSampled`].
+pub fn set_active(_active: bool) -> Result<(), Unavailable> {
+    Err(Unavailable::NotSampled)
+}
+
+/// Returns an error, because memprobe was built without its feature `live`.
+///
+/// # Errors
+///
+/// Always returns [`Unavailable::NotSampled`].
+pub fn set_interval(_bytes: u64) -> Result<(), Unavailable> {
+    Err(Unavailable::NotSampled)
+}
+
+/// Does nothing, because memprobe was built without its feature `live`.
+pub fn set_stack_every(_every: u32) {}
