@@ -102,7 +102,7 @@ pub struct Estimate {
     /// Estimated bytes.
     pub bytes: u64,
     /// Standard error of `bytes`, in bytes: the truth is within it in about 68 of 100 cases, and
-    /// within three times as much in more than 99 of 100 where there are 20 samples or more.
+    /// within three times as much in more than 99 of 100 where there are 40 samples or more.
     pub error: u64,
     /// How many sampled blocks it is made from.
     pub samples: u64,
