@@ -4,6 +4,8 @@
 //!   *logical* counters of them, without what memprobe itself spends. These are nearly free.
 //! - Of the process: [`proc`] has RSS, and [`heap_stats`] jemalloc's figures, which are dear and
 //!   kept to a [`budget`].
+//! - Of single blocks, with the feature `live`: `samples` has those that jemalloc samples, and
+//!   `sample_hooks` what it calls.
 //! - Of the limit: [`mounts`] finds the cgroups, [`cgroup`] reads them, [`limit`] follows what
 //!   changes, and [`system`] makes a value of all.
 //!
@@ -23,8 +25,11 @@ pub(crate) mod mounts;
 pub(crate) mod pages;
 pub(crate) mod proc;
 #[cfg(feature = "live")]
+pub(crate) mod sample_hooks;
+#[cfg(feature = "live")]
 #[cfg_attr(target_env = "msvc", path = "readings/samples_absent.rs")]
 pub(crate) mod samples;
+
 pub(crate) mod shard;
 pub(crate) mod system;
 pub(crate) mod thread;

@@ -2,7 +2,8 @@
 
 use crate::report::Live;
 use crate::runtime::calls::sampled;
-use crate::runtime::readings::samples::{self, Missing};
+use crate::runtime::readings::sample_hooks::Missing;
+use crate::runtime::readings::samples;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{clock, proc};
 use crate::runtime::stats::live;

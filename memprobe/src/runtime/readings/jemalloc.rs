@@ -272,7 +272,7 @@ fn read_by_mib<T: Plain>(mib: &[usize]) -> Option<T> {
 /// # Safety
 ///
 /// `value` must be what jemalloc expects of this name, if it is of the size that it expects.
-unsafe fn write_by_name<T>(name: &CStr, mut value: T) -> bool {
+pub(crate) unsafe fn write_by_name<T>(name: &CStr, mut value: T) -> bool {
     let (no_value, no_size, value) = (ptr::null_mut(), ptr::null_mut(), &raw mut value);
     // SAFETY: the name ends with NUL; jemalloc refuses any size that is not its own, and the caller
     // upholds the rest.

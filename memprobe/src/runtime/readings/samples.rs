@@ -9,41 +9,8 @@ use std::sync::OnceLock;
 
 use tikv_jemalloc_sys::mallctl;
 
-use crate::runtime::readings::jemalloc::{has, is_global, read_by_name};
-
-/// What jemalloc calls. Each runs inside the allocator: it must neither allocate nor unwind, nor
-/// wait for a lock that is held during an allocation.
-#[derive(Clone, Copy)]
-pub(crate) struct Hooks {
-    /// A block was sampled; right after its allocation, and before the program has it.
-    pub on_sample: fn(&Sample<'_>),
-    /// The sampled block at this address is about to be freed, or was resized in place.
-    pub on_free: fn(usize),
-    /// Whether to take the stack of the allocation that is about to be sampled.
-    pub takes_stack: fn() -> bool,
-}
-
-/// A block that was sampled.
-pub(crate) struct Sample<'a> {
-    pub address: usize,
-    /// Bytes of its size class.
-    pub size: u64,
-    /// Return addresses, the innermost first; empty if no stack was taken.
-    pub stack: &'a [usize],
-}
-
-/// Why jemalloc cannot report samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// jemalloc is not the global allocator.
-    OtherAllocator,
-    /// jemalloc is older than 5.3.1.
-    Hooks,
-    /// `prof:true` is not in jemalloc's configuration.
-    Prof,
-    /// The system gives no memory for memprobe's table.
-    Memory,
-}
+use crate::runtime::readings::jemalloc::{has, is_global, read_by_name, write_by_name};
+use crate::runtime::readings::sample_hooks::{Hooks, Missing, Sample};
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
 static UNWIND: OnceLock<Backtrace> = OnceLock::new();
@@ -134,19 +101,10 @@ impl Control for Backtrace {}
 impl Control for OnSample {}
 impl Control for OnFree {}
 
-fn write<T: Control>(name: &CStr, mut value: T) -> bool {
-    // SAFETY: the name ends with NUL, and each caller passes the type that jemalloc has for it;
-    // jemalloc copies a value of this size and refuses any other.
-    let code = unsafe {
-        mallctl(
-            name.as_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            (&raw mut value).cast(),
-            size_of::<T>(),
-        )
-    };
-    code == 0
+fn write<T: Control>(name: &CStr, value: T) -> bool {
+    // SAFETY: each caller passes the type that jemalloc has for the name, and the hooks keep the
+    // rules of an allocator.
+    unsafe { write_by_name(name, value) }
 }
 
 extern "C" fn backtrace(frames: *mut *mut c_void, len: *mut c_uint, most: c_uint) {

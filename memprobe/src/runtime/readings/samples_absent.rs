@@ -1,25 +1,6 @@
 //! Replaces `samples.rs` where jemalloc does not build: there are no samples.
 
-#[derive(Clone, Copy)]
-pub(crate) struct Hooks {
-    pub on_sample: fn(&Sample<'_>),
-    pub on_free: fn(usize),
-    pub takes_stack: fn() -> bool,
-}
-
-pub(crate) struct Sample<'a> {
-    pub address: usize,
-    pub size: u64,
-    pub stack: &'a [usize],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    OtherAllocator,
-    Hooks,
-    Prof,
-    Memory,
-}
+use crate::runtime::readings::sample_hooks::{Hooks, Missing};
 
 pub(crate) fn check() -> Result<(), Missing> {
     Err(Missing::OtherAllocator)

@@ -9,6 +9,7 @@
 //!
 //! All of it is used inside the allocator: nothing here allocates after [`Table::map`], or waits.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release, fence,
@@ -92,7 +93,7 @@ unsafe impl Zeroed for Keys {}
 
 /// The table. It is empty, and refuses all blocks, until its memory is mapped.
 pub(crate) struct Table {
-    memory: std::sync::OnceLock<Memory>,
+    memory: OnceLock<Memory>,
     /// Index of the first free entry plus 1, and above it a count that tells apart two states with
     /// the same index.
     free: AtomicU64,
@@ -118,7 +119,7 @@ impl Memory {
         })
     }
 
-    fn entry(&self, index: usize) -> &Entry {
+    fn entry(&self, index: usize) -> &'static Entry {
         &self.entries[index / PER_PAGE].0[index % PER_PAGE]
     }
 }
@@ -140,7 +141,7 @@ fn places(
 impl Table {
     pub const fn new() -> Table {
         Table {
-            memory: std::sync::OnceLock::new(),
+            memory: OnceLock::new(),
             free: AtomicU64::new(0),
             used: AtomicUsize::new(0),
             is_large: AtomicU32::new(0),
@@ -151,8 +152,10 @@ impl Table {
     /// Maps the memory of the table, which takes memory only as far as it is used. Returns `false`
     /// if the system refuses.
     pub fn map(&self) -> bool {
-        if let Some(memory) = Memory::map().filter(|_| !self.is_mapped()) {
-            let _ = self.memory.set(memory);
+        if !self.is_mapped() {
+            if let Some(memory) = Memory::map() {
+                let _ = self.memory.set(memory);
+            }
         }
         self.is_mapped()
     }
@@ -171,7 +174,8 @@ impl Table {
     pub fn insert(&self, block: &Block<'_>) {
         let Some(memory) = self.memory.get() else { return };
         let page = page(block.address);
-        if let Some((_, entry)) = self.find(memory, page) {
+        if let Some((_, index)) = self.find(memory, page) {
+            let entry = memory.entry(index);
             entry.change(|| {
                 entry.size.store(block.size, Relaxed);
                 entry.weight.store(block.weight, Relaxed);
@@ -190,14 +194,14 @@ impl Table {
     /// Removes the block at `address`, which is about to be freed.
     pub fn remove(&self, address: usize) {
         let Some(memory) = self.memory.get() else { return };
-        let Some((key, entry)) = self.find(memory, page(address)) else { return };
+        let Some((key, index)) = self.find(memory, page(address)) else { return };
+        let entry = memory.entry(index);
         let owner = entry.owner.load(Relaxed);
         if owner & RESIZED != 0 {
             // jemalloc frees the block of before a resize after it has sampled the one after it.
             entry.owner.store(owner & !RESIZED, Relaxed);
             return;
         }
-        let index = index(key.load(Relaxed));
         key.store(0, Relaxed);
         self.release(memory, index);
     }
@@ -211,9 +215,10 @@ impl Table {
     /// one may be at its address before the hooks are called. Other threads still see it, without
     /// an address. The calling thread must own the block.
     pub fn lift(&self, address: usize) -> Option<Lifted> {
-        let (key, entry) = self.find(self.memory.get()?, page(address))?;
-        let index = index(key.load(Relaxed));
+        let memory = self.memory.get()?;
+        let (key, index) = self.find(memory, page(address))?;
         key.store(0, Relaxed);
+        let entry = memory.entry(index);
         entry.change(|| entry.page.store(MOVING, Relaxed));
         Some(Lifted(index))
     }
@@ -255,14 +260,14 @@ impl Table {
         }
     }
 
-    fn find(&self, memory: &Memory, page: u64) -> Option<(&'static AtomicU64, &'static Entry)> {
+    /// Returns the key of a page, and the index of its entry.
+    fn find(&self, memory: &Memory, page: u64) -> Option<(&'static AtomicU64, usize)> {
         let is_it = |key: &&AtomicU64| key.load(Relaxed) >> ENTRY_BITS == page;
         let key = places(memory.small, page, FEW).find(is_it).or_else(|| {
             let is_large = self.is_large.load(Relaxed) != 0;
             places(memory.large, page, MANY).find(|key| is_large && is_it(key))
         })?;
-        let index = index(key.load(Relaxed));
-        Some((key, &memory.entries[index / PER_PAGE].0[index % PER_PAGE]))
+        Some((key, index(key.load(Relaxed))))
     }
 
     /// Makes an entry the one of `page`. Loses the block if there is no place for the key.
