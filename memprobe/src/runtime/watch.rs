@@ -12,6 +12,7 @@
 
 pub(crate) mod estimator;
 pub(crate) mod event;
+mod groups;
 pub(crate) mod holders;
 pub(crate) mod kept;
 pub(crate) mod line;

@@ -1,6 +1,8 @@
 //! What `samples.rs` and its twin where jemalloc does not build have in common: the hooks for blocks
 //! that jemalloc samples, and why there may be none.
 
+#![cfg_attr(target_env = "msvc", allow(dead_code, reason = "jemalloc does not build there"))]
+
 /// What jemalloc calls. Each runs inside the allocator: it must neither allocate nor unwind, nor
 /// wait for a lock that is held during an allocation.
 #[derive(Clone, Copy)]

@@ -7,9 +7,7 @@ use std::ptr;
 use crate::runtime::stats::live::BLOCKS;
 use crate::runtime::stats::live::owner::{CallRef, Owner};
 use crate::runtime::stats::live::sums::Sum;
-
-/// Owners that are counted separately; further ones are summed in `others`.
-const PLACES: usize = 64;
+use crate::runtime::watch::groups::{self, Groups, descending};
 
 /// What the calls of a function own that was allocated after one label.
 #[derive(Clone, Copy)]
@@ -23,28 +21,39 @@ impl Group {
     pub fn all(&self) -> Sum {
         self.running.plus(self.finished)
     }
+}
 
-    /// Whether two owners are the same function and label, in whatever calling contexts.
-    fn is_of(&self, owner: Owner) -> bool {
-        match (self.owner, owner) {
+impl groups::Group for Group {
+    /// Whether the owners are the same function and label, in whatever calling contexts.
+    fn is_same(&self, other: &Group) -> bool {
+        match (self.owner, other.owner) {
             (Owner::Call(one), Owner::Call(other)) => {
                 ptr::eq(one.node.site, other.node.site) && one.after == other.after
             }
             (one, other) => one.key() == other.key(),
         }
     }
+
+    fn with(self, more: Group) -> Group {
+        Group {
+            running: self.running.plus(more.running),
+            finished: self.finished.plus(more.finished),
+            ..self
+        }
+    }
+
+    fn bytes(&self) -> i64 {
+        self.all().bytes as i64
+    }
 }
 
 /// The owners of the live memory.
-pub(crate) struct Owners {
-    places: [Option<Group>; PLACES],
-    others: Sum,
-}
+pub(crate) struct Owners(Groups<Group>);
 
 impl Owners {
     /// Sums up the sampled blocks; `None` if there are none, because allocations are not sampled.
     pub fn look() -> Option<Owners> {
-        let mut owners = Owners { places: [None; PLACES], others: Sum::default() };
+        let mut owners = Groups::new();
         BLOCKS.each(|block| {
             let mut sum = Sum::default();
             sum.add(block);
@@ -55,49 +64,23 @@ impl Owners {
             };
             owners.add(Group { owner: block.owner, running, finished });
         });
-        owners.places[0].is_some().then_some(owners)
-    }
-
-    fn add(&mut self, more: Group) {
-        let is_there =
-            |place: &&mut Option<Group>| place.is_none_or(|group| group.is_of(more.owner));
-        if let Some(place) = self.places.iter_mut().find(is_there) {
-            *place = Some(place.map_or(more, |group| Group {
-                running: group.running.plus(more.running),
-                finished: group.finished.plus(more.finished),
-                ..group
-            }));
-            return;
-        }
-        // The table is full: the group that owns the least makes room.
-        let mut other = more;
-        if let Some(least) = self.places.iter_mut().flatten().min_by_key(|group| group.all().bytes)
-        {
-            if least.all().bytes < other.all().bytes {
-                std::mem::swap(least, &mut other);
-            }
-        }
-        self.others = self.others.plus(other.all());
+        let is_any = owners.all().next().is_some();
+        is_any.then_some(Owners(owners))
     }
 
     /// Returns the groups with the largest `figure` first, without those that have none.
     pub fn by(&self, figure: fn(&Group) -> Sum) -> impl Iterator<Item = Group> {
-        let mut last = None;
-        std::iter::from_fn(move || {
-            let all = self.places.iter().enumerate();
-            let all = all.filter_map(|(place, group)| Some((place, group.as_ref()?)));
-            let keys = all.map(|(place, group)| ((figure(group).bytes, Reverse(place)), group));
-            let left = keys.filter(|(key, _)| last.is_none_or(|last| *key < last));
-            let (key, group) = left.filter(|(key, _)| key.0 > 0).max_by_key(|(key, _)| *key)?;
-            last = Some(key);
-            Some(*group)
+        descending(move || {
+            let all = self.0.all().enumerate();
+            let keys =
+                all.map(move |(place, group)| ((figure(group).bytes, Reverse(place)), *group));
+            keys.filter(|((bytes, _), _)| *bytes > 0)
         })
     }
 
     /// Returns what code outside any call owns.
     pub fn not_annotated(&self) -> Sum {
-        let all = self.places.iter().flatten();
-        let mut outside = all.filter(|group| matches!(group.owner, Owner::NotAnnotated));
+        let mut outside = self.0.all().filter(|group| matches!(group.owner, Owner::NotAnnotated));
         outside.next().map_or(Sum::default(), Group::all)
     }
 }
@@ -125,9 +108,9 @@ mod tests {
             let mut found = all.filter(|from| from.node.site.name() == "owns");
             Owner::Call(found.find(|from| from.after == after).expect("it has ended"))
         };
-        let mut owners = Owners { places: [None; PLACES], others: Sum::default() };
+        let mut owners = Owners(Groups::new());
         let mut add = |owner, running, finished| {
-            owners.add(Group { owner, running: sum(running), finished: sum(finished) });
+            owners.0.add(Group { owner, running: sum(running), finished: sum(finished) });
         };
         add(Owner::NotAnnotated, 0, 10);
         add(of("first"), 0, 7);
