@@ -5,12 +5,17 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::report::{Live, Report};
+use crate::report::Report;
 use crate::values::in_flight::InFlight;
 use crate::values::process::{Limit, Process};
 use crate::values::status::Status;
 use crate::values::usage::{Unavailable, Usage};
 use crate::values::watch_mode::{WatchError, WatchMode};
+
+#[path = "runtime/sampling_absent.rs"]
+pub(crate) mod sampling;
+
+pub use sampling::live;
 
 /// Returns a process without figures, because memprobe is compiled out.
 pub fn process() -> Process {
@@ -85,15 +90,6 @@ pub fn in_flight() -> Vec<InFlight> {
     Vec::new()
 }
 
-/// Returns an error, because memprobe is compiled out.
-///
-/// # Errors
-///
-/// Always returns [`Unavailable::CompiledOut`].
-pub fn live() -> Result<Live, Unavailable> {
-    Err(Unavailable::CompiledOut)
-}
-
 /// Returns an error without running `work`, because memprobe is compiled out.
 ///
 /// # Errors
@@ -166,30 +162,4 @@ pub fn scope_future<F: Future>(
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
     future
-}
-
-/// The controls of sampling, which do nothing.
-pub mod sampling {
-    use crate::values::usage::Unavailable;
-
-    /// Returns an error, because memprobe is compiled out.
-    ///
-    /// # Errors
-    ///
-    /// Always returns [`Unavailable::CompiledOut`].
-    pub fn set_active(_active: bool) -> Result<(), Unavailable> {
-        Err(Unavailable::CompiledOut)
-    }
-
-    /// Returns an error, because memprobe is compiled out.
-    ///
-    /// # Errors
-    ///
-    /// Always returns [`Unavailable::CompiledOut`].
-    pub fn set_interval(_bytes: u64) -> Result<(), Unavailable> {
-        Err(Unavailable::CompiledOut)
-    }
-
-    /// Does nothing, because memprobe is compiled out.
-    pub fn set_stack_every(_every: u32) {}
 }
