@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::format::units::HumanBytes;
+use crate::format::units::{HumanBytes, percent};
 use crate::report::verdicts::Path;
 
 /// Who owns the memory that is live now, returned by [`live`](crate::live()) and part of a
@@ -113,6 +113,12 @@ impl Estimate {
     /// is something: it is made from fewer than four samples of small blocks.
     pub fn is_rough(&self) -> bool {
         self.bytes < self.error.saturating_mul(2)
+    }
+
+    /// Returns its share of a total as text; a rough estimate has none.
+    pub(crate) fn share_of(self, total: Estimate) -> Option<String> {
+        let percent = percent(self.bytes, total.bytes).filter(|_| !self.is_rough())?;
+        Some(if percent == 0 { "<1%".to_owned() } else { format!("{percent}%") })
     }
 
     /// Returns the estimate for both together. Variances add up, errors do not.

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use horrorshow::owned_html;
 use horrorshow::prelude::*;
 
-use crate::format::units::{HumanBytes, HumanCount, HumanDuration, SignedBytes, percent};
+use crate::format::units::{HumanBytes, HumanCount, HumanDuration, SignedBytes};
 use crate::report::verdicts::Verdicts;
 use crate::report::{Estimate, Live, Owner, OwnerKind};
 
@@ -71,17 +71,11 @@ fn color(at: usize) -> &'static str {
     CLASSES.get(at).copied().unwrap_or("others")
 }
 
-/// Returns the share of the total as text; a rough estimate has none.
-fn percentage(live: Estimate, total: Estimate) -> Option<String> {
-    let percent = percent(live.bytes, total.bytes).filter(|_| !live.is_rough())?;
-    Some(if percent == 0 { "<1%".to_owned() } else { format!("{percent}%") })
-}
-
 /// Describes what an owner owns, for who hovers over its picture.
 fn title(owner: &Owner, total: Estimate) -> String {
     let mut text = format!("{}: {}", owner.name(), owner.live);
     // Writing to a string cannot fail.
-    let _ = match percentage(owner.live, total) {
+    let _ = match owner.live.share_of(total) {
         Some(share) => write!(text, ", {share} of all"),
         None => write!(text, ", a rough estimate"),
     };

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use crate::format::name::{keep_start, short};
-use crate::format::units::{HumanBytes, HumanCount, HumanDuration, percent};
+use crate::format::units::{HumanBytes, HumanCount, HumanDuration};
 use crate::report::{Estimate, Live, Owner, OwnerKind};
 
 /// Width of the column of names, in characters.
@@ -26,11 +26,11 @@ impl Row {
         Row { name: "owner".to_owned(), cells: cells.map(str::to_owned) }
     }
 
-    fn of(name: &str, live: Estimate, total: u64) -> Row {
+    fn of(name: &str, live: Estimate, total: Estimate) -> Row {
         let mut cells = <[String; 7]>::default();
         cells[0] = HumanBytes(live.bytes).to_string();
         cells[1] = format!("± {}", HumanBytes(live.error));
-        cells[2] = share(live, total);
+        cells[2] = live.share_of(total).unwrap_or_else(|| "rough".to_owned());
         Row { name: keep_start(name, NAME - 1), cells }
     }
 }
@@ -48,9 +48,10 @@ impl Display for Row {
 
 /// Returns a row for each of the owners that own the most, and one for the others together.
 pub(super) fn rows(live: &Live) -> Vec<Row> {
-    let total = live.total.bytes;
-    let is_tiny =
-        |owner: &&Owner| owner.kind == OwnerKind::Memprobe && owner.live.bytes <= total / TINY;
+    let total = live.total;
+    let is_tiny = |owner: &&Owner| {
+        owner.kind == OwnerKind::Memprobe && owner.live.bytes <= total.bytes / TINY
+    };
     let (tiny, owners): (Vec<&Owner>, Vec<&Owner>) = live.present().iter().partition(is_tiny);
     let mut rows: Vec<Row> = owners.iter().take(ROWS).map(|owner| row(owner, total)).collect();
     let further: Vec<_> = owners.iter().skip(ROWS).chain(&tiny).collect();
@@ -61,7 +62,7 @@ pub(super) fn rows(live: &Live) -> Vec<Row> {
     rows
 }
 
-fn row(owner: &Owner, total: u64) -> Row {
+fn row(owner: &Owner, total: Estimate) -> Row {
     let mut row = Row::of(&name(owner), owner.live, total);
     let part = |part: Estimate| match (owner.kind, part.samples) {
         (OwnerKind::Call, 1..) => HumanBytes(part.bytes).to_string(),
@@ -84,17 +85,6 @@ fn name(owner: &Owner) -> String {
             format!("{} after '{after}'", short(function))
         }
         _ => whole,
-    }
-}
-
-fn share(live: Estimate, total: u64) -> String {
-    if live.is_rough() {
-        return "rough".to_owned();
-    }
-    match percent(live.bytes, total) {
-        Some(0) => "<1%".to_owned(),
-        Some(percent) => format!("{percent}%"),
-        None => String::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use horrorshow::{box_html, owned_html};
 use crate::format::units::{HumanBytes, HumanCount, HumanDuration};
 use crate::report::{Age, Estimate, Frame, Live, Owner, OwnerKind, Stack};
 
-use super::{color, percentage, pictured, rise, swatch};
+use super::{color, pictured, rise, swatch};
 
 /// Most owners with a row, and most stacks of each: looking up their functions takes time.
 const ROWS: usize = 24;
@@ -74,7 +74,7 @@ pub(super) fn owners<'a>(live: &'a Live, growing: Option<&'a Owner>) -> impl Ren
                                 : format!(" {} more", others.len());
                             }
                             : estimate(rest);
-                            td : percentage(rest, live.total);
+                            td : rest.share_of(live.total);
                             td(colspan=(COLUMNS.len() - 2).to_string()) {}
                         }
                     }
@@ -90,7 +90,7 @@ fn cells(owner: &Owner, total: Estimate) -> Vec<Box<dyn RenderBox>> {
         is_known.then(|| HumanBytes(part.bytes).to_string())
     };
     let texts = [
-        percentage(owner.live, total),
+        owner.live.share_of(total),
         part(owner.finished),
         part(owner.running),
         owner.median.map(age),

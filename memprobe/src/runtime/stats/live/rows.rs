@@ -27,6 +27,12 @@ struct Found {
     stacks: HashMap<Box<[usize]>, Sum>,
 }
 
+impl Found {
+    fn all(&self) -> Sum {
+        self.running.plus(self.finished)
+    }
+}
+
 /// Returns the points of the latter half of the history's time; `None` if they are too few.
 fn latter(points: &[Point]) -> Option<&[Point]> {
     let middle = history::middle(points.first()?.at, points.last()?.at);
@@ -95,17 +101,17 @@ pub(crate) fn rows() -> (Live, Vec<(&'static Node, Sum)>) {
             found.stacks.entry(block.stack.into()).or_default().add(block);
         }
     });
-    let sum = |found: &Found| found.running.plus(found.finished);
-    let total = all.values().fold(Sum::default(), |total, (_, found)| total.plus(sum(found)));
+    let total = all.values().fold(Sum::default(), |total, (_, found)| total.plus(found.all()));
     let of_node = |(owner, found): &(Owner, Found)| match owner {
-        Owner::Call(position) => Some((position.node, sum(found))),
+        Owner::Call(position) => Some((position.node, found.all())),
         Owner::NotAnnotated | Owner::Memprobe => None,
     };
     let mut nodes: Vec<_> = all.values().filter_map(of_node).collect();
     nodes.retain(|(_, sum)| sum.samples > 0);
     // The same order each time, also where new nodes come into the tree.
     nodes.sort_by_key(|&(_, sum)| Reverse(sum.bytes));
-    let row = |(owner, found)| row(owner, found, &points, now);
+    let latter = latter(&points);
+    let row = |(owner, found)| row(owner, found, &points, latter, now);
     let mut owners: Vec<_> = all.into_values().map(row).collect();
     owners.sort_by(|one, other| {
         other.live.bytes.cmp(&one.live.bytes).then_with(|| one.path.cmp(&other.path))
@@ -120,7 +126,13 @@ pub(crate) fn rows() -> (Live, Vec<(&'static Node, Sum)>) {
     (live, nodes)
 }
 
-fn row(owner: Owner, mut found: Found, points: &[Point], now: u64) -> crate::report::Owner {
+fn row(
+    owner: Owner,
+    mut found: Found,
+    points: &[Point],
+    latter: Option<&[Point]>,
+    now: u64,
+) -> crate::report::Owner {
     found.births.sort_unstable();
     let age = |born: u64| Age {
         time: Duration::from_nanos(now.saturating_sub(born)),
@@ -146,12 +158,12 @@ fn row(owner: Owner, mut found: Found, points: &[Point], now: u64) -> crate::rep
         kind,
         path,
         after,
-        live: found.running.plus(found.finished).estimate(),
+        live: found.all().estimate(),
         running: found.running.estimate(),
         finished: found.finished.estimate(),
         oldest: found.births.first().map(|&(born, _)| age(born)),
         median,
-        rise: latter(points).and_then(|points| rise(owner, points)),
+        rise: latter.and_then(|points| rise(owner, points)),
         history: points.iter().map(point).collect(),
         stacks,
     }
