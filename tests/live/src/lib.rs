@@ -7,9 +7,25 @@ pub mod judge;
 pub mod program;
 pub mod truth;
 
+use std::ffi::{CStr, c_char};
+
 use memprobe::report::OwnerKind;
 
 pub const MIB: usize = 1 << 20;
+
+/// A program's own configuration of jemalloc, for a static of the name that jemalloc reads.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct MallocConf(*const c_char);
+
+// SAFETY: it points to a constant.
+unsafe impl Sync for MallocConf {}
+
+impl MallocConf {
+    pub const fn of(text: &'static CStr) -> MallocConf {
+        MallocConf(text.as_ptr())
+    }
+}
 
 /// A block of 16 MiB, which is always sampled, and stands for itself.
 pub fn large() -> Vec<u8> {

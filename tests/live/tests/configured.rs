@@ -1,24 +1,17 @@
 //! The program's own configuration of jemalloc, and that of the environment, hold beside what the
 //! macro sets.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::process::Command;
 use std::ptr;
 
-use memprobe_live::{MIB, large, owned_by};
+use memprobe_live::{MIB, MallocConf, large, owned_by};
 
 memprobe::global_allocator!(live);
 
-/// What jemalloc reads first; a `const char *`.
-#[repr(transparent)]
-struct Text(*const c_char);
-
-// SAFETY: it points to a constant.
-unsafe impl Sync for Text {}
-
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static OWN: Text = Text(c"narenas:3".as_ptr());
+static OWN: MallocConf = MallocConf::of(c"narenas:3");
 
 fn read<T: Default>(name: &CStr) -> T {
     let (mut value, mut size) = (T::default(), size_of::<T>());

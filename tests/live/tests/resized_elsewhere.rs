@@ -1,26 +1,20 @@
 //! jemalloc frees the old block of a `realloc` before it calls the hooks, and another thread may have
 //! a block there by then: that one is its own owner's.
 
-use std::ffi::c_char;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use memprobe::__private::sampled_blocks;
 use memprobe::memprobe;
 use memprobe::report::OwnerKind;
+use memprobe_live::MallocConf;
 
 memprobe::global_allocator!(live);
-
-#[repr(transparent)]
-struct Text(*const c_char);
-
-// SAFETY: it points to a constant.
-unsafe impl Sync for Text {}
 
 /// All threads take their blocks from one arena.
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static ONE_ARENA: Text = Text(c"narenas:1".as_ptr());
+static ONE_ARENA: MallocConf = MallocConf::of(c"narenas:1");
 
 /// Large enough for no thread's cache: what one thread gives back, the next one takes.
 const SIZE: usize = 64 << 10;
