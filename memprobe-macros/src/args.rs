@@ -1,4 +1,4 @@
-//! The arguments of the attribute: `name`, `level`, `target`, `rate`, `crate`, or `skip`.
+//! The arguments of the attribute: `name`, `level`, `target`, `rate`, `above`, `crate`, or `skip`.
 
 use proc_macro2::{Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -7,6 +7,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitStr, Path, Result, Token, parse_quote};
 
 use crate::list;
+use crate::size;
 
 /// The arguments, already checked, each given at most once.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub struct Args {
     pub target: Option<LitStr>,
     /// Calls that are written a second; 0 for no limit.
     pub rate: Option<Literal>,
+    /// Bytes; calls that peak above are always written.
+    pub above: Option<Literal>,
     krate: Option<Path>,
     /// The function is left out of the block in which it stands.
     pub skip: Option<Ident>,
@@ -26,12 +29,14 @@ pub struct Args {
 /// The argument by which a block marks the attributes that it writes.
 pub const INHERITED: &str = "__inherited";
 
-const ACCEPTED: &str = "`name`, `level`, `target`, `rate`, `crate`, or `skip`";
+const ACCEPTED: &str = "`name`, `level`, `target`, `rate`, `above`, `crate`, or `skip`";
 const SKIP: &str = "`skip` stands alone, and leaves a function out of the annotated block around \
                     it; arguments of functions are never recorded";
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
 const RATE: &str = "a number of calls a second from 0.000001 to 1000000000, as in `rate = 10`, or \
                     `rate = 0.1` for one every ten seconds; 0 is no limit";
+const ABOVE: &str = "a size, as in `above = \"64 MiB\"`: a number with `B`, `KiB`, `MiB`, `GiB`, \
+                     `kB`, `MB` or `GB`";
 const CRATE: &str = "the path of memprobe, as in `crate = my_facade::memprobe`";
 
 impl Args {
@@ -61,6 +66,7 @@ impl Args {
             level: self.level.or(block.level),
             target: self.target.or(block.target),
             rate: self.rate.or(block.rate),
+            above: self.above.or(block.above),
             krate: self.krate.or(block.krate),
             ..self
         }
@@ -75,8 +81,9 @@ impl Args {
         });
         let target = self.target.as_ref().map(|target| quote!(, target = #target));
         let rate = self.rate.as_ref().map(|rate| quote!(, rate = #rate));
+        let above = self.above.as_ref().map(|above| quote!(, above = #above));
         let krate = self.krate.as_ref().map(|krate| quote!(, crate = #krate));
-        quote!(#mark #level #target #rate #krate)
+        quote!(#mark #level #target #rate #above #krate)
     }
 }
 
@@ -126,6 +133,11 @@ impl Args {
                 let wrong = || Error::new(number.span(), format!("`rate` needs {RATE}"));
                 set(&mut self.rate, rate(&number).ok_or_else(wrong)?, &key)
             }
+            "above" => {
+                let size: Lit = value(input, &key, ABOVE)?;
+                let wrong = || Error::new(size.span(), format!("`above` needs {ABOVE}"));
+                set(&mut self.above, bytes(&size).ok_or_else(wrong)?, &key)
+            }
             "crate" => {
                 let ModPath(path) = value(input, &key, CRATE)?;
                 set(&mut self.krate, path, &key)
@@ -165,6 +177,17 @@ fn rate(number: &Lit) -> Option<Literal> {
     let rate: f64 = digits.parse().ok()?;
     let is_taken = suffix.is_empty() && (rate == 0.0 || (1e-6..=1e9).contains(&rate));
     is_taken.then(|| Literal::f64_unsuffixed(rate))
+}
+
+/// Returns a size in bytes as the `u64` that the runtime takes; `None` if it is not accepted.
+fn bytes(size: &Lit) -> Option<Literal> {
+    let bytes = match size {
+        // A block passes its bound on as a number of bytes.
+        Lit::Int(number) if number.suffix() == "u64" => number.base10_parse().ok()?,
+        Lit::Str(text) => size::bytes(&text.value())?,
+        _ => return None,
+    };
+    Some(Literal::u64_suffixed(bytes))
 }
 
 fn text(input: ParseStream, key: &Ident, what: &str) -> Result<LitStr> {

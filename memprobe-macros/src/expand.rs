@@ -81,9 +81,10 @@ fn site(args: &Args) -> TokenStream {
     let krate = args.krate();
     let level = args.level();
     let rate = args.rate.as_ref().map(|rate| quote!(rate: #rate,));
+    let above = args.above.as_ref().map(|above| quote!(above: #above,));
     let name = args.name.as_ref().map(|name| quote!(name: #name,));
     let target = args.target.as_ref().map(|target| quote!(target: #target,));
-    quote!(#krate::__private::site!(#level, #rate #name #target))
+    quote!(#krate::__private::site!(#level, #rate #above #name #target))
 }
 
 /// ```text

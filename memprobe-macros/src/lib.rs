@@ -17,6 +17,8 @@ mod list;
 mod parse;
 #[cfg(feature = "enabled")]
 mod probe;
+#[cfg(feature = "enabled")]
+mod size;
 
 use proc_macro::TokenStream;
 

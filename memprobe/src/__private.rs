@@ -10,8 +10,9 @@ pub use crate::__site as site;
 #[cfg(all(feature = "live", feature = "jemalloc"))]
 pub use crate::allocator::MallocConf;
 pub use crate::runtime::events::callsite::Callsite;
-pub use crate::runtime::instrument::call::{ProbePoint, enter, probe, probe_with};
+pub use crate::runtime::instrument::call::enter;
 pub use crate::runtime::instrument::future::instrument_future;
+pub use crate::runtime::instrument::probe::{ProbePoint, probe, probe_with};
 #[cfg(feature = "live")]
 pub use crate::runtime::sampling::{SampledBlock, sampled_blocks};
 pub use crate::runtime::stats::call_tree::Annotated;
@@ -45,13 +46,19 @@ pub fn path<T>() -> &'static str {
     core::any::type_name::<T>()
 }
 
-/// `site!(LEVEL, [rate: 0.1,] [name: "…",] [target: "…"])` expands to the static of a function,
+/// `site!(LEVEL, [rate: 0.1,] [above: 1024,] [name: "…",] [target: "…"])` expands to the static of a function,
 /// with the callsites of its entry and its exit. The block keeps their names away from the
 /// user's code.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    ($level:ident, $(rate: $rate:expr,)? $(name: $name:expr,)? $(target: $target:expr,)?) => {{
+    (
+        $level:ident,
+        $(rate: $rate:expr,)?
+        $(above: $above:expr,)?
+        $(name: $name:expr,)?
+        $(target: $target:expr,)?
+    ) => {{
         static SITE: $crate::__private::Annotated = {
             enum Here {}
             $crate::__callsite!(ENTRY, $level, $crate::__target!($($target)?), $crate::__fields!(entry));
@@ -61,6 +68,7 @@ macro_rules! __site {
                 $crate::__option!($($name)?),
                 $crate::__private::path::<Here>,
                 $crate::__option!($($rate)?),
+                $crate::__option!($($above)?),
                 &ENTRY,
                 &EXIT,
             ))

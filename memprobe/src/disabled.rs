@@ -15,6 +15,14 @@ use crate::values::watch_mode::{WatchError, WatchMode};
 #[path = "runtime/sampling_absent.rs"]
 pub(crate) mod sampling;
 
+#[cfg(feature = "spans")]
+#[path = "runtime/spans_absent.rs"]
+pub(crate) mod spans;
+
+#[cfg(feature = "tower")]
+#[path = "runtime/tower_absent.rs"]
+pub(crate) mod tower;
+
 pub use sampling::live;
 
 /// Returns a process without figures, because memprobe is compiled out.

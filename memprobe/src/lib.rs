@@ -82,20 +82,27 @@
 //! | `limit` | what the process is killed at |
 //! | `jemalloc_allocated`, `_active`, `_resident`, `_metadata` | jemalloc's `stats.*`; left out when refreshing them would take more than 5 % of wall time |
 //! | `skipped` | how many calls, or passes of this probe, were not written since the last |
-//! | `outcome` | `returned`, `panicked`, `cancelled` |
-//! | `duration_us` | of the call, with its awaits |
+//! | `outcome` | `returned`, `panicked`, `cancelled`; `closed` for a span |
+//! | `duration_us` | of the call, with its awaits; left out of an exit without an entry if it is below 0.1 s |
 //! | `call_peak`, `call_peak_from`, `call_peak_label` | the call's peak and the segment that reached it |
 //! | `call_net`, `call_allocated`, `call_freed` | of the whole call |
 //! | `peak_rss` | highest resident set so far (`VmHWM`) |
 //! | `cold` | `true` in the first call of the function |
+//! | `why` | `highest`, `above`: the call stands out, see below |
 //!
-//! Up to 10 calls of a function are written a second, with a burst of 20 (`rate = …`); such a
-//! call is written from its entry to its exit, each of its probes at the same rate: of a probe
-//! in a loop some. [`report()`] counts all of them.
+//! The first 20 calls of a function are written, and then one a second (`rate = …`). Such a call is
+//! written from its entry to its exit, each of its probes at the same rate: of a probe in a loop
+//! some. [`report()`] counts all of them.
+//!
+//! A call that stands out is never skipped. The exit of a call is written whatever the rate, if the
+//! call peaked by a quarter higher than any that was written before (`why = "highest"`), or above the
+//! bound of the user (`#[memprobe(above = "64 MiB")]`; `why = "above"`, at `WARN`). It names the
+//! segment that reached the peak. Of one function one such line is written a second: where more calls
+//! stand out, the highest of them waits for the next second, and is written when a call ends then.
 //!
 //! The environment variable `MEMPROBE_RATE` holds all functions together: `MEMPROBE_RATE=100`
 //! lets them write 100 calls a second, with a burst of twice that, whatever their own rates would
-//! let pass; below 1 it is one at a time. Each probe then keeps to the slower of this rate and that
+//! let pass; below 1 it is one at a time. Calls that stand out come on top. Each probe then keeps to the slower of this rate and that
 //! of its function. With `off` no call and no snapshot is written; the warning that jemalloc is
 //! missing and the events of a [`Watch`] are. It is read once, when the first event is due.
 //!
@@ -238,9 +245,28 @@ pub mod process {
     pub use crate::values::process::{Heap, LimitSource};
 }
 
+/// The spans of `tracing` as calls: figures for code that nobody annotated.
+///
+/// - [`layer()`](spans::layer()) makes each span a call.
+/// - [`ignore()`](spans::ignore()) takes the work of the subscriber itself out of all figures.
+#[cfg(feature = "spans")]
+pub mod spans {
+    pub use crate::runtime::spans::{SpanLayer, ignore, layer};
+}
+
 /// What is reached through [`Status`].
 pub mod status {
     pub use crate::values::status::{Events, GlobalAllocator, Reading, Sampling};
+}
+
+/// Requests as calls, on any service of `tower`: axum, tonic, `lambda_runtime`.
+///
+/// - [`layer()`](tower::layer()) names the requests of an HTTP service by method and route.
+/// - [`layer_named()`](tower::layer_named()) names them by a closure.
+/// - [`layer_without_body()`](tower::layer_without_body()) is for services of any other kind.
+#[cfg(feature = "tower")]
+pub mod tower {
+    pub use crate::runtime::tower::*;
 }
 
 /// What is reached through [`Watch`].

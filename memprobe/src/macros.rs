@@ -24,7 +24,8 @@ use crate::format::units::HumanBytes;
 /// | `name = "…"` | its name in events and reports; by default the function's path |
 /// | `level = "debug"` | the level of its entry and exit: `trace`, `debug`, `info` (default), `warn`, `error`; probes are written at `info` |
 /// | `target = "…"` | the target of its entry and exit; by default `memprobe::<module path>` |
-/// | `rate = 100` | calls written a second (default 10), with a burst of twice that; `rate = 0.1` is one every ten seconds, without a burst; 0 is no limit |
+/// | `rate = 100` | calls written a second with a burst of twice that; by default the first 20, and then one a second; `rate = 0.1` is one every ten seconds, without a burst; 0 is no limit |
+/// | `above = "64 MiB"` | the exit of a call that peaks above is always written, at `WARN` (see [the events](crate#events)); the units are `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB` |
 /// | `crate = path` | path of memprobe, for a crate that re-exports it |
 /// | `skip` | by itself: leaves the function out of the annotated block around it; elsewhere it does nothing |
 ///
@@ -80,7 +81,7 @@ use crate::format::units::HumanBytes;
 /// in which nothing can carry it is an error.
 ///
 /// An attribute of its own on a function, or on a block in a module, takes `level`, `target`,
-/// `rate` and `crate` from the block where it does not give them; `skip` leaves out what it stands
+/// `rate`, `above` and `crate` from the block where it does not give them; `skip` leaves out what it stands
 /// on. It is known by whatever name it was imported, and may come from a `cfg_attr`. `name` is for
 /// single functions.
 ///

@@ -176,12 +176,14 @@ pub struct Outcomes {
     pub panicked: u64,
     /// Futures that were dropped before they were done.
     pub cancelled: u64,
+    /// Spans that were closed: whether their work was done is not known.
+    pub closed: u64,
 }
 
 impl Outcomes {
     /// Returns how many calls ended.
     pub fn calls(&self) -> u64 {
-        self.returned + self.panicked + self.cancelled
+        self.returned + self.panicked + self.cancelled + self.closed
     }
 }
 

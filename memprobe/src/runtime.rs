@@ -17,6 +17,11 @@ pub(crate) mod watch;
 
 pub(crate) mod instrument;
 
+#[cfg(feature = "spans")]
+pub(crate) mod spans;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
+
 mod on_exit;
 mod report_every;
 #[cfg_attr(not(feature = "live"), path = "runtime/sampling_absent.rs")]

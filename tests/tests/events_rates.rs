@@ -50,7 +50,7 @@ fn events_keep_to_their_rates() {
         kind(&records, of).iter().map(|record| record.number("call_id")).collect()
     };
     let entries = ids("entry");
-    assert!((20..900).contains(&entries.len()), "a burst of 20, then 10 a second");
+    assert!((20..900).contains(&entries.len()), "the first 20, then one a second");
     assert_eq!(entries, ids("exit"), "an admitted call always has its exit");
     assert_eq!(entries, ids("probe"));
     assert_eq!(entries.len() * 3, records.len());

@@ -117,6 +117,7 @@ serialize!(outcomes: Outcomes {
     "returned": outcomes.returned,
     "panicked": outcomes.panicked,
     "cancelled": outcomes.cancelled,
+    "closed": outcomes.closed,
 });
 
 serialize!(figures: Figures {

@@ -4,9 +4,10 @@
 //!    context, and the segments between the points of its calls.
 //! 2. Each segment has [`totals`] and [`histogram`]s, each function a count of the calls that run
 //!    at once ([`concurrency`]). Every thread counts in a place of its own.
-//! 3. The [`timeline`] has the process at points of calls.
-//! 4. With the feature `live`, `live` has the blocks that jemalloc samples, and their owners.
-//! 5. [`gather`] makes a report of all of it.
+//! 3. [`outliers`] tells which calls are written whatever the rate of their function.
+//! 4. The [`timeline`] has the process at points of calls.
+//! 5. With the feature `live`, `live` has the blocks that jemalloc samples, and their owners.
+//! 6. [`gather`] makes a report of all of it.
 
 mod branches;
 pub(crate) mod call_tree;
@@ -16,6 +17,7 @@ pub(crate) mod gather;
 pub(crate) mod histogram;
 #[cfg(feature = "live")]
 pub(crate) mod live;
+pub(crate) mod outliers;
 mod rows;
 pub(crate) mod site;
 pub(crate) mod timeline;

@@ -1,4 +1,4 @@
-//! The part of a record that is used only by an admitted call, one whose events are written.
+//! The part of a record that is for the events of the call.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -6,7 +6,8 @@ use crate::runtime::events::figures::Ids;
 use crate::runtime::stats::call_tree::Segment;
 use crate::runtime::sync::static_ref::StaticRef;
 
-/// The admission in a record. If the call was not admitted, only `call_id` is valid.
+/// The admission in a record. If the call was not admitted, only `call_id` and the highest level are
+/// valid.
 pub(crate) struct Admission {
     /// Counts from 1; 0 if the call was not admitted.
     call_id: AtomicU64,
@@ -28,14 +29,14 @@ impl Admission {
         self.parent_id.store(ids.parent.unwrap_or(0), Relaxed);
         self.started.store(started, Relaxed);
         self.cold.store(cold, Relaxed);
-        self.peak.store(0, Relaxed);
-        self.peak_segment.store(None, Relaxed);
         self.last_rss.store(0, Relaxed);
         self.call_id.store(ids.call, Relaxed);
     }
 
     pub fn clear(&self) {
         self.call_id.store(0, Relaxed);
+        self.peak.store(0, Relaxed);
+        self.peak_segment.store(None, Relaxed);
     }
 
     #[inline]
@@ -57,15 +58,19 @@ impl Admission {
     /// Records that the call passed `segment` and reached `level` in it, in bytes.
     #[inline]
     pub fn pass(&self, segment: &'static Segment, level: u64) {
-        if self.call_id.load(Relaxed) > 0 && level > self.peak.load(Relaxed) {
+        if level > self.peak.load(Relaxed) {
             self.peak.store(level, Relaxed);
             self.peak_segment.store(Some(segment), Relaxed);
         }
     }
 
-    /// Returns the segment in which the call was highest, if it ever was above its start.
-    pub fn peak_segment(&self) -> Option<&'static Segment> {
-        self.peak_segment.load(Relaxed)
+    /// Returns the segment in which the call was highest, given its last one and the level reached in
+    /// that, in bytes.
+    pub fn peak_segment(&self, last: &'static Segment, level: u64) -> &'static Segment {
+        match self.peak_segment.load(Relaxed) {
+            Some(segment) if self.peak.load(Relaxed) >= level => segment,
+            _ => last,
+        }
     }
 
     pub fn set_last_rss(&self, rss: Option<u64>) {

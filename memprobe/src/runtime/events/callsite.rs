@@ -1,6 +1,10 @@
 //! Callsites: the places in the program that write events, and whether a subscriber wants them.
 
+#[cfg(feature = "spans")]
+use std::cell::Cell;
 use std::fmt;
+#[cfg(feature = "spans")]
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
@@ -9,6 +13,7 @@ use tracing::callsite::{self, Identifier};
 use tracing::field::{FieldSet, Value};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::metadata::Kind;
+use tracing::span::Id;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata};
 
@@ -71,6 +76,12 @@ impl Callsite {
         }
     }
 
+    /// Returns a callsite in the same place whose events have another level.
+    pub(crate) const fn at_level(&self, level: Level) -> Callsite {
+        let place = (self.file, self.line, self.module_path);
+        Callsite::new(self.target, level, place, self.fields)
+    }
+
     fn metadata(&'static self) -> &'static Metadata<'static> {
         self.described.get_or_init(|| {
             Metadata::new(
@@ -127,7 +138,10 @@ impl Callsite {
                 && (interest == ALWAYS
                     || tracing::dispatcher::get_default(|current| current.enabled(metadata)));
             if enabled {
-                Event::dispatch(metadata, &values);
+                match parent() {
+                    Some(span) => Event::child_of(span, metadata, &values),
+                    None => Event::dispatch(metadata, &values),
+                }
             }
             tracing::__tracing_log!(self.level, self, &values);
         }));
@@ -165,6 +179,30 @@ impl fmt::Debug for Callsite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callsite").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+#[cfg(feature = "spans")]
+thread_local! {
+    /// The id of the span that events are in, where it is not the current one; 0 for none.
+    static PARENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs `work`, whose events are in `span` although it is not the current one.
+#[cfg(feature = "spans")]
+pub(crate) fn inside(span: &Id, work: impl FnOnce()) {
+    let before = PARENT.replace(span.into_u64());
+    work();
+    PARENT.set(before);
+}
+
+#[cfg(feature = "spans")]
+fn parent() -> Option<Id> {
+    NonZeroU64::new(PARENT.get()).map(Id::from_non_zero_u64)
+}
+
+#[cfg(not(feature = "spans"))]
+fn parent() -> Option<Id> {
+    None
 }
 
 /// Returns true if `tracing` forwards its events to `log` and `log` takes this level.

@@ -37,6 +37,11 @@ pub(crate) fn admits(now: u64) -> bool {
     }
 }
 
+/// Returns true if nothing is to be written.
+pub(crate) fn is_off() -> bool {
+    matches!(get(), Ceiling::Off)
+}
+
 /// Returns the slower of `rate` and the ceiling, for a probe; `None` if nothing is written.
 #[inline]
 pub(crate) fn lower(rate: Rate) -> Option<Rate> {

@@ -10,7 +10,7 @@ use crate::format::units::{HumanBytes, HumanDuration, SignedBytes};
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::fields::{EntryFields, ExitFields, ProbeFields};
 use crate::runtime::events::figures::{
-    CallSummary, EventCall, ProbeEvent, ProcessSnapshot, SegmentFigures,
+    EventCall, ExitEvent, ProbeEvent, ProcessSnapshot, SegmentFigures, Why,
 };
 use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
@@ -110,20 +110,24 @@ pub(crate) fn probe(
 /// Writes the exit of a call.
 pub(crate) fn exit(
     callsite: &'static Callsite,
-    who: EventCall,
-    (from, label): (&'static str, &'static str),
-    reading: Option<&SegmentFigures>,
-    whole: &CallSummary,
+    ExitEvent { who, from, label, reading, whole, why, skipped }: &ExitEvent,
 ) {
+    let reading = reading.as_ref();
     let around = ProcessSnapshot::look();
     // The kernel sums its counters only now and then, so `VmHWM` may lag behind RSS.
     let peak_rss = proc::peak_rss().max(around.rss);
     let mut line = Line::new();
-    let duration_us = whole.duration.as_micros() as u64;
+    let duration_us = whole.duration.map(|duration| duration.as_micros() as u64);
     line.name(who.function);
-    let _ = write!(line, ": {} after {}", whole.outcome, HumanDuration(whole.duration));
+    let _ = write!(line, ": {}", whole.outcome);
+    if let Some(duration) = whole.duration {
+        let _ = write!(line, " after {}", HumanDuration(duration));
+    }
     if reading.is_some() {
         let _ = write!(line, ": peak {}", HumanBytes(whole.peak));
+        if let Some(why) = why {
+            let _ = write!(line, " ({})", why.name());
+        }
         if whole.peak > 0 {
             let _ = line.write_str(" in ");
             line.segment(whole.peak_from, whole.peak_label);
@@ -148,13 +152,14 @@ pub(crate) fn exit(
     let (peak_from, peak_label) =
         (reached.map(|_| whole.peak_from), reached.map(|_| whole.peak_label));
     let cold = whole.cold.then_some(true);
+    let (why, skipped) = (why.map(Why::name), (*skipped > 0).then_some(*skipped));
     let text = line.text();
     let fields = ExitFields {
         message: &text,
         memprobe: &"exit",
         function: &who.function,
-        from: &from,
-        label: &label,
+        from,
+        label,
         call_id: &who.ids.call,
         parent_id: &who.ids.parent,
         uptime_us: &around.uptime_us,
@@ -180,6 +185,8 @@ pub(crate) fn exit(
         call_freed: &call_freed,
         peak_rss: &peak_rss,
         cold: &cold,
+        why: &why,
+        skipped: &skipped,
     };
     callsite.dispatch(&fields.values());
 }

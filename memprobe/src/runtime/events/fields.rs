@@ -41,7 +41,7 @@ macro_rules! __fields {
             [call_id parent_id uptime_us peak net held allocated freed rss cgroup limit
              jemalloc_allocated jemalloc_active jemalloc_resident jemalloc_metadata outcome
              duration_us call_peak call_peak_from call_peak_label call_net call_allocated
-             call_freed peak_rss cold]
+             call_freed peak_rss cold why skipped]
         }
     };
 

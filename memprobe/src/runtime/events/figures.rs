@@ -38,13 +38,45 @@ impl SegmentFigures {
 /// The figures of a whole call, in bytes, as its exit event has them.
 pub(crate) struct CallSummary {
     pub outcome: &'static str,
-    pub duration: Duration,
+    /// `None` if it was too short for the clock that was read at its begin.
+    pub duration: Option<Duration>,
     pub peak: u64,
     pub peak_from: &'static str,
     pub peak_label: &'static str,
     pub allocated: u64,
     pub freed: u64,
     pub cold: bool,
+}
+
+/// Why a call was written whatever the rate of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its peak is by a quarter higher than any that was written before.
+    Highest,
+    /// Its peak is above the user's bound.
+    Above,
+}
+
+impl Why {
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::Highest => "highest",
+            Why::Above => "above",
+        }
+    }
+}
+
+/// The exit of a call, with the segment that it ends.
+pub(crate) struct ExitEvent {
+    pub who: EventCall,
+    pub from: &'static str,
+    pub label: &'static str,
+    /// `None` if jemalloc does not count.
+    pub reading: Option<SegmentFigures>,
+    pub whole: CallSummary,
+    pub why: Option<Why>,
+    /// The calls that were not written since the last, for a call without an entry.
+    pub skipped: u64,
 }
 
 /// The figures of the process that every event carries.

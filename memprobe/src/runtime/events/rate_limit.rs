@@ -14,24 +14,33 @@ const SECOND: u64 = 1_000_000_000;
 pub(crate) struct Rate {
     /// Nanoseconds from one event to the next; 0 for no limit.
     each: u64,
+    /// Nanoseconds whose events may come at once.
+    burst: u64,
 }
 
 impl Rate {
-    /// The rate of functions that set none, and of probes outside any call.
-    pub const DEFAULT: Rate = Rate::a_second(10.0);
+    /// The rate of functions that set none, and of probes outside any call: the first 20 at once,
+    /// and then one a second.
+    pub const DEFAULT: Rate = Rate { each: SECOND, burst: 20 * SECOND };
 
-    /// Returns a rate of `rate` events a second; no limit if `rate` is 0, negative or NaN.
+    /// Returns a rate of `rate` events a second, with a burst of two seconds' worth and of at least
+    /// one event; no limit if `rate` is 0, negative or NaN.
     pub const fn a_second(rate: f64) -> Rate {
-        Rate { each: if rate > 0.0 { (SECOND as f64 / rate) as u64 } else { 0 } }
+        let each = if rate > 0.0 { (SECOND as f64 / rate) as u64 } else { 0 };
+        Rate { each, burst: if each > 2 * SECOND { each } else { 2 * SECOND } }
+    }
+
+    pub const fn one_a_second_without_burst() -> Rate {
+        Rate { each: SECOND, burst: SECOND }
     }
 
     /// Returns the slower of two rates.
     pub fn slower(self, other: Rate) -> Rate {
-        Rate { each: self.each.max(other.each) }
+        if self.each >= other.each { self } else { other }
     }
 }
 
-/// Admits events at a [`Rate`], with a burst of two seconds' worth and of at least one event.
+/// Admits events at a [`Rate`].
 ///
 /// This is the generic cell rate algorithm, whose state is one word: the time at which the
 /// limiter is full again.
@@ -63,12 +72,16 @@ impl RateLimiter {
         None
     }
 
+    /// Returns how many events were skipped since the last.
+    pub fn take_skipped(&self) -> u64 {
+        self.skipped.take()
+    }
+
     /// Takes one event and returns true if it is admitted. Does not count skipped events.
     pub fn has_room(&self, now: u64, rate: Rate) -> bool {
-        const BURST: u64 = 2 * SECOND;
         let take = |full_at: u64| {
             let next = full_at.max(now) + rate.each;
-            (next <= now + BURST.max(rate.each)).then_some(next)
+            (next <= now + rate.burst).then_some(next)
         };
         rate.each == 0 || self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok()
     }
@@ -146,6 +159,12 @@ mod tests {
         let (limiter, rate) = (RateLimiter::new(), Rate::a_second(1.0));
         let taken = (0..10).filter(|_| limiter.take(0, rate).is_some()).count();
         assert_eq!(taken, 2, "twice the rate from 1 on");
+        let (limiter, rate) = (RateLimiter::new(), Rate::DEFAULT);
+        let taken = |now| (0..100).filter(|_| limiter.take(now, rate).is_some()).count();
+        assert_eq!((taken(0), taken(SECOND), taken(4 * SECOND)), (20, 1, 3), "the default");
+        let (limiter, rate) = (RateLimiter::new(), Rate::one_a_second_without_burst());
+        let taken = |now| (0..100).filter(|_| limiter.take(now, rate).is_some()).count();
+        assert_eq!((taken(0), taken(SECOND - 1), taken(SECOND)), (1, 0, 1));
     }
 
     #[test]
@@ -160,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_slower_of_two_rates_is_that_with_a_limit() {
-        let (none, slow, fast) = (Rate::a_second(0.0), Rate::a_second(0.1), Rate::DEFAULT);
+        let (none, slow, fast) = (Rate::a_second(0.0), Rate::a_second(0.1), Rate::a_second(10.0));
         assert_eq!(slow.slower(fast).each, slow.each);
         assert_eq!(none.slower(fast).each, fast.each);
         assert_eq!(none.slower(none).each, 0);

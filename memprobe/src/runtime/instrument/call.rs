@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
 use std::time::Duration;
 
-use tracing::field::Value;
-
 use crate::runtime::calls::carried::Carried;
 use crate::runtime::calls::frame::{Delta, Progress};
 use crate::runtime::calls::record::Record;
@@ -14,15 +12,16 @@ use crate::runtime::calls::{pool, stack};
 use crate::runtime::events::callsite::{self, Callsite};
 use crate::runtime::events::ceiling;
 use crate::runtime::events::event;
-use crate::runtime::events::figures::{CallSummary, EventCall, Ids, ProbeEvent, SegmentFigures};
-use crate::runtime::events::rate_limit::{Rate, RateLimiter};
+use crate::runtime::events::figures::{
+    CallSummary, EventCall, ExitEvent, Ids, SegmentFigures, Why,
+};
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::clock;
 use crate::runtime::readings::jemalloc;
 use crate::runtime::readings::shard::shard;
-use crate::runtime::readings::thread::{self, IgnoreAllocs};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::{Annotated, Position, Segment};
-use crate::runtime::stats::site::{Outcome, Point, Site, path_of};
+use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
 use crate::runtime::stats::totals::Observation;
 use crate::runtime::watch::monitor as watch;
@@ -42,7 +41,12 @@ impl Record {
         if !jemalloc::is_global() {
             event::warn_without_jemalloc();
         }
-        if !site.entry.is_wanted() && !site.exit.is_wanted() {
+        let is_wanted = site.entry.is_wanted() || site.exit.is_wanted();
+        if !is_wanted && !site.above().is_some_and(Callsite::is_wanted) {
+            return;
+        }
+        site.outliers.listen();
+        if !is_wanted {
             return;
         }
         if let Some(skipped) = site.limiter.take_if(now, site.rate, || ceiling::admits(now)) {
@@ -52,20 +56,22 @@ impl Record {
 
     #[cold]
     fn write_entry(&self, site: &'static Site, skipped: u64) {
-        static CALLS: AtomicU64 = AtomicU64::new(1);
-        /// Maximum number of open calls searched for the parent: a recursion may be deep.
-        const PARENTS: usize = 1000;
         let _ignored = IgnoreAllocs::begin();
-        let ids = Ids {
-            call: CALLS.fetch_add(1, Relaxed),
-            parent: stack::chain()
-                .take(PARENTS)
-                .find_map(|record| Some(record.admission.ids()?.call)),
-        };
+        let ids = new_ids();
         let last_rss = event::entry(site.entry, EventCall { function: site.name(), ids }, skipped);
         self.set_admitted(ids, site.is_cold());
         self.admission.set_last_rss(last_rss);
     }
+}
+
+/// Returns the ids of a call that is written, inside the open calls of this thread.
+fn new_ids() -> Ids {
+    static CALLS: AtomicU64 = AtomicU64::new(1);
+    /// Maximum number of open calls searched for the parent: a recursion may be deep.
+    const PARENTS: usize = 1000;
+    let mut callers = stack::chain().take(PARENTS);
+    let parent = callers.find_map(|record| Some(record.admission.ids()?.call));
+    Ids { call: CALLS.fetch_add(1, Relaxed), parent }
 }
 
 /// Adds a segment that has ended to its totals and to the timeline.
@@ -122,6 +128,12 @@ pub(crate) fn close(record: &Record) {
     credit(record, record.carried.close());
 }
 
+/// Counts what work elsewhere has done so far for a call whose frame is open.
+#[inline]
+pub(crate) fn count_carried(record: &Record) {
+    credit(record, record.carried.take());
+}
+
 #[inline]
 fn credit(record: &Record, carried: Option<Carried>) {
     if let Some(Carried { bytes, level }) = carried {
@@ -172,7 +184,7 @@ fn finish(record: &'static Record, left: &Delta, position: &'static Position, ou
             pool::release_clean(record);
             segment.totals.add_idle(shard);
         }
-        (&Delta::Simple(bytes, level), Some(segment)) => {
+        (&Delta::Simple(bytes, level), Some(segment)) if !site.outliers.may_be(level as u64) => {
             pool::release_clean(record);
             let peak = level as u64;
             segment.add(
@@ -192,13 +204,14 @@ fn finish(record: &'static Record, left: &Delta, position: &'static Position, ou
 fn finish_any(record: &'static Record, left: Delta, position: &'static Position, outcome: Outcome) {
     let (progress, site) = (record.frame.progress_of(left), position.node.site);
     let segment = position.segment(site.end(outcome));
-    record.admission.pass(segment, progress.level());
-    let exit = record.admission.ids().map(|ids| Exit {
-        who: EventCall { function: site.name(), ids },
+    let (admission, ids) = (&record.admission, record.admission.ids());
+    let is_written = ids.is_some() || site.outliers.may_be(progress.call_peak.max(0) as u64);
+    let exit = is_written.then(|| Exit {
+        ids,
         segment,
-        peak_segment: record.admission.peak_segment().unwrap_or(segment),
-        started: record.admission.started(),
-        cold: record.admission.is_cold(),
+        peak_segment: admission.peak_segment(segment, progress.level()),
+        started: if ids.is_some() { admission.started() } else { record.started() },
+        cold: ids.is_some() && admission.is_cold(),
         outcome,
     });
     // The release comes first, so that no thread sees the call both running and in the totals.
@@ -226,7 +239,8 @@ fn finish_any(record: &'static Record, left: Delta, position: &'static Position,
     }
 }
 
-fn reading(progress: &Progress) -> Option<SegmentFigures> {
+/// Returns the figures of a segment that has ended; `None` if jemalloc does not count.
+pub(crate) fn segment_figures(progress: &Progress) -> Option<SegmentFigures> {
     jemalloc::is_global().then(|| SegmentFigures {
         allocated: progress.segment.allocated,
         freed: progress.segment.freed,
@@ -235,36 +249,96 @@ fn reading(progress: &Progress) -> Option<SegmentFigures> {
     })
 }
 
-/// The exit of an admitted call. Its record may belong to another call by now.
+/// The exit of a call that may be written. Its record may belong to another call by now.
 struct Exit {
-    who: EventCall,
+    /// `None` if the call was not admitted: it has no entry.
+    ids: Option<Ids>,
     segment: &'static Segment,
     peak_segment: &'static Segment,
-    /// When the entry had been written, in ns of the fine clock.
+    /// When the entry had been written, in ns of the fine clock, or when the call began, in ns of
+    /// the coarse one.
     started: u64,
     cold: bool,
     outcome: Outcome,
 }
 
 impl Exit {
+    /// Writes the exit of an admitted call, and that of another if it stands out.
     #[cold]
     fn write(&self, site: &'static Site, progress: &Progress) {
         let _ignored = IgnoreAllocs::begin();
-        let took = clock::fine().saturating_sub(self.started);
-        let whole = CallSummary {
-            outcome: self.outcome.name(),
-            duration: Duration::from_nanos(took),
-            peak: progress.call_peak.max(0) as u64,
-            peak_from: self.peak_segment.from.after,
-            peak_label: self.peak_segment.label,
-            allocated: progress.call.allocated,
-            freed: progress.call.freed,
-            cold: self.cold,
-        };
-        let (from, label) = (self.segment.from.after, self.segment.label);
-        timeline::pass(clock::coarse(), || (self.who.function, label));
-        event::exit(site.exit, self.who, (from, label), reading(progress).as_ref(), &whole);
+        let why = site.outliers.why(progress.call_peak.max(0) as u64);
+        match (self.ids, why) {
+            (Some(ids), why) => write_exit(site, &self.event(site, ids, progress, why)),
+            (None, _) if !wants_outliers(site) => site.outliers.stop_listening(),
+            (None, why) => {
+                let now = clock::coarse();
+                if let Some(waiting) = site.outliers.take_waiting(now) {
+                    write_outlier(site, *waiting);
+                }
+                // The one that waited may have been higher.
+                let why = why.and(site.outliers.why(progress.call_peak.max(0) as u64));
+                let Some(why) = why else { return };
+                let event = self.event(site, new_ids(), progress, Some(why));
+                if site.outliers.has_room(now) {
+                    write_outlier(site, event);
+                } else {
+                    site.outliers.wait(Box::new(event));
+                }
+            }
+        }
     }
+
+    fn event(
+        &self,
+        site: &'static Site,
+        ids: Ids,
+        progress: &Progress,
+        why: Option<Why>,
+    ) -> ExitEvent {
+        /// Least duration that the coarse clock tells well enough, in ns: it steps by up to 10 ms.
+        const TOLD: u64 = 100_000_000;
+        let took = clock::fine().saturating_sub(self.started);
+        let is_told = self.ids.is_some() || took >= TOLD;
+        ExitEvent {
+            who: EventCall { function: site.name(), ids },
+            from: self.segment.from.after,
+            label: self.segment.label,
+            reading: segment_figures(progress),
+            whole: CallSummary {
+                outcome: self.outcome.name(),
+                duration: is_told.then(|| Duration::from_nanos(took)),
+                peak: progress.call_peak.max(0) as u64,
+                peak_from: self.peak_segment.from.after,
+                peak_label: self.peak_segment.label,
+                allocated: progress.call.allocated,
+                freed: progress.call.freed,
+                cold: self.cold,
+            },
+            why,
+            skipped: 0,
+        }
+    }
+}
+
+/// Whether anybody wants the exits of calls that stand out.
+fn wants_outliers(site: &'static Site) -> bool {
+    let is_wanted = site.exit.is_wanted() || site.above().is_some_and(Callsite::is_wanted);
+    is_wanted && !ceiling::is_off()
+}
+
+/// Writes the exit of a call without an entry.
+fn write_outlier(site: &'static Site, mut event: ExitEvent) {
+    // The call itself was counted too.
+    event.skipped = site.limiter.take_skipped().saturating_sub(1);
+    write_exit(site, &event);
+}
+
+fn write_exit(site: &'static Site, event: &ExitEvent) {
+    let above = site.above().filter(|_| event.why == Some(Why::Above));
+    timeline::pass(clock::coarse(), || (event.who.function, event.label));
+    event::exit(above.unwrap_or(site.exit), event);
+    site.outliers.set_written(event.whole.peak);
 }
 
 // --- a sync call --------------------------------------------------------------------------
@@ -296,123 +370,4 @@ fn exit(record: Option<&'static Record>) {
     // `panicking` is also true in an ordinary call that a destructor makes during unwinding.
     let panicked = panicking() && !record.began_unwinding();
     end(record, if panicked { Outcome::Panicked } else { Outcome::Returned });
-}
-
-// --- a probe ------------------------------------------------------------------------------
-
-/// The static of a `probe!`.
-pub struct ProbePoint {
-    point: Point,
-    callsite: &'static Callsite,
-    /// Returns the path of an item in the function that the probe stands in.
-    path: fn() -> &'static str,
-    limiter: RateLimiter,
-}
-
-impl ProbePoint {
-    #[doc(hidden)]
-    pub const fn new(
-        label: &'static str,
-        path: fn() -> &'static str,
-        callsite: &'static Callsite,
-    ) -> ProbePoint {
-        ProbePoint { point: Point::new(label), callsite, path, limiter: RateLimiter::new() }
-    }
-}
-
-/// A probe whose event is going to be written.
-pub struct Pending {
-    callsite: &'static Callsite,
-    /// The record of the call, if there is one.
-    record: Option<&'static Record>,
-    found: ProbeEvent,
-}
-
-/// Ends a segment, or takes a snapshot outside any call.
-#[inline(never)]
-pub fn probe(point: &'static ProbePoint) {
-    if let Some(event) = reach(point) {
-        event.write(&[]);
-    }
-}
-
-/// Ends a segment, or takes a snapshot outside any call, for a probe with fields. Their values are
-/// evaluated only if an event is returned.
-#[inline(never)]
-pub fn probe_with(point: &'static ProbePoint) -> Option<Pending> {
-    reach(point)
-}
-
-#[inline]
-fn reach(point: &'static ProbePoint) -> Option<Pending> {
-    if thread::is_ignoring() {
-        return None;
-    }
-    let call = stack::innermost().and_then(|record| Some((record, record.position()?)));
-    let Some((record, position)) = call else {
-        return if stack::close_lost() { reach(point) } else { snapshot(point) };
-    };
-    credit(record, record.carried.take());
-    let progress = stack::cut(record);
-    let segment = position.segment(&point.point);
-    end_segment(segment, &progress);
-    record.set_position(segment.to);
-    record.admission.pass(segment, progress.level());
-    watch::at_point(segment.to);
-    let (ids, site) = (record.admission.ids()?, position.node.site);
-    // A probe in a loop is limited by the rate of its function.
-    pending(point, site.rate, Some(record), |skipped| ProbeEvent {
-        function: site.name(),
-        label: segment.label,
-        ids: Some(ids),
-        reading: reading(&progress),
-        from: Some(position.after),
-        last_rss: record.admission.last_rss(),
-        skipped,
-    })
-}
-
-#[cold]
-fn snapshot(point: &'static ProbePoint) -> Option<Pending> {
-    event::warn_without_jemalloc();
-    pending(point, Rate::DEFAULT, None, |skipped| ProbeEvent {
-        function: path_of((point.path)()),
-        label: point.point.label(),
-        ids: None,
-        reading: None,
-        from: None,
-        last_rss: None,
-        skipped,
-    })
-}
-
-fn pending(
-    point: &'static ProbePoint,
-    rate: Rate,
-    record: Option<&'static Record>,
-    found: impl FnOnce(u64) -> ProbeEvent,
-) -> Option<Pending> {
-    if !point.callsite.is_wanted() {
-        return None;
-    }
-    let (now, rate) = (clock::coarse(), ceiling::lower(rate)?);
-    let found = found(point.limiter.take(now, rate)?);
-    timeline::pass(now, || (found.function, found.label));
-    Some(Pending { callsite: point.callsite, record, found })
-}
-
-impl Pending {
-    /// Writes the event with the values of the user's fields.
-    #[cold]
-    pub fn write(&self, values: &[Option<&dyn Value>]) {
-        let _ignored = IgnoreAllocs::begin();
-        let rss = event::probe(self.callsite, &self.found, values);
-        if let Some(record) = self.record {
-            // The call may have ended while the fields were evaluated, and its record may belong to
-            // another.
-            if record.admission.ids() == self.found.ids {
-                record.admission.set_last_rss(rss);
-            }
-        }
-    }
 }

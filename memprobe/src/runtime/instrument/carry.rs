@@ -96,7 +96,7 @@ impl<F: Future> Future for Carry<F> {
 }
 
 /// Work that was carried out of a call.
-struct CarriedWork {
+pub(crate) struct CarriedWork {
     /// The call, and its serial; the call may have ended.
     call: &'static Record,
     serial: u32,
@@ -117,13 +117,17 @@ impl CarriedWork {
         if thread::is_ignoring() {
             return None;
         }
-        let in_call = |record: &'static Record| Some((record, record.position()?.node));
-        let (call, node) = stack::chain().find_map(in_call)?;
-        call.carried.open();
+        let call = stack::chain().find(|record| record.position().is_some())?;
         // The peak of the work is added to what the call holds now.
         stack::publish_held();
-        let ids = call.admission.ids();
-        let (serial, position) = (call.serial(), node.carried());
+        CarriedWork::of(call)
+    }
+
+    /// Returns work for a call that does not end meanwhile.
+    pub(crate) fn of(call: &'static Record) -> Option<CarriedWork> {
+        let position = call.position()?.node.carried();
+        call.carried.open();
+        let (serial, ids) = (call.serial(), call.admission.ids());
         Some(CarriedWork { call, serial, position, ids, record: None, done: false })
     }
 
@@ -132,14 +136,13 @@ impl CarriedWork {
         let is_nested = self
             .running_call()
             .is_some_and(|call| stack::chain().any(|record| std::ptr::eq(record, call)));
-        let Some(record) = self.enter() else {
+        let Some(record) = self.enter(!is_nested) else {
             let (result, done) = part();
             if done {
                 self.abandon();
             }
             return result;
         };
-        record.frame.set_detached(!is_nested);
         let mut running = Running { piece: self, record, apart: !is_nested, done: true };
         let (result, done) = part();
         running.done = done;
@@ -151,14 +154,21 @@ impl CarriedWork {
         Some(self.call).filter(|call| call.serial() == self.serial)
     }
 
-    /// Opens a frame. Returns `None` if the work is done, or while memprobe itself is at work.
-    fn enter(&mut self) -> Option<&'static Record> {
+    /// Opens a frame, which is `apart` if the call is not open on this thread. Returns `None` if
+    /// the work is done, or while memprobe itself is at work.
+    pub(crate) fn enter(&mut self, apart: bool) -> Option<&'static Record> {
         if self.done {
             return None;
         }
-        if let Some(record) = self.record {
-            return stack::resume(record).then_some(record);
-        }
+        let record = match self.record {
+            Some(record) => stack::resume(record).then_some(record)?,
+            None => self.begin()?,
+        };
+        record.frame.set_detached(apart);
+        Some(record)
+    }
+
+    fn begin(&mut self) -> Option<&'static Record> {
         let record = stack::enter()?;
         record.set_is_carried();
         record.begin(self.position, self.running_call(), clock::coarse());
@@ -167,6 +177,29 @@ impl CarriedWork {
             record.set_admitted(ids, false);
         }
         Some(record)
+    }
+
+    /// Closes a frame. The work has ended if `done`.
+    pub(crate) fn leave(&mut self, record: &'static Record, apart: bool, done: bool) {
+        if done {
+            // Counts work that this work has carried elsewhere in turn.
+            call::close(record);
+        }
+        let Some(left) = stack::leave(record) else {
+            (self.record, self.done) = (None, true);
+            return;
+        };
+        if apart {
+            let (bytes, peak) = record.frame.since_entered(left);
+            if !self.call.carry(self.serial, bytes, peak) {
+                self.count_late(bytes, peak);
+            }
+        }
+        if done {
+            self.finish(record, left);
+        } else {
+            record.suspend(left);
+        }
     }
 
     /// Counts work that has ended for its function.
@@ -214,24 +247,6 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        if self.done {
-            // Counts work that this work has carried elsewhere in turn.
-            call::close(self.record);
-        }
-        let Some(left) = stack::leave(self.record) else {
-            (self.piece.record, self.piece.done) = (None, true);
-            return;
-        };
-        if self.apart {
-            let (bytes, peak) = self.record.frame.since_entered(left);
-            if !self.piece.call.carry(self.piece.serial, bytes, peak) {
-                self.piece.count_late(bytes, peak);
-            }
-        }
-        if self.done {
-            self.piece.finish(self.record, left);
-        } else {
-            self.record.suspend(left);
-        }
+        self.piece.leave(self.record, self.apart, self.done);
     }
 }

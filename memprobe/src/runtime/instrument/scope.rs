@@ -7,12 +7,11 @@ use std::ptr;
 
 use tracing::Level;
 
-use crate::runtime::events::callsite::Callsite;
 use crate::runtime::instrument::call;
+use crate::runtime::instrument::function::{self, Limits};
 use crate::runtime::instrument::future::instrument_future;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
-use crate::runtime::stats::site::Site;
 use crate::runtime::sync::map::Map;
 
 /// Runs `f` as one call of a function named `name`: what `#[memprobe]` is for a function, this is
@@ -29,7 +28,7 @@ use crate::runtime::sync::map::Map;
 #[track_caller]
 #[inline]
 pub fn scope<T, F: FnOnce() -> T>(name: &'static str, f: F) -> T {
-    let _entered = call::enter(function::<F>(name, Location::caller()));
+    let _entered = call::enter(function_of::<F>(name, Location::caller()));
     f()
 }
 
@@ -51,7 +50,7 @@ pub fn scope_future<F: Future>(
     name: &'static str,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
-    instrument_future(function::<F>(name, Location::caller()), future)
+    instrument_future(function_of::<F>(name, Location::caller()), future)
 }
 
 struct Scope {
@@ -65,7 +64,7 @@ static SCOPES: Map<Scope> = Map::new();
 
 /// Returns the function of a name at a place, created and leaked when it is first seen.
 #[inline]
-fn function<F>(name: &'static str, place: &'static Location<'static>) -> &'static Annotated {
+fn function_of<F>(name: &'static str, place: &'static Location<'static>) -> &'static Annotated {
     let hash = hash(name, place);
     match SCOPES.get(hash, |scope| scope.is(hash, name, place)) {
         Some(scope) => &scope.function,
@@ -96,16 +95,8 @@ impl Scope {
         let inside = enclosing(type_name);
         let target = inside.map_or("memprobe", |path| format!("memprobe::{path}").leak());
         let at = (place.file(), place.line(), inside.unwrap_or(""));
-        let callsite =
-            |fields| &*Box::leak(Box::new(Callsite::new(target, Level::INFO, at, fields)));
-        let site = Site::new(
-            Some(name),
-            || "",
-            None,
-            callsite(crate::__fields!(entry)),
-            callsite(crate::__fields!(exit)),
-        );
-        Scope { hash, name, place, function: Annotated::new(site) }
+        let function = function::named(name, target, Level::INFO, at, Limits::default());
+        Scope { hash, name, place, function }
     }
 
     fn is(&self, hash: u64, name: &str, place: &Location<'_>) -> bool {

@@ -24,6 +24,10 @@ pub(crate) struct Thread {
     spent: Cell<Bytes>,
     /// True while memprobe itself is at work: nothing is measured then.
     is_ignoring: Cell<bool>,
+    /// While `is_ignoring`: the raw counters from which on nothing is measured.
+    ignored_from: Cell<Bytes>,
+    /// True while what is ignored is the work of a subscriber, which [`Counting`] may interrupt.
+    is_in_subscriber: Cell<bool>,
     /// True once a `realloc` came through memprobe's allocator while memprobe was at work.
     realloc_seen: Cell<bool>,
     /// The raw counters from which growth is counted: those at the last callback of the
@@ -43,6 +47,8 @@ thread_local! {
             pending: Cell::new((Bytes::ZERO, 0)),
             spent: Cell::new(Bytes::ZERO),
             is_ignoring: Cell::new(false),
+            ignored_from: Cell::new(Bytes::ZERO),
+            is_in_subscriber: Cell::new(false),
             realloc_seen: Cell::new(false),
             called_back: Cell::new(Bytes::ZERO),
             replaced: Cell::new(0),
@@ -148,6 +154,31 @@ impl Thread {
         now.max(self.logical(base).net() + above as i64)
     }
 
+    /// Ignores what this thread allocates and frees from now on.
+    fn ignore(&self) {
+        let raw = self.raw();
+        if self.has_moved(raw) {
+            // The slot is reset in `count`, so its highest is kept for the next frame that looks.
+            self.pending.set((raw, self.highest(raw)));
+            self.base.set(PENDING);
+        }
+        self.ignored_from.set(raw);
+        self.is_ignoring.set(true);
+    }
+
+    /// Counts what this thread allocates and frees from now on.
+    fn count(&self) {
+        let raw = self.raw();
+        self.spend(raw.since(self.ignored_from.get()));
+        let is_pending = self.base.get() == PENDING;
+        self.rebase(raw);
+        if is_pending {
+            self.pending.set((raw, self.pending.get().1));
+            self.base.set(PENDING);
+        }
+        self.is_ignoring.set(false);
+    }
+
     /// Notes the bytes of the block that a `realloc` replaces, which jemalloc still counts; 0 once
     /// it is done.
     #[cfg(feature = "jemalloc")]
@@ -175,7 +206,6 @@ impl Thread {
 
 /// A guard: while it lives, nothing that this thread allocates or frees is in any figure.
 pub(crate) struct IgnoreAllocs {
-    raw: Bytes,
     outermost: bool,
 }
 
@@ -183,34 +213,61 @@ impl IgnoreAllocs {
     pub fn begin() -> IgnoreAllocs {
         let thread = thread();
         let outermost = !thread.is_ignoring.get();
-        let raw = thread.raw();
         if outermost {
-            if thread.has_moved(raw) {
-                // The slot is reset below, so its highest is kept for the next frame that looks.
-                thread.pending.set((raw, thread.highest(raw)));
-                thread.base.set(PENDING);
-            }
-            thread.is_ignoring.set(true);
+            thread.ignore();
         }
-        IgnoreAllocs { raw, outermost }
+        IgnoreAllocs { outermost }
+    }
+
+    /// Begins to ignore the work of a subscriber, in which [`Counting`] may measure calls.
+    #[cfg(feature = "spans")]
+    pub fn of_subscriber() -> IgnoreAllocs {
+        let ignored = IgnoreAllocs::begin();
+        if ignored.outermost {
+            thread().is_in_subscriber.set(true);
+        }
+        ignored
     }
 }
 
 impl Drop for IgnoreAllocs {
     fn drop(&mut self) {
-        if !self.outermost {
-            return;
+        if self.outermost {
+            let thread = thread();
+            thread.is_in_subscriber.set(false);
+            thread.count();
         }
+    }
+}
+
+/// A guard: while it lives, calls are measured although the work of a subscriber around it is
+/// ignored.
+#[cfg(feature = "spans")]
+pub(crate) struct Counting {
+    is_in_subscriber: bool,
+}
+
+#[cfg(feature = "spans")]
+impl Counting {
+    /// Returns `None` while memprobe itself is at work.
+    pub fn begin() -> Option<Counting> {
         let thread = thread();
-        let raw = thread.raw();
-        thread.spend(raw.since(self.raw));
-        let is_pending = thread.base.get() == PENDING;
-        thread.rebase(raw);
-        if is_pending {
-            thread.pending.set((raw, thread.pending.get().1));
-            thread.base.set(PENDING);
+        let is_in_subscriber = thread.is_in_subscriber.replace(false);
+        if is_in_subscriber {
+            thread.count();
         }
-        thread.is_ignoring.set(false);
+        (!thread.is_ignoring()).then_some(Counting { is_in_subscriber })
+    }
+}
+
+#[cfg(feature = "spans")]
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if self.is_in_subscriber {
+            let thread = thread();
+            thread.ignore();
+            thread.is_in_subscriber.set(true);
+        }
     }
 }
 

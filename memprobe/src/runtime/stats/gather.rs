@@ -162,8 +162,7 @@ struct Counts {
 fn ended(segment: &'static Segment) -> Option<Outcome> {
     let node = segment.from.node;
     let starts = segment.whole || segment.from.is_entry;
-    let outcomes = [Outcome::Returned, Outcome::Panicked, Outcome::Cancelled];
-    outcomes.into_iter().filter(|_| starts).find(|&outcome| {
+    Outcome::ALL.into_iter().filter(|_| starts).find(|&outcome| {
         segment.ends(node.site.end(outcome)) || segment.ends(node.site.whole(outcome))
     })
 }
@@ -174,6 +173,7 @@ impl Outcomes {
             Some(Outcome::Returned) => self.returned += calls,
             Some(Outcome::Panicked) => self.panicked += calls,
             Some(Outcome::Cancelled) => self.cancelled += calls,
+            Some(Outcome::Closed) => self.closed += calls,
             None => {}
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::stats::concurrency::Concurrency;
+use crate::runtime::stats::outliers::Outliers;
 use crate::runtime::stats::totals::{Observation, generation};
 
 /// How a call ended.
@@ -14,11 +15,16 @@ pub(crate) enum Outcome {
     Returned,
     Panicked,
     Cancelled,
+    /// The end of a span: whether its work was done is not known.
+    Closed,
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 4] =
+        [Outcome::Returned, Outcome::Panicked, Outcome::Cancelled, Outcome::Closed];
+
     pub fn name(self) -> &'static str {
-        ["returned", "panicked", "cancelled"][self as usize]
+        ["returned", "panicked", "cancelled", "closed"][self as usize]
     }
 }
 
@@ -33,8 +39,9 @@ impl Point {
         Point { label }
     }
 
-    pub const fn ends() -> [Point; 3] {
-        [Point::new("return"), Point::new("panic"), Point::new("cancel")]
+    /// The ends of a call, one for each [`Outcome`].
+    pub const fn ends() -> [Point; 4] {
+        [Point::new("return"), Point::new("panic"), Point::new("cancel"), Point::new("close")]
     }
 
     pub fn label(&self) -> &'static str {
@@ -51,11 +58,12 @@ pub struct Site {
     path_of: OnceLock<&'static str>,
     pub(crate) rate: Rate,
     pub(crate) limiter: RateLimiter,
+    pub(crate) outliers: Outliers,
     pub(crate) entry: &'static Callsite,
     pub(crate) exit: &'static Callsite,
-    ends: [Point; 3],
+    ends: [Point; 4],
     /// Ends of whole calls that had a probe; without a probe the only segment is the whole call.
-    wholes: [Point; 3],
+    wholes: [Point; 4],
     /// Where work ends that was carried out of a call, and where it is counted if its call had
     /// ended by then.
     pub(crate) done: Point,
@@ -73,6 +81,7 @@ impl Site {
         name: Option<&'static str>,
         path: fn() -> &'static str,
         rate: Option<f64>,
+        above: Option<u64>,
         entry: &'static Callsite,
         exit: &'static Callsite,
     ) -> Site {
@@ -85,6 +94,7 @@ impl Site {
                 None => Rate::DEFAULT,
             },
             limiter: RateLimiter::new(),
+            outliers: Outliers::new(above),
             entry,
             exit,
             ends: Point::ends(),
@@ -95,6 +105,13 @@ impl Site {
             first: OnceLock::new(),
             warm: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the callsite that writes the exits of calls above the function's bound, if it has
+    /// one.
+    #[inline]
+    pub(crate) fn above(&self) -> Option<&'static Callsite> {
+        self.outliers.above(self.exit)
     }
 
     /// Returns the name that the user gave, or else the path of the function.

@@ -1,0 +1,30 @@
+//! Functions whose names are known only while the program runs: those of scopes, spans and routes.
+
+use tracing::Level;
+
+use crate::runtime::events::callsite::Callsite;
+use crate::runtime::stats::call_tree::Annotated;
+use crate::runtime::stats::site::Site;
+
+/// Which calls of a function are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    /// Calls a second; 0 for no limit, `None` for the default.
+    pub rate: Option<f64>,
+    /// Peak in bytes above which a call is always written.
+    pub above: Option<u64>,
+}
+
+/// Creates a function, whose callsites are never freed. Its entries and exits have this target and
+/// level; `place` is file, line and module.
+pub(crate) fn named(
+    name: &'static str,
+    target: &'static str,
+    level: Level,
+    place: (&'static str, u32, &'static str),
+    limits: Limits,
+) -> Annotated {
+    let callsite = |fields| &*Box::leak(Box::new(Callsite::new(target, level, place, fields)));
+    let (entry, exit) = (callsite(crate::__fields!(entry)), callsite(crate::__fields!(exit)));
+    Annotated::new(Site::new(Some(name), || "", limits.rate, limits.above, entry, exit))
+}

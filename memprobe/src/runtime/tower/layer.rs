@@ -1,0 +1,243 @@
+//! The layers that make requests calls, and the services that they make.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::runtime::instrument::function::Limits;
+use crate::runtime::tower::body::MeasuredBody;
+use crate::runtime::tower::names::{self, ByRoute, Name, Named};
+use crate::runtime::tower::request::{CallFuture, ResponseFuture};
+
+/// Makes each request of an HTTP service a call, named by its method and, with the feature `axum`,
+/// by the path that axum's router has matched: `GET /users/{id}`.
+///
+/// The call goes from the handler to the end of the body of the response: what the body allocates
+/// while it is sent counts for it, and so does what the server frees once it is sent. It ends with
+/// the last of these. Its outcome is `cancelled` if the client was gone before, and `panicked` if the
+/// handler, or the body, has panicked. The body of the *request* comes from the server, so that its
+/// bytes are allocated outside the call.
+///
+/// Functions with `#[memprobe]`, scopes and spans in the handler are nested in it.
+///
+/// There are at most 256 names of requests, of all layers together; further requests are `(other)`.
+///
+/// # Examples
+///
+/// ```
+/// use tower_layer::Layer;
+///
+/// # #[derive(Clone)]
+/// # struct Router;
+/// # let router = Router;
+/// // With axum: `Router::new().route(…).layer(memprobe::tower::layer())`.
+/// let service = memprobe::tower::layer().above(64 << 20).layer(router);
+/// ```
+#[track_caller]
+pub fn layer() -> HttpLayer<ByRoute> {
+    HttpLayer(Options::new(ByRoute))
+}
+
+/// Makes each request of an HTTP service a call, as [`layer`] does, and names it by a closure.
+///
+/// Use only few names: paths come from clients. For a gRPC service of tonic the path is its
+/// service and method.
+///
+/// # Examples
+///
+/// ```
+/// let layer = memprobe::tower::layer_named(|request: &http::Request<()>| {
+///     match request.uri().path() {
+///         path if path.starts_with("/pictures/") => "pictures",
+///         _ => "pages",
+///     }
+/// });
+/// ```
+#[track_caller]
+pub fn layer_named<F, B, N>(name: F) -> HttpLayer<Named<F>>
+where
+    F: Fn(&Request<B>) -> N,
+    N: Into<String>,
+{
+    HttpLayer(Options::new(Named(name)))
+}
+
+/// Makes each request of any service a call, and names it by a closure. The call ends when the
+/// handler has returned.
+///
+/// # Examples
+///
+/// A function on AWS Lambda:
+///
+/// ```
+/// use lambda_runtime::{LambdaEvent, service_fn};
+/// use serde_json::Value;
+/// use tower_layer::Layer;
+///
+/// async fn handler(event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+///     Ok(event.payload)
+/// }
+///
+/// let layer = memprobe::tower::layer_without_body(|_: &LambdaEvent<Value>| "handler");
+/// let service = layer.layer(service_fn(handler));
+/// let run = lambda_runtime::run(service);
+/// # drop(run);
+/// ```
+#[track_caller]
+pub fn layer_without_body<F, R, N>(name: F) -> ServiceLayer<Named<F>>
+where
+    F: Fn(&R) -> N,
+    N: Into<String>,
+{
+    ServiceLayer(Options::new(Named(name)))
+}
+
+/// What a layer hands to its services.
+#[derive(Debug)]
+struct Options<N> {
+    names: Arc<N>,
+    limits: Limits,
+    place: &'static Location<'static>,
+}
+
+impl<N> Options<N> {
+    #[track_caller]
+    fn new(names: N) -> Options<N> {
+        Options { names: Arc::new(names), limits: Limits::default(), place: Location::caller() }
+    }
+}
+
+impl<N> Clone for Options<N> {
+    fn clone(&self) -> Options<N> {
+        Options { names: Arc::clone(&self.names), ..*self }
+    }
+}
+
+macro_rules! limits {
+    ($layer:ident) => {
+        impl<N> $layer<N> {
+            /// Sets the number of calls of each name that are written a second: the `rate` of
+            /// [`#[memprobe]`](macro@crate::memprobe).
+            #[must_use]
+            pub fn rate(mut self, calls_a_second: f64) -> Self {
+                self.0.limits.rate = Some(calls_a_second);
+                self
+            }
+
+            /// Sets the peak, in bytes, above which the exit of a call is always written, at `WARN`:
+            /// the `above` of [`#[memprobe]`](macro@crate::memprobe).
+            #[must_use]
+            pub fn above(mut self, bytes: u64) -> Self {
+                self.0.limits.above = Some(bytes);
+                self
+            }
+        }
+
+        impl<N> Clone for $layer<N> {
+            fn clone(&self) -> Self {
+                $layer(self.0.clone())
+            }
+        }
+    };
+}
+
+/// A layer for HTTP services. [`layer`] and [`layer_named`] return one.
+#[derive(Debug)]
+pub struct HttpLayer<N>(Options<N>);
+
+limits!(HttpLayer);
+
+impl<S, N> Layer<S> for HttpLayer<N> {
+    type Service = HttpService<S, N>;
+
+    fn layer(&self, inner: S) -> HttpService<S, N> {
+        HttpService { inner, options: self.0.clone() }
+    }
+}
+
+/// An HTTP service whose requests are calls, with the bodies of their responses.
+#[derive(Debug)]
+pub struct HttpService<S, N> {
+    inner: S,
+    options: Options<N>,
+}
+
+impl<S: Clone, N> Clone for HttpService<S, N> {
+    fn clone(&self) -> Self {
+        HttpService { inner: self.inner.clone(), options: self.options.clone() }
+    }
+}
+
+impl<S, N, B, R> Service<Request<B>> for HttpService<S, N>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body<Data = Bytes>,
+    N: Name<Request<B>>,
+{
+    type Response = Response<MeasuredBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S::Future> {
+        let Options { names, limits, place } = &self.options;
+        let function = names::function(&**names, &request, *limits, place);
+        ResponseFuture::new(CallFuture::new(function, || self.inner.call(request)))
+    }
+}
+
+/// A layer for any service. [`layer_without_body`] returns one.
+#[derive(Debug)]
+pub struct ServiceLayer<N>(Options<N>);
+
+limits!(ServiceLayer);
+
+impl<S, N> Layer<S> for ServiceLayer<N> {
+    type Service = ServiceWithoutBody<S, N>;
+
+    fn layer(&self, inner: S) -> ServiceWithoutBody<S, N> {
+        ServiceWithoutBody { inner, options: self.0.clone() }
+    }
+}
+
+/// A service whose requests are calls, from the request to the return of the handler.
+#[derive(Debug)]
+pub struct ServiceWithoutBody<S, N> {
+    inner: S,
+    options: Options<N>,
+}
+
+impl<S: Clone, N> Clone for ServiceWithoutBody<S, N> {
+    fn clone(&self) -> Self {
+        ServiceWithoutBody { inner: self.inner.clone(), options: self.options.clone() }
+    }
+}
+
+impl<S, N, R> Service<R> for ServiceWithoutBody<S, N>
+where
+    S: Service<R>,
+    N: Name<R>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = CallFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> CallFuture<S::Future> {
+        let Options { names, limits, place } = &self.options;
+        let function = names::function(&**names, &request, *limits, place);
+        CallFuture::new(function, || self.inner.call(request))
+    }
+}
