@@ -170,7 +170,8 @@ impl Scope {
     }
 }
 
-/// Stops counting on this thread, or goes on: around what memprobe itself does.
-pub fn pause(paused: bool) {
-    THREAD.with(|thread| thread.paused.set(paused));
+/// Stops counting on this thread, or goes on: around what memprobe itself does. Returns whether it
+/// was stopped before.
+pub fn pause(paused: bool) -> bool {
+    THREAD.with(|thread| thread.paused.replace(paused))
 }

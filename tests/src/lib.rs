@@ -13,6 +13,7 @@ pub mod exact;
 pub mod listener;
 pub mod output;
 pub mod record;
+pub mod uncounted;
 pub mod uploads;
 pub mod watch_line;
 

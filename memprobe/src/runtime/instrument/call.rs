@@ -263,28 +263,25 @@ struct Exit {
 }
 
 impl Exit {
-    /// Writes the exit of an admitted call, and that of another if it stands out.
+    /// Writes the exit of a call that was admitted or stands out, and one that has waited.
     #[cold]
     fn write(&self, site: &'static Site, progress: &Progress) {
         let _ignored = IgnoreAllocs::begin();
-        let why = site.outliers.why(progress.call_peak.max(0) as u64);
-        match (self.ids, why) {
-            (Some(ids), why) => write_exit(site, &self.event(site, ids, progress, why)),
-            (None, _) if !wants_outliers(site) => site.outliers.stop_listening(),
-            (None, why) => {
-                let now = clock::coarse();
-                if let Some(waiting) = site.outliers.take_waiting(now) {
-                    write_outlier(site, *waiting);
-                }
-                // The one that waited may have been higher.
-                let why = why.and(site.outliers.why(progress.call_peak.max(0) as u64));
-                let Some(why) = why else { return };
-                let event = self.event(site, new_ids(), progress, Some(why));
-                if site.outliers.has_room(now) {
-                    write_outlier(site, event);
-                } else {
-                    site.outliers.wait(Box::new(event));
-                }
+        let (outliers, now) = (&site.outliers, clock::coarse());
+        if !wants_outliers(site) {
+            outliers.stop_listening();
+        } else if let Some(waiting) = outliers.take_waiting(now) {
+            write_outlier(site, *waiting);
+        }
+        let why = outliers.why(progress.call_peak.max(0) as u64);
+        if let Some(ids) = self.ids {
+            write_exit(site, &self.event(site, ids, progress, why));
+        } else if why.is_some() && outliers.is_listening() {
+            let event = self.event(site, new_ids(), progress, why);
+            if outliers.has_room(now) {
+                write_outlier(site, event);
+            } else {
+                outliers.wait(Box::new(event));
             }
         }
     }

@@ -59,9 +59,13 @@ impl Outliers {
     /// Looks at calls from now on, because somebody listens.
     #[inline]
     pub fn listen(&self) {
-        if self.looked_at_from.load(Relaxed) == u64::MAX {
+        if !self.is_listening() {
             self.look_at_next();
         }
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.looked_at_from.load(Relaxed) != u64::MAX
     }
 
     /// Looks at no call any more, because nobody wants to hear of one.
@@ -90,7 +94,7 @@ impl Outliers {
     pub fn set_written(&self, peak: u64) {
         if peak > self.highest.load(Relaxed) {
             self.highest.fetch_max(peak, Relaxed);
-            if self.looked_at_from.load(Relaxed) != u64::MAX {
+            if self.is_listening() {
                 self.look_at_next();
             }
         }
