@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use memprobe::{memprobe, measure};
+use memprobe::{measure, memprobe};
 use memprobe_tests::block;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
