@@ -36,6 +36,13 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 static ALLOCATOR: tracking_allocator::Allocator<tikv_jemallocator::Jemalloc> =
     tracking_allocator::Allocator::from_allocator(tikv_jemallocator::Jemalloc);
 
+#[cfg(all(
+    feature = "live-tracking",
+    not(any(feature = "live-without", feature = "live-floor", feature = "live-dhat"))
+))]
+#[path = "tracking.rs"]
+mod tracking;
+
 /// Blocks that are live meanwhile.
 const LIVE: usize = 100_000;
 
@@ -113,7 +120,12 @@ fn main() {
         feature = "live-tracking",
         not(any(feature = "live-without", feature = "live-floor", feature = "live-dhat"))
     ))]
-    tracking::start();
+    {
+        // One group for the whole program.
+        let token = tracking_allocator::AllocationGroupToken::register().expect("a group");
+        std::mem::forget(Box::leak(Box::new(token)).enter());
+        tracking::start();
+    }
     alone("malloc + free 64 B", pairs::<64>);
     alone("malloc + free 4 KiB", pairs::<4096>);
     alone("64 B among 100,000 live blocks", among_others);
@@ -130,44 +142,4 @@ fn main() {
         }
     });
     alone("axum, a request with 15 KB of JSON", requests);
-}
-
-#[cfg(all(
-    feature = "live-tracking",
-    not(any(feature = "live-without", feature = "live-floor", feature = "live-dhat"))
-))]
-mod tracking {
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-    use tracking_allocator::{
-        AllocationGroupId, AllocationGroupToken, AllocationRegistry, AllocationTracker,
-    };
-
-    /// Counts the bytes of all groups, as the tracker of its own example does.
-    struct Sum(AtomicUsize);
-
-    impl AllocationTracker for Sum {
-        fn allocated(&self, _: usize, _: usize, wrapped: usize, _: AllocationGroupId) {
-            self.0.fetch_add(wrapped, Relaxed);
-        }
-
-        fn deallocated(
-            &self,
-            _: usize,
-            _: usize,
-            wrapped: usize,
-            _: AllocationGroupId,
-            _: AllocationGroupId,
-        ) {
-            self.0.fetch_sub(wrapped, Relaxed);
-        }
-    }
-
-    /// Tracks from now on, with one group for the whole program.
-    pub fn start() {
-        let _ = AllocationRegistry::set_global_tracker(Sum(AtomicUsize::new(0)));
-        let token = Box::leak(Box::new(AllocationGroupToken::register().expect("a group")));
-        std::mem::forget(token.enter());
-        AllocationRegistry::enable_tracking();
-    }
 }

@@ -1,11 +1,11 @@
 //! One command that builds and runs memprobe, its peers and the floor in turns, in one run
 //! on one machine, and prints what each costs.
 
-mod live;
 mod reports;
 mod run;
 mod sizes;
 mod table;
+mod ways;
 
 use clap::{Parser, Subcommand};
 use memprobe_bench::instructions;
@@ -39,6 +39,8 @@ enum Command {
     },
     /// Show what sampling for `live` costs.
     Live,
+    /// Show what spans as calls cost.
+    Spans,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
 }
@@ -48,9 +50,8 @@ fn main() -> std::process::ExitCode {
     match arguments.command {
         Some(Command::Instructions { renew: true }) => report(instructions::renew()),
         Some(Command::Instructions { renew: false }) => report(instructions::check()),
-        Some(Command::Live) => {
-            report(live::table(arguments.rounds).map(|table| table.text(arguments.markdown)))
-        }
+        Some(Command::Live) => ways(&ways::LIVE, &arguments),
+        Some(Command::Spans) => ways(&ways::SPANS, &arguments),
         Some(Command::Reports) => {
             report(reports::table().map(|table| table.text(arguments.markdown)))
         }
@@ -59,6 +60,10 @@ fn main() -> std::process::ExitCode {
             std::process::ExitCode::SUCCESS
         }
     }
+}
+
+fn ways(of: &ways::Ways, arguments: &Arguments) -> std::process::ExitCode {
+    report(ways::table(of, arguments.rounds).map(|table| table.text(arguments.markdown)))
 }
 
 fn report(result: Result<String, String>) -> std::process::ExitCode {

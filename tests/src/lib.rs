@@ -6,6 +6,11 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// And those of the guide to spans.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/spans.md")]
+pub struct Spans;
+
 pub mod big_report;
 pub mod browser;
 pub mod cgroup;

@@ -44,6 +44,20 @@ fn all(kib: usize) {
     allocate(kib);
 }
 
+struct Block;
+
+#[memprobe(above = "2 MiB")]
+impl Block {
+    fn inherits() {
+        allocate(4 << 10);
+    }
+
+    #[memprobe(above = "8 MiB")]
+    fn has_its_own() {
+        allocate(4 << 10);
+    }
+}
+
 fn exits(records: &[Record]) -> Vec<&Record> {
     records.iter().filter(|record| record.get("memprobe") == Some("exit")).collect()
 }
@@ -108,6 +122,12 @@ fn calls_that_stand_out_are_written() {
     assert_eq!((exit.get("why"), *exit.metadata.level()), (Some("above"), Level::WARN));
     bounded(8 << 10);
     assert!(record::take().is_empty(), "8 MiB are not above 8 MiB");
+
+    Block::inherits();
+    Block::has_its_own();
+    let records = record::take();
+    let why: Vec<_> = exits(&records).iter().map(|exit| exit.get("why")).collect();
+    assert_eq!(why, [Some("above"), Some("highest")]);
 
     // The bound is one line a second. The highest of the others waits, and none is lost.
     for _ in 0..100 {
