@@ -115,3 +115,39 @@ fn events_as_probes_take_no_event_from_a_filtered_layer() {
     let steps = segments.iter().filter(|segment| segment.label == "step");
     assert_eq!(steps.map(|segment| segment.count).sum::<u64>(), 10);
 }
+
+/// The exit is in the span that is closed, with its fields, also where another span is the current one
+/// by then. In a subscriber that does not know the span it is in none of them.
+#[test]
+fn the_exit_is_in_its_span() {
+    let lines = memprobe_tests::output::Output::default();
+    // A macro, because a layer is of the type of the subscriber below it.
+    macro_rules! json {
+        () => {
+            tracing_subscriber::fmt::layer().json().with_writer(lines.clone())
+        };
+    }
+    with_default(registry().with(memprobe::spans::layer()).with(json!()), || {
+        let span = info_span!("told", user = 17);
+        span.in_scope(|| drop(block(1)));
+        let other = info_span!("around", user = 1);
+        let _entered = other.enter();
+        drop(span);
+        // Without a parent, which the registry would look for in the subscriber that is current then.
+        let foreign = info_span!(parent: None, "foreign", user = 99);
+        foreign.in_scope(|| drop(block(1)));
+        with_default(registry().with(json!()), || {
+            let _taken = info_span!("same_id", user = 5).entered();
+            drop(foreign);
+        });
+    });
+    let text = lines.take();
+    let exit = |name: &str| {
+        let is = |line: &&str| line.contains("\"exit\"") && line.contains(name);
+        let line = text.lines().find(is).unwrap_or_else(|| panic!("no exit of {name} in {text}"));
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        event["span"]["user"].clone()
+    };
+    assert_eq!(exit("::told"), 17);
+    assert_eq!(exit("::foreign"), 5);
+}

@@ -187,10 +187,11 @@ thread_local! {
     static PARENT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs `work`, whose events are in `span` although it is not the current one.
+/// Runs `work`, whose events are in `span` although it is not the current one, or in the current one
+/// if it is `None`.
 #[cfg(feature = "spans")]
-pub(crate) fn inside(span: &Id, work: impl FnOnce()) {
-    let before = PARENT.replace(span.into_u64());
+pub(crate) fn inside(span: Option<&Id>, work: impl FnOnce()) {
+    let before = PARENT.replace(span.map_or(0, Id::into_u64));
     work();
     PARENT.set(before);
 }

@@ -1,6 +1,7 @@
 //! The layer that makes spans calls.
 
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 
 use tracing::span::{Attributes, Id};
@@ -110,6 +111,14 @@ impl SpanLayer {
         self
     }
 
+    /// Whether events of this thread come to the subscriber that this layer is in: another one does
+    /// not know its spans.
+    fn is_current(&self) -> bool {
+        tracing::dispatcher::get_default(|current| {
+            current.downcast_ref::<SpanLayer>().is_some_and(|layer| ptr::eq(layer, self))
+        })
+    }
+
     fn takes(&self, metadata: &Metadata<'_>) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter(metadata))
     }
@@ -177,7 +186,8 @@ where
         let call = context.span(&id).and_then(|span| span.extensions_mut().remove::<SpanCall>());
         drop(ignored);
         if let Some(SpanCall(call)) = call {
-            callsite::inside(&id, || call.end(Outcome::Closed));
+            let span = self.is_current().then_some(&id);
+            callsite::inside(span, || call.end(Outcome::Closed));
             let _ignored = IgnoreAllocs::begin();
             drop(call);
         }

@@ -22,6 +22,10 @@ use crate::runtime::sync::map::{self, Map};
 /// Maximum length of a message that is a label, in bytes.
 const LONGEST: usize = 60;
 
+/// Maximum number of probes that wait on a thread: one that is never done with a subscriber may have
+/// many. The rate of their functions limits them too.
+const WAITING: usize = 1000;
+
 /// The labels of an event's callsite.
 struct Labels {
     event: &'static Metadata<'static>,
@@ -42,7 +46,12 @@ pub(super) fn reach(event: &Event<'_>) {
     };
     if let Some(pending) = probe::reach_in_call(point) {
         let _ignored = IgnoreAllocs::begin();
-        let _ = PENDING.try_with(|waiting| waiting.borrow_mut().push(pending));
+        let _ = PENDING.try_with(|waiting| {
+            let mut waiting = waiting.borrow_mut();
+            if waiting.len() < WAITING {
+                waiting.push(pending);
+            }
+        });
     }
 }
 
