@@ -12,15 +12,16 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::runtime::calls::record::Record;
 use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::pages::{self, PAGE, Zeroed};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::append_list::AppendList;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
 use crate::runtime::sync::static_ref::StaticRef;
+use crate::runtime::sync::thread_local;
+use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 /// Maximum number of free records that a thread keeps.
 const KEPT: u32 = 64;
@@ -398,6 +399,9 @@ impl Page {
         Some(record)
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+pub(in crate::runtime) mod models;
 
 #[cfg(test)]
 mod tests {

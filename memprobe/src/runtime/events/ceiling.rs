@@ -3,11 +3,11 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::events::say::say;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
 
 const VARIABLE: &str = "MEMPROBE_RATE";
 

@@ -1,7 +1,6 @@
 //! Builds and dispatches the `tracing` event of a point.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::Level;
 use tracing::field::Value;
@@ -15,6 +14,7 @@ use crate::runtime::events::figures::{
 use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::readings::{jemalloc, proc};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Writes the entry of a call. Returns the RSS in the event, in bytes.
 pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! Detects whether the process was forked since a value was made.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Distinguishes the process that it was made in from children that are forked from it.
 #[derive(Debug)]

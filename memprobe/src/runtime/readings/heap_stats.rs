@@ -1,11 +1,10 @@
 //! jemalloc's figures of the whole process, within a budget, because refreshing them takes nearly
 //! every lock of the allocator.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::runtime::readings::budget::{BURST, Budget};
 use crate::runtime::readings::proc::Resident;
 use crate::runtime::readings::{clock, jemalloc, proc};
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::values::process::Heap;
 
 /// The one budget that events, the timeline and the watch share.

@@ -34,9 +34,9 @@ pub(crate) fn give_back<T: Zeroed>(pages: &'static [T]) -> bool {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod platform {
+    use crate::runtime::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::ffi::c_void;
     use std::ptr::{NonNull, null_mut};
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use libc::{
         MADV_DONTNEED, MADV_POPULATE_WRITE, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE,
@@ -99,12 +99,14 @@ mod platform {
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use super::*;
 
+    const WORDS: usize = PAGE / size_of::<AtomicU64>();
+
     #[repr(align(4096))]
-    struct Page([AtomicU64; 512]);
+    struct Page([AtomicU64; WORDS]);
 
     // SAFETY: a page of atomics.
     unsafe impl Zeroed for Page {}
@@ -120,6 +122,6 @@ mod tests {
         assert!(give_back(&pages[1..2]));
         let sums: Vec<u64> =
             pages.iter().map(|page| page.0.iter().map(|word| word.load(Relaxed)).sum()).collect();
-        assert_eq!(sums, [7 * 512, 0, 7 * 512]);
+        assert_eq!(sums, [7 * WORDS as u64, 0, 7 * WORDS as u64]);
     }
 }

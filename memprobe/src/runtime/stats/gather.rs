@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::report::distribution::{Buckets, Distribution};
@@ -18,6 +17,7 @@ use crate::runtime::stats::rows::{Row, at, figures, highest};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
 use crate::runtime::stats::totals::{self, Sums};
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Age of the process at the last reset, in µs.
 static STARTED: AtomicU64 = AtomicU64::new(0);

@@ -1,15 +1,14 @@
 //! Histograms of one segment over all calling contexts. Each shard counts in its own; reading adds
 //! them up.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
-
 use crate::report::distribution::{BUCKETS, bucket};
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::totals::generation;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// How the peaks and the allocated bytes of single calls are distributed. Allocates nothing until a
@@ -171,6 +170,9 @@ fn count(count: &AtomicU8, alone: bool) -> bool {
     };
     before == u8::MAX
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,6 @@
 //! have raised them.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use crate::report::{Pass, Sample};
 use crate::runtime::readings::bytes::Bytes;
@@ -12,6 +10,8 @@ use crate::runtime::readings::{clock, heap_stats, limit, proc};
 use crate::runtime::stats::call_tree::Segment;
 #[cfg(feature = "live")]
 use crate::runtime::stats::live;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::runtime::sync::{Mutex, PoisonError};
 
 /// Maximum number of samples: as many as a chart has room for.
 const SAMPLES: usize = 512;

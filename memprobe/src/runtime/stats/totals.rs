@@ -1,12 +1,11 @@
 //! Totals of a segment. Each shard counts in its own cells; reading adds them up.
 
-use std::sync::atomic::{
-    AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
-
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::atomic::{
+    AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 static GENERATION: AtomicU32 = AtomicU32::new(1);
@@ -275,3 +274,6 @@ pub(crate) struct Sums {
     pub recent_count: u64,
     pub recent_net: i64,
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

@@ -1,11 +1,12 @@
 //! Estimates how much memory the process is about to use, from the cheapest readings that show it.
 //! Nothing here allocates.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-
 use crate::runtime::readings::cgroup::{Group, UNLIMITED};
 use crate::runtime::readings::proc::Resident;
 use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
+use crate::runtime::sync::atomic::{
+    AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::values::process::Limit;
 
 /// Takes the readings that an estimate needs, and remembers the expensive ones.

@@ -7,7 +7,6 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +17,9 @@ use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread::{self as counters, IgnoreAllocs};
 use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
 use crate::runtime::stats::call_tree::Position;
+use crate::runtime::sync::atomic::{
+    AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use crate::runtime::watch::estimator::{Estimator, Upcoming};
 use crate::runtime::watch::line::{Crossing, Text, Trigger};
 #[cfg(feature = "profiling")]
