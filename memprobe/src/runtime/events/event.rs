@@ -13,7 +13,7 @@ use crate::runtime::events::figures::{
 };
 use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::readings::{jemalloc, proc};
+use crate::runtime::readings::{jemalloc, resident};
 use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Writes the entry of a call. Returns the RSS in the event, in bytes.
@@ -117,7 +117,7 @@ pub(crate) fn exit(
 ) {
     let around = ProcessSnapshot::look();
     // The kernel sums its counters only now and then, so `VmHWM` may lag behind RSS.
-    let peak_rss = proc::peak_rss().max(around.rss);
+    let peak_rss = resident::peak_rss().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.as_micros() as u64;
     line.name(who.function);

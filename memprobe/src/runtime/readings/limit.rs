@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::runtime::readings::budget::{BURST, Budget};
 use crate::runtime::readings::cgroup::{Group, Groups, UNLIMITED};
 use crate::runtime::readings::clock;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{
     AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
 };

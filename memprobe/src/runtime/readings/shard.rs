@@ -57,7 +57,8 @@ impl Shard {
         self
     }
 
-    fn shared() -> Shard {
+    /// Returns a shard that threads share.
+    pub fn shared() -> Shard {
         let turn = SHARING.fetch_add(1, Relaxed) % (SHARDS as u32 - OWN);
         Shard(OWN + turn).used()
     }

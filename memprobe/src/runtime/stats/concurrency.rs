@@ -15,7 +15,7 @@
 
 use crate::runtime::readings::shard::{self, SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::stats::totals::generation;
+use crate::runtime::stats::generation::generation;
 use crate::runtime::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release, Ordering::SeqCst, fence,

@@ -3,7 +3,8 @@
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::stats::concurrency::Concurrency;
-use crate::runtime::stats::totals::{Observation, generation};
+use crate::runtime::stats::generation::generation;
+use crate::runtime::stats::totals::Observation;
 use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -5,7 +5,6 @@
 use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use tracing::Level;
 
@@ -14,6 +13,7 @@ use crate::runtime::events::callsite::Callsite;
 use crate::runtime::readings::jemalloc;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::{Position, Segment};
+use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 

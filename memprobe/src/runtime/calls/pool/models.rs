@@ -8,7 +8,7 @@ use crate::runtime::sync::modelled::{Check, spawn};
 
 /// Forgets the pool of the execution before.
 pub(in crate::runtime) fn empty_pool() {
-    *POOL.lock().unwrap_or_else(PoisonError::into_inner) = Pool::new();
+    *lock().expect("no fork") = Pool::new();
 }
 
 /// Returns the position at which calls of a function start.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::runtime::readings::shard::shard;
-use crate::runtime::stats::totals::reset;
+use crate::runtime::stats::generation::reset;
 use crate::runtime::sync::modelled::{Check, leak, spawn};
 
 #[test]
@@ -15,7 +15,7 @@ fn after_a_reset_nothing_of_before_is_shown() {
         let reader = spawn(|| {
             reset();
             let shards = distributions.shards.iter().filter_map(|counts| counts.load(Acquire));
-            for counts in shards.filter(|counts| counts.is_current()) {
+            for counts in shards.filter(|counts| counts.generation.is_current()) {
                 assert_eq!(counts.peaks[bucket(7000)].load(Relaxed), 0, "of before");
                 assert!(counts.peaks[bucket(64)].load(Relaxed) <= 1);
             }

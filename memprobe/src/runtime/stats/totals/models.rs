@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::runtime::readings::shard::shard;
+use crate::runtime::stats::generation::reset;
 use crate::runtime::sync::modelled::{Check, leak, spawn};
 
 fn observation(bytes: u64) -> Observation {
@@ -31,6 +32,22 @@ fn what_threads_have_added_is_all_there() {
     Check { preemptions: Some(3), atomics: 32 }.run(|| {
         let totals = leak(Totals::new());
         let add = || totals.add(shard(), observation(64));
+        let other = spawn(add);
+        add();
+        other.join().expect("no panic");
+        let sums = totals.sums();
+        assert_eq!((sums.count, sums.bytes.allocated), (2, 128));
+    });
+}
+
+#[test]
+fn threads_that_share_a_shard_lose_nothing_at_the_first_call_after_a_reset() {
+    Check { preemptions: Some(2), atomics: 32 }.run(|| {
+        let totals = leak(Totals::new());
+        let shard = Shard::shared();
+        let add = move || totals.add(shard, observation(64));
+        add();
+        reset();
         let other = spawn(add);
         add();
         other.join().expect("no panic");
