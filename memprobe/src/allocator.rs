@@ -3,9 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
-#[cfg(target_env = "msvc")]
+#[cfg(any(windows, target_family = "wasm"))]
 use std::alloc::System as Jemalloc;
-#[cfg(not(target_env = "msvc"))]
+#[cfg(not(any(windows, target_family = "wasm")))]
 use tikv_jemallocator::Jemalloc;
 
 /// jemalloc as the global allocator, with peaks that resizing a block does not inflate.

@@ -220,6 +220,13 @@
 
 #![warn(missing_docs)]
 
+#[cfg(all(feature = "enabled", target_family = "wasm"))]
+compile_error!(
+    "memprobe cannot measure on wasm, where jemalloc does not build. Leave its features `enabled` \
+     and `jemalloc` out for this target: `memprobe = { …, default-features = false }`, and with \
+     `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]` switch them on for the others."
+);
+
 extern crate self as memprobe;
 
 #[cfg(feature = "jemalloc")]
@@ -256,7 +263,7 @@ pub mod spans {
 
 /// What is reached through [`Status`].
 pub mod status {
-    pub use crate::values::status::{Events, GlobalAllocator, Reading, Sampling};
+    pub use crate::values::status::{Events, GlobalAllocator, Pages, Reading, Sampling};
 }
 
 /// Requests as calls, on any service of `tower`: axum, tonic, `lambda_runtime`.

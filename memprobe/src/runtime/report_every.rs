@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError::Timeout, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use crate::runtime::readings::fork::ForkDetector;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sampling;
 use crate::runtime::stats::gather::report;
+use crate::runtime::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Shortest interval between two reports: making one takes some milliseconds.
 const LEAST: Duration = Duration::from_millis(10);

@@ -14,6 +14,7 @@ pub(crate) mod call_tree;
 pub(crate) mod concurrency;
 pub(crate) mod freed_elsewhere;
 pub(crate) mod gather;
+pub(crate) mod generation;
 pub(crate) mod histogram;
 #[cfg(feature = "live")]
 pub(crate) mod live;

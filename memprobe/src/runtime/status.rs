@@ -2,10 +2,10 @@
 
 use crate::runtime::events::callsite::{Callsite, reached_and_wanted};
 use crate::runtime::events::ceiling;
-use crate::runtime::readings::{jemalloc, system, thread};
+use crate::runtime::readings::{jemalloc, pages, resident, system, thread};
 use crate::runtime::sampling;
 use crate::runtime::watch::setup;
-use crate::values::status::{Events, GlobalAllocator, Reading, Status};
+use crate::values::status::{Events, GlobalAllocator, Pages, Reading, Status};
 
 /// Returns what memprobe has to work with in this program; its text says what to add.
 ///
@@ -27,8 +27,8 @@ pub fn status() -> Status {
         ("thread.deallocated", global),
         ("thread.peak", global && jemalloc::Peak::get().is_some()),
         ("stats", process.heap.is_some()),
-        ("rss", process.rss.is_some()),
-        ("VmHWM", process.peak_rss.is_some()),
+        (resident::RSS, process.rss.is_some()),
+        (resident::PEAK_RSS, process.peak_rss.is_some()),
     ]
     .map(|(name, available)| Reading { name, available });
     Status {
@@ -36,6 +36,9 @@ pub fn status() -> Status {
         allocator,
         jemalloc: jemalloc::version(),
         readings: readings.into(),
+        pages: jemalloc::page()
+            .zip(pages::kernel())
+            .map(|(of_jemalloc, of_kernel)| Pages { of_jemalloc, of_kernel }),
         limit: process.limit,
         events: events(),
         rate: ceiling::a_second(),

@@ -27,6 +27,8 @@ pub struct Status {
     pub jemalloc: Option<&'static str>,
     /// The readings, and which of them are available.
     pub readings: Vec<Reading>,
+    /// The pages that jemalloc and the kernel have; `None` if either is not known.
+    pub pages: Option<Pages>,
     /// The limit whose crossing kills the process; `None` if none was found.
     pub limit: Option<Limit>,
     /// Whether a subscriber wants the events.
@@ -85,6 +87,20 @@ pub struct Reading {
     pub available: bool,
 }
 
+/// Sizes of pages, in bytes.
+///
+/// jemalloc is built for one size. For aarch64 Linux that is 64 KiB, because a kernel may have
+/// pages of that size; on one with pages of 4 KiB jemalloc then takes more memory than it needs to,
+/// and size classes from 16 KiB on are further apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pages {
+    /// The pages that jemalloc was built for.
+    pub of_jemalloc: u64,
+    /// The pages of the kernel that runs.
+    pub of_kernel: u64,
+}
+
 /// Whether a subscriber wants the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -137,13 +153,28 @@ impl fmt::Display for Status {
         for Reading { name, available } in &self.readings {
             write!(f, " {name}{}", if *available { "" } else { " (cannot be had)" })?;
         }
+        if let Some(pages) = self.pages.filter(|pages| pages.of_jemalloc > pages.of_kernel) {
+            write!(
+                f,
+                "\npages: jemalloc is built for {}, and this kernel has {}: blocks are rounded up \
+                 further and more stays resident; if the program runs on such kernels only, build \
+                 it with JEMALLOC_SYS_WITH_LG_PAGE={} in the environment",
+                HumanBytes(pages.of_jemalloc),
+                HumanBytes(pages.of_kernel),
+                pages.of_kernel.ilog2()
+            )?;
+        }
         match &self.limit {
             Some(limit) => {
                 writeln!(f, "\nlimit: {}, from {}", HumanBytes(limit.bytes), limit.source)?;
             }
-            None => f.write_str(
+            None if cfg!(any(target_os = "linux", target_os = "android")) => f.write_str(
                 "\nlimit: none; neither AWS_LAMBDA_FUNCTION_MEMORY_SIZE nor a memory cgroup \
                  sets one\n",
+            )?,
+            None => f.write_str(
+                "\nlimit: none, for this system sets none; give the watch one: \
+                 `memprobe::Watch::new().limit(memprobe::Limit::from_bytes(512 << 20))`\n",
             )?,
         }
         match self.events {

@@ -1,9 +1,8 @@
 //! The part of a record that is for the events of the call.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-
 use crate::runtime::events::figures::Ids;
 use crate::runtime::stats::call_tree::Segment;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// The admission in a record. If the call was not admitted, only `call_id` and the highest level are

@@ -1,9 +1,10 @@
 //! What work elsewhere has done for a call that runs.
 
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::thread;
-
 use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
+use crate::runtime::sync::atomic::{
+    AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+use crate::runtime::sync::yield_now;
 
 /// What work elsewhere has done for a call and the call does not count yet.
 ///
@@ -46,13 +47,15 @@ impl CarriedCell {
             if let Some(sum) = self.try_sum() {
                 return sum;
             }
-            thread::yield_now();
+            yield_now();
         }
         Sum(self)
     }
 
     fn try_sum(&self) -> Option<Sum<'_>> {
-        (!self.is_busy.swap(true, Acquire)).then_some(Sum(self))
+        let lock = self.is_busy.compare_exchange(false, true, Acquire, Relaxed);
+        // Not `then_some`: a sum that is made and dropped here would unlock the cell for another.
+        lock.is_ok().then(|| Sum(self))
     }
 
     /// Takes what work elsewhere did since it was last taken.

@@ -1,9 +1,8 @@
 //! The figures of one call in its frame: what it did since the frame was entered, and before. Pure
 //! arithmetic: logical counters are read elsewhere and passed in.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use crate::runtime::readings::bytes::{Bytes, BytesCell, NetCell};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// One open call, or one poll of one.
 ///

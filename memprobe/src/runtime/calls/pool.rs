@@ -12,15 +12,16 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crate::runtime::calls::record::Record;
-use crate::runtime::readings::fork::ForkDetector;
+use crate::runtime::readings::fork;
 use crate::runtime::readings::pages::{self, PAGE, Zeroed};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::append_list::AppendList;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
 use crate::runtime::sync::static_ref::StaticRef;
+use crate::runtime::sync::thread_local;
+use crate::runtime::sync::{Mutex, MutexGuard};
 
 /// Maximum number of free records that a thread keeps.
 const KEPT: u32 = 64;
@@ -200,19 +201,11 @@ fn give_where_full(record: &'static Record) {
     }
 }
 
-/// Locks the pool. A holder waits for nothing, and a signal handler on its thread does not need the
-/// pool, because memprobe measures nothing there meanwhile. In a forked child the holder may not
-/// exist, so the lock is only tried.
+/// Locks the pool; `None` in a forked child in which it stays locked. A holder waits for nothing, and
+/// a signal handler on its thread does not need the pool, because memprobe measures nothing there
+/// meanwhile.
 fn lock() -> Option<MutexGuard<'static, Pool>> {
-    static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
-    if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
-        return Some(POOL.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-    match POOL.try_lock() {
-        Ok(pool) => Some(pool),
-        Err(TryLockError::Poisoned(pool)) => Some(pool.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
+    fork::lock(&POOL)
 }
 
 impl Slab {
@@ -398,6 +391,9 @@ impl Page {
         Some(record)
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+pub(in crate::runtime) mod models;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,7 @@
 //! What a record publishes of its call for other threads, which see it a moment late.
 
-use std::sync::atomic::AtomicI64;
-
 use crate::runtime::readings::bytes::NetCell;
+use crate::runtime::sync::atomic::AtomicI64;
 
 /// The part of a record that other threads read.
 pub(crate) struct Published {

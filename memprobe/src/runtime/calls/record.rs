@@ -1,10 +1,5 @@
 //! The record of a call that runs: its position, and what it has done.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release, fence,
-};
-
 use crate::runtime::calls::admission::Admission;
 use crate::runtime::calls::carried::CarriedCell;
 use crate::runtime::calls::frame::{Delta, Frame, Progress};
@@ -13,6 +8,10 @@ use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::stats::call_tree::Position;
 #[cfg(feature = "live")]
 use crate::runtime::stats::live::owner::CallRef;
+use crate::runtime::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// One call that runs. The thread that runs it writes to it, except to `carried` (work elsewhere)
@@ -240,3 +239,6 @@ impl Record {
         true
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

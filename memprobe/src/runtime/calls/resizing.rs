@@ -11,6 +11,7 @@ use std::cell::Cell;
 use crate::runtime::readings::pages::PAGE;
 use crate::runtime::stats::live::BLOCKS;
 use crate::runtime::stats::live::table::Lifted;
+use crate::runtime::sync::thread_local;
 
 #[derive(Clone, Copy)]
 struct Resized {

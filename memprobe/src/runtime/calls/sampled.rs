@@ -3,7 +3,6 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::report::live::APART;
 use crate::runtime::calls::record::Record;
@@ -16,6 +15,7 @@ use crate::runtime::stats::live::BLOCKS;
 use crate::runtime::stats::live::owner::{CallRef, Owner};
 use crate::runtime::stats::live::sums::weight;
 use crate::runtime::stats::live::table::Block;
+use crate::runtime::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// jemalloc's default interval between two samples, in bytes.
 const DEFAULT_INTERVAL: u64 = 512 << 10;

@@ -1,12 +1,12 @@
 //! All calls that run now on any thread, as their records publish them.
 
-use std::sync::atomic::{
-    AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
-};
-
 use crate::runtime::calls::pool;
 use crate::runtime::calls::record::Record;
 use crate::runtime::stats::call_tree::Position;
+use crate::runtime::sync::atomic::{
+    AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
+};
+use crate::runtime::sync::yield_now;
 
 /// What a record publishes of its call.
 #[derive(Clone, Copy)]
@@ -95,10 +95,10 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
     static ADDING_UP: AtomicBool = AtomicBool::new(false);
     // The wait is bounded: in a forked child the thread that holds the lock may not exist.
     for _ in 0..1000 {
-        if !ADDING_UP.swap(true, Acquire) {
+        if ADDING_UP.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
             break;
         }
-        std::thread::yield_now();
+        yield_now();
     }
     for record in pool::all() {
         record.published.nested.store(0, Relaxed);
@@ -128,3 +128,6 @@ pub(crate) fn each_running(mut look: impl FnMut(RunningCall)) {
     }
     ADDING_UP.store(false, Release);
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

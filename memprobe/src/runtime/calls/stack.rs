@@ -18,6 +18,7 @@ use crate::runtime::calls::pool;
 use crate::runtime::calls::record::Record;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread::{IgnoreAllocs, Thread, thread};
+use crate::runtime::sync::thread_local;
 
 thread_local! {
     static INNERMOST: Cell<Option<&'static Record>> = const { Cell::new(None) };

@@ -6,8 +6,6 @@ use std::fmt;
 #[cfg(feature = "spans")]
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 use tracing::callsite::{self, Identifier};
 use tracing::field::{FieldSet, Value};
@@ -18,6 +16,8 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata};
 
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 
 /// A place in the program that writes events, in a static or leaked.
 ///

@@ -3,11 +3,12 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::events::say::say;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const VARIABLE: &str = "MEMPROBE_RATE";
 
@@ -77,9 +78,12 @@ fn read() -> &'static Ceiling {
             Ceiling::None
         })
     });
-    // Written after `get_or_init`, because a thread that waits in it may hold stderr.
+    /// Threads that come first together have all read it.
+    static TOLD: AtomicBool = AtomicBool::new(false);
     if let Some(why) = wrong {
-        say(&why);
+        if !TOLD.swap(true, Relaxed) {
+            say(&why);
+        }
     }
     ceiling
 }

@@ -1,7 +1,6 @@
 //! Builds and dispatches the `tracing` event of a point.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::Level;
 use tracing::field::Value;
@@ -14,7 +13,8 @@ use crate::runtime::events::figures::{
 };
 use crate::runtime::events::line::Line;
 use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::readings::{jemalloc, proc};
+use crate::runtime::readings::{jemalloc, resident};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Writes the entry of a call. Returns the RSS in the event, in bytes.
 pub(crate) fn entry(callsite: &'static Callsite, who: EventCall, skipped: u64) -> Option<u64> {
@@ -115,7 +115,7 @@ pub(crate) fn exit(
     let reading = reading.as_ref();
     let around = ProcessSnapshot::look();
     // The kernel sums its counters only now and then, so `VmHWM` may lag behind RSS.
-    let peak_rss = proc::peak_rss().max(around.rss);
+    let peak_rss = resident::peak_rss().max(around.rss);
     let mut line = Line::new();
     let duration_us = whole.duration.map(|duration| duration.as_micros() as u64);
     line.name(who.function);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::readings::limit::{self, Standing};
-use crate::runtime::readings::{clock, heap_stats, proc};
+use crate::runtime::readings::{clock, heap_stats, proc, resident};
 use crate::values::process::Heap;
 
 /// The ids of an admitted call.
@@ -92,7 +92,7 @@ impl ProcessSnapshot {
         let now = clock::fine();
         ProcessSnapshot {
             uptime_us: proc::uptime_us(now),
-            rss: proc::rss(),
+            rss: resident::rss(),
             standing: limit::standing(now),
             heap: heap_stats::within_budget(now),
         }

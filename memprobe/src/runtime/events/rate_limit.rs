@@ -1,9 +1,8 @@
 //! Limits how often the events of one function or probe are written.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
-
 use crate::runtime::readings::shard::{SHARDS, shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Nanoseconds in a second.
@@ -128,6 +127,9 @@ impl Skipped {
         all - self.taken.fetch_max(all, Relaxed).min(all)
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! One call of one function: its entry, its probes, its exit.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::panicking;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::runtime::stats::call_tree::{Annotated, Position, Segment};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
 use crate::runtime::stats::totals::Observation;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::runtime::watch::monitor as watch;
 #[cfg(feature = "profiling")]
 use crate::runtime::watch::profiles;

@@ -1,6 +1,8 @@
 //! Keeps expensive work within a share of wall time.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use crate::runtime::sync::atomic::{
+    AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -89,6 +91,9 @@ impl Budget {
         let _ = self.paid_until.fetch_update(Relaxed, Relaxed, paid);
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

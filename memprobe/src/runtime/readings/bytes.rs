@@ -1,6 +1,6 @@
 //! Counters of allocated and freed bytes, and their net.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// Bytes allocated and freed, as usable (size-class) bytes: a thread's counters, or the
 /// difference of two readings.

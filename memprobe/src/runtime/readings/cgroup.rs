@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::runtime::readings::cgroup_version::Version;
 use crate::runtime::readings::mounts::{Place, own_group, places};
 use crate::runtime::readings::proc::{field, number, read_at_start, under};
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::values::process::{Limit, LimitSource};
 
 /// The value of a limit if there is none.

@@ -1,7 +1,8 @@
 //! Detects whether the process was forked since a value was made.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 /// Distinguishes the process that it was made in from children that are forked from it.
 #[derive(Debug)]
@@ -30,6 +31,20 @@ impl ForkDetector {
             ForkDetector::Page(page) => page.load(Relaxed),
             ForkDetector::Id(id) => id == std::process::id(),
         }
+    }
+}
+
+/// Locks `mutex`, which nobody holds while it waits for something. In a forked child the holder may
+/// not exist, so there the lock is only tried: `None` if it stays locked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
+    if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
+        return Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

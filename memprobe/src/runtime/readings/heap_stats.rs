@@ -1,11 +1,10 @@
 //! jemalloc's figures of the whole process, within a budget, because refreshing them takes nearly
 //! every lock of the allocator.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::runtime::readings::budget::{BURST, Budget};
-use crate::runtime::readings::proc::Resident;
-use crate::runtime::readings::{clock, jemalloc, proc};
+use crate::runtime::readings::resident::Resident;
+use crate::runtime::readings::{clock, jemalloc, resident};
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::values::process::Heap;
 
 /// The one budget that events, the timeline and the watch share.
@@ -31,7 +30,7 @@ pub(crate) fn within_budget(now: u64) -> Option<Heap> {
 
 /// Stores what a refresh shows of memory outside jemalloc and of its bookkeeping.
 fn saw(heap: &Heap) {
-    let Some(Resident { rss, shared }) = proc::resident() else { return };
+    let Some(Resident { rss, shared }) = resident::resident() else { return };
     METADATA.store(heap.metadata, Relaxed);
     // `resident` includes blocks that were never touched. If that makes it more than RSS, the
     // memory outside cannot be derived.

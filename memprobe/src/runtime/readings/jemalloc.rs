@@ -1,72 +1,17 @@
 //! The calls into jemalloc, other than those of the global allocator. A reading that this jemalloc
 //! does not have is `None`.
 
+#[cfg(feature = "profiling")]
 use std::ffi::CStr;
-use std::hint::black_box;
-use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
+use std::ptr;
 
 use tikv_jemalloc_ctl::{epoch, stats};
-use tikv_jemalloc_sys::{mallctl, mallctlbymib, mallctlnametomib};
+use tikv_jemalloc_sys::mallctlbymib;
 
-use crate::runtime::readings::bytes::Bytes;
+use crate::runtime::readings::mallctl::{mib, read_by_mib, read_by_name, write_by_name};
+pub(crate) use crate::runtime::readings::thread_counters::{Counters, is_global};
+use crate::runtime::sync::OnceLock;
 use crate::values::process::Heap;
-
-/// Pointers to the two counters that jemalloc keeps for one thread.
-#[derive(Clone, Copy)]
-pub(crate) struct Counters {
-    allocated: NonNull<u64>,
-    freed: NonNull<u64>,
-}
-
-/// The target of the pointers if jemalloc does not count.
-static STANDING_STILL: u64 = 0;
-
-impl Counters {
-    /// Returns the counters of the calling thread. They stand still if jemalloc is not the
-    /// global allocator.
-    pub fn of_this_thread() -> Counters {
-        Self::try_of_this_thread().filter(|_| is_global()).unwrap_or(Counters {
-            allocated: NonNull::from(&STANDING_STILL),
-            freed: NonNull::from(&STANDING_STILL),
-        })
-    }
-
-    fn try_of_this_thread() -> Option<Counters> {
-        let pointer = |name: &CStr| NonNull::new(read_by_name::<*mut u64>(name)?);
-        Some(Counters {
-            allocated: pointer(c"thread.allocatedp")?,
-            freed: pointer(c"thread.deallocatedp")?,
-        })
-    }
-
-    /// Reads both counters. Takes less than 1 ns.
-    #[inline]
-    pub fn read(self) -> Bytes {
-        // Volatile, because the compiler assumes that an allocation writes nowhere else.
-        // SAFETY: both point into the thread's own jemalloc state (or to the static above),
-        // which lives as long as the thread; this type is neither `Send` nor stored
-        // anywhere but in that thread's own state, and only that thread writes there.
-        unsafe {
-            Bytes {
-                allocated: self.allocated.as_ptr().read_volatile(),
-                freed: self.freed.as_ptr().read_volatile(),
-            }
-        }
-    }
-}
-
-/// Returns true if Rust's allocations come from this jemalloc.
-pub(crate) fn is_global() -> bool {
-    static GLOBAL: OnceLock<bool> = OnceLock::new();
-    *GLOBAL.get_or_init(|| {
-        let Some(counters) = Counters::try_of_this_thread() else { return false };
-        let before = counters.read();
-        drop(black_box(Box::new(black_box([0_u8; 64]))));
-        counters.read() != before
-    })
-}
 
 /// The MIBs of `thread.peak.read` and `thread.peak.reset`.
 #[derive(Clone, Copy)]
@@ -172,7 +117,7 @@ pub(crate) fn free_space(_directory: &CStr) -> Option<u64> {
 /// Returns how many bytes a program may still write to the disk of `directory`.
 #[cfg(all(feature = "profiling", unix))]
 pub(crate) fn free_space(directory: &CStr) -> Option<u64> {
-    let mut space = MaybeUninit::<libc::statvfs>::uninit();
+    let mut space = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: the path ends with NUL; the system fills `space` in whole if it returns 0.
     let space = unsafe {
         let code = libc::statvfs(directory.as_ptr(), space.as_mut_ptr());
@@ -180,26 +125,6 @@ pub(crate) fn free_space(directory: &CStr) -> Option<u64> {
     };
     // Both are `u32` on some systems.
     (u128::from(space.f_bavail) * u128::from(space.f_frsize)).try_into().ok()
-}
-
-/// Runs `work`, which may make system calls, and restores `errno`: a program does not expect an
-/// allocation to change it.
-pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        #[cfg(target_os = "android")]
-        use libc::__errno as errno;
-        #[cfg(target_os = "linux")]
-        use libc::__errno_location as errno;
-        // SAFETY: points to this thread's own `errno`, which lives as long as the thread.
-        let before = unsafe { *errno() };
-        let result = work();
-        // SAFETY: as above.
-        unsafe { *errno() = before };
-        result
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    work()
 }
 
 /// Refreshes jemalloc's `epoch` and reads the process's figures. Takes 8 to 130 µs and nearly
@@ -219,72 +144,14 @@ pub(crate) fn heap() -> Option<Heap> {
     })
 }
 
+/// Returns the size of the pages that jemalloc was built for, in bytes.
+pub(crate) fn page() -> Option<u64> {
+    read_by_name::<usize>(c"arenas.page").map(|bytes| bytes as u64)
+}
+
 /// Returns jemalloc's version, such as "5.3.1-…".
 pub(crate) fn version() -> Option<&'static str> {
     tikv_jemalloc_ctl::version::read().ok().map(|version| version.trim_end_matches('\0'))
-}
-
-/// Returns true if this jemalloc knows `name`, which has three parts.
-#[cfg(feature = "live")]
-pub(crate) fn has(name: &CStr) -> bool {
-    mib::<3>(name).is_some()
-}
-
-/// A type that jemalloc writes in whole and for which any bits are valid.
-pub(crate) trait Plain: Copy {}
-#[cfg(any(feature = "live", feature = "profiling"))]
-impl Plain for u8 {}
-impl Plain for u64 {}
-impl Plain for usize {}
-impl Plain for *mut u64 {}
-
-pub(crate) fn read_by_name<T: Plain>(name: &CStr) -> Option<T> {
-    let mut value = MaybeUninit::<T>::uninit();
-    let mut size = size_of::<T>();
-    // SAFETY: the name ends with NUL; jemalloc writes at most `size` bytes and refuses any
-    // size that is not its own; the value is taken only if it was written whole.
-    unsafe {
-        let code =
-            mallctl(name.as_ptr(), value.as_mut_ptr().cast(), &raw mut size, ptr::null_mut(), 0);
-        (code == 0 && size == size_of::<T>()).then(|| value.assume_init())
-    }
-}
-
-fn read_by_mib<T: Plain>(mib: &[usize]) -> Option<T> {
-    let mut value = MaybeUninit::<T>::uninit();
-    let mut size = size_of::<T>();
-    // SAFETY: as in `read_by_name`; the MIB came from jemalloc.
-    unsafe {
-        let code = mallctlbymib(
-            mib.as_ptr(),
-            mib.len(),
-            value.as_mut_ptr().cast(),
-            &raw mut size,
-            ptr::null_mut(),
-            0,
-        );
-        (code == 0 && size == size_of::<T>()).then(|| value.assume_init())
-    }
-}
-
-/// Has jemalloc copy `value`. Returns `false` if it has no such name, or does not accept the value.
-///
-/// # Safety
-///
-/// `value` must be what jemalloc expects of this name, if it is of the size that it expects.
-pub(crate) unsafe fn write_by_name<T>(name: &CStr, mut value: T) -> bool {
-    let (no_value, no_size, value) = (ptr::null_mut(), ptr::null_mut(), &raw mut value);
-    // SAFETY: the name ends with NUL; jemalloc refuses any size that is not its own, and the caller
-    // upholds the rest.
-    unsafe { mallctl(name.as_ptr(), no_value, no_size, value.cast(), size_of::<T>()) == 0 }
-}
-
-fn mib<const N: usize>(name: &CStr) -> Option<[usize; N]> {
-    let mut mib = [0; N];
-    let mut len = N;
-    // SAFETY: the name ends with NUL; jemalloc writes at most `len` numbers.
-    let code = unsafe { mallctlnametomib(name.as_ptr(), mib.as_mut_ptr(), &raw mut len) };
-    (code == 0 && len == N).then_some(mib)
 }
 
 /// Returns the usable size, in bytes, of a block of this size and alignment.

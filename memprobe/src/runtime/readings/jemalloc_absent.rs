@@ -61,11 +61,11 @@ pub(crate) fn free_space(_directory: &std::ffi::CStr) -> Option<u64> {
     None
 }
 
-pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
-    work()
+pub(crate) fn heap() -> Option<Heap> {
+    None
 }
 
-pub(crate) fn heap() -> Option<Heap> {
+pub(crate) fn page() -> Option<u64> {
     None
 }
 

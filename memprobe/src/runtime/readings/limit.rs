@@ -4,15 +4,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-};
 
 use crate::runtime::readings::budget::{BURST, Budget};
 use crate::runtime::readings::cgroup::{Group, Groups, UNLIMITED};
 use crate::runtime::readings::clock;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{
+    AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Returns Lambda's memory size, in bytes. It takes precedence over the limits of cgroups.

@@ -4,6 +4,35 @@
 /// size, none are given back.
 pub(crate) const PAGE: usize = 4096;
 
+/// Returns the size of the kernel's pages, in bytes.
+#[cfg(unix)]
+pub(crate) fn kernel_page() -> usize {
+    // SAFETY: reads a constant of the system.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).ok().filter(|&size| size > 0).unwrap_or(PAGE)
+}
+
+/// Returns the size of the kernel's pages, in bytes.
+pub(crate) fn kernel() -> Option<u64> {
+    #[cfg(unix)]
+    return Some(kernel_page() as u64);
+    #[cfg(not(unix))]
+    None
+}
+
+/// Returns the physical memory of the machine, in bytes.
+#[cfg(unix)]
+pub(crate) fn physical_memory() -> Option<u64> {
+    // SAFETY: reads a constant of the system.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    u64::try_from(pages).ok()?.checked_mul(kernel_page() as u64).filter(|&bytes| bytes > 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn physical_memory() -> Option<u64> {
+    None
+}
+
 /// A type of one page that consists of atomics and is valid if all its bytes are 0.
 ///
 /// # Safety
@@ -36,7 +65,6 @@ pub(crate) fn give_back<T: Zeroed>(pages: &'static [T]) -> bool {
 mod platform {
     use std::ffi::c_void;
     use std::ptr::{NonNull, null_mut};
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use libc::{
         MADV_DONTNEED, MADV_POPULATE_WRITE, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE,
@@ -49,19 +77,6 @@ mod platform {
         NonNull::new(pages.cast()).filter(|_| pages != libc::MAP_FAILED)
     }
 
-    /// Whether the kernel has pages of this size. It rounds what it takes back up to pages of its
-    /// own, which may hold records that are in use.
-    fn is_kernels_page() -> bool {
-        // 0 until it was asked for.
-        static KERNELS: AtomicUsize = AtomicUsize::new(0);
-        if KERNELS.load(Relaxed) == 0 {
-            // SAFETY: `sysconf` only reads.
-            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-            KERNELS.store(usize::try_from(size).unwrap_or(1), Relaxed);
-        }
-        KERNELS.load(Relaxed) == super::PAGE
-    }
-
     /// Needs Linux 5.14; an older kernel makes each page when it is touched.
     pub fn will_need(pages: *mut c_void, len: usize) {
         // SAFETY: the pages were made by `map`; what they hold stays as it is.
@@ -69,7 +84,9 @@ mod platform {
     }
 
     pub fn give_back(pages: *mut c_void, len: usize) -> bool {
-        if !is_kernels_page() {
+        // The kernel rounds what it takes back up to pages of its own, which may hold records that
+        // are in use.
+        if super::kernel_page() != super::PAGE {
             return false;
         }
         // SAFETY: the pages were made by `map`. For a thread that still reads their atomics, the
@@ -99,12 +116,14 @@ mod platform {
 
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use super::*;
 
+    const WORDS: usize = PAGE / size_of::<AtomicU64>();
+
     #[repr(align(4096))]
-    struct Page([AtomicU64; 512]);
+    struct Page([AtomicU64; WORDS]);
 
     // SAFETY: a page of atomics.
     unsafe impl Zeroed for Page {}
@@ -120,6 +139,6 @@ mod tests {
         assert!(give_back(&pages[1..2]));
         let sums: Vec<u64> =
             pages.iter().map(|page| page.0.iter().map(|word| word.load(Relaxed)).sum()).collect();
-        assert_eq!(sums, [7 * 512, 0, 7 * 512]);
+        assert_eq!(sums, [7 * WORDS as u64, 0, 7 * WORDS as u64]);
     }
 }

@@ -1,82 +1,10 @@
-//! Figures of the process itself from `/proc`: its RSS, the highest RSS and its age.
+//! What the kernel tells in `/proc`: how to read its texts, and the age of the process.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use crate::runtime::readings::clock;
-use crate::runtime::readings::fork::ForkDetector;
-
-/// Reads RSS, in bytes, by one `pread` of a descriptor that is kept. Takes 0.7 µs.
-pub(crate) fn rss() -> Option<u64> {
-    resident().map(|resident| resident.rss)
-}
-
-/// The resident memory of the process, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resident {
-    pub rss: u64,
-    /// The part of `rss` that is files and shared memory.
-    pub shared: u64,
-}
-
-/// Reads RSS and its shared part by one `pread`.
-pub(crate) fn resident() -> Option<Resident> {
-    struct Kept {
-        page: u64,
-        origin: ForkDetector,
-        file: Option<File>,
-    }
-    fn open() -> Option<File> {
-        File::open("/proc/self/statm").ok()
-    }
-    static KEPT: OnceLock<Kept> = OnceLock::new();
-    let kept =
-        KEPT.get_or_init(|| Kept { page: page_size(), origin: ForkDetector::new(), file: open() });
-    let mut buffer = [0; 96];
-    let text = match &kept.file {
-        Some(file) if kept.origin.is_same_process() => read_at_start(file, &mut buffer)?,
-        // After a fork the kept descriptor still reads the process that opened it. If the file
-        // could not be opened then, it may be possible now.
-        _ => read_at_start(&open()?, &mut buffer)?,
-    };
-    statm(text, kept.page)
-}
-
-/// Parses the second and the third figure, which are in pages.
-fn statm(statm: &[u8], page: u64) -> Option<Resident> {
-    let (mut figures, mut at) = ([None; 3], 0);
-    for byte in statm {
-        match byte {
-            b'0'..=b'9' => {
-                let before: u64 = figures[at].unwrap_or(0);
-                figures[at] = Some(before.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')));
-            }
-            _ if at == 2 => break,
-            _ => at += 1,
-        }
-    }
-    Some(Resident { rss: figures[1]?.checked_mul(page)?, shared: figures[2]?.checked_mul(page)? })
-}
-
-/// Reads `AT_PAGESZ` from the auxiliary vector, whose pairs take 16 bytes on every 64-bit Linux.
-fn page_size() -> u64 {
-    const AT_PAGESZ: u64 = 6;
-    let auxv = fs::read("/proc/self/auxv").unwrap_or_default();
-    auxv.chunks_exact(16)
-        .map(|pair| {
-            let (key, value) = pair.split_at(8);
-            let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
-            (number(key), number(value))
-        })
-        .find(|(key, _)| *key == AT_PAGESZ)
-        .map_or(4096, |(_, size)| size)
-}
-
-/// Reads the highest RSS (`VmHWM`), in bytes.
-pub(crate) fn peak_rss() -> Option<u64> {
-    kib_field(&fs::read("/proc/self/status").ok()?, "VmHWM:")
-}
+use crate::runtime::sync::OnceLock;
 
 /// Returns the age of the process at `now`, by the fine clock, in µs. Events have it because not
 /// every subscriber prints a time. If the kernel does not report it, it is the time since the
@@ -150,12 +78,6 @@ pub(crate) fn under(root: &Path, path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statm_has_pages() {
-        assert_eq!(statm(b"12 34", 4096), None);
-        assert_eq!(statm(b"12 34 5", 4096), Some(Resident { rss: 34 * 4096, shared: 5 * 4096 }));
-    }
 
     #[test]
     fn a_name_cut_inside_a_letter_costs_no_figure() {

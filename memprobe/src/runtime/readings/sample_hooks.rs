@@ -1,7 +1,10 @@
 //! What `samples.rs` and its twin where jemalloc does not build have in common: the hooks for blocks
 //! that jemalloc samples, and why there may be none.
 
-#![cfg_attr(target_env = "msvc", allow(dead_code, reason = "jemalloc does not build there"))]
+#![cfg_attr(
+    any(windows, target_family = "wasm"),
+    allow(dead_code, reason = "jemalloc does not build there")
+)]
 
 /// What jemalloc calls. Each runs inside the allocator: it must neither allocate nor unwind, nor
 /// wait for a lock that is held during an allocation.

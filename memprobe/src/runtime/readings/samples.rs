@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 
 use tikv_jemalloc_sys::mallctl;
 
-use crate::runtime::readings::jemalloc::{has, is_global, read_by_name, write_by_name};
+use crate::runtime::readings::jemalloc::is_global;
+use crate::runtime::readings::mallctl::{has, read_by_name, write_by_name};
 use crate::runtime::readings::sample_hooks::{Hooks, Missing, Sample};
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();

@@ -2,11 +2,12 @@
 //! stay in its shard when it ends, and the next thread to take the shard adds to them.
 
 use std::cell::Cell;
-use std::sync::atomic::{
-    AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
-};
 
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::atomic::{
+    AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
+};
+use crate::runtime::sync::thread_local;
 
 /// The number of shards, so chosen that 200 points that many threads reach take at most 4 MiB.
 pub(crate) const SHARDS: usize = 28;
@@ -56,7 +57,8 @@ impl Shard {
         self
     }
 
-    fn shared() -> Shard {
+    /// Returns a shard that threads share.
+    pub fn shared() -> Shard {
         let turn = SHARING.fetch_add(1, Relaxed) % (SHARDS as u32 - OWN);
         Shard(OWN + turn).used()
     }
@@ -81,7 +83,8 @@ struct Lease;
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let shard = SHARD.replace(Shard::shared());
+        // Whoever counts on this thread from now on gets a shared one.
+        let shard = SHARD.replace(Shard::NONE);
         if !shard.is_shared() {
             TAKEN.fetch_and(!(1 << shard.0), Release);
         }
@@ -109,3 +112,6 @@ fn lease() -> Shard {
     SHARD.set(shard);
     shard
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

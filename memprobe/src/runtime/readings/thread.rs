@@ -9,6 +9,7 @@ use std::ptr;
 
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::jemalloc::{Counters, Peak};
+use crate::runtime::sync::thread_local;
 
 pub(crate) struct Thread {
     counters: Cell<Option<Counters>>,

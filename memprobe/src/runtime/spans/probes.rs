@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::ptr;
-use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::NoSubscriber;
@@ -17,6 +16,7 @@ use tracing::{Event, Metadata};
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::instrument::probe::{self, Pending, ProbePoint};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::map::{self, Map};
 
 /// Maximum length of a message that is a label, in bytes.

@@ -10,8 +10,6 @@
 
 use std::fmt;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::shard::Shard;
@@ -20,7 +18,9 @@ use crate::runtime::stats::freed_elsewhere::FreedElsewhere;
 use crate::runtime::stats::histogram::Distributions;
 use crate::runtime::stats::site::{Point, Site};
 use crate::runtime::stats::totals::{Observation, Totals};
+use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::append_list::AppendList;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::runtime::sync::map::{self, Map};
 
 /// A function in one calling context.

@@ -13,14 +13,13 @@
 //! new highest are limited in each tick of the clock. Where the limit is reached, the highest is
 //! reported as a lower bound. Calls that overlap for less than a microsecond may be missed.
 
-use std::sync::atomic::{
+use crate::runtime::readings::shard::{self, SHARDS, Shard};
+use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::stats::generation::generation;
+use crate::runtime::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release, Ordering::SeqCst, fence,
 };
-
-use crate::runtime::readings::shard::{self, SHARDS, Shard};
-use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::stats::totals::generation;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// The calls that run, and the highest number that ran at once.

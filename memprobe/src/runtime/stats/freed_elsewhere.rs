@@ -1,6 +1,6 @@
 //! How much of a function's net was freed where the free does not count for it.
 
-use std::sync::atomic::{
+use crate::runtime::sync::atomic::{
     AtomicI64, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 

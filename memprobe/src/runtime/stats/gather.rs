@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::report::distribution::{Buckets, Distribution};
@@ -11,13 +10,15 @@ use crate::runtime::readings::{clock, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
+use crate::runtime::stats::generation;
 use crate::runtime::stats::histogram::Distributions;
 #[cfg(feature = "live")]
 use crate::runtime::stats::live;
 use crate::runtime::stats::rows::{Row, at, figures, highest};
 use crate::runtime::stats::site::{Outcome, Site};
 use crate::runtime::stats::timeline;
-use crate::runtime::stats::totals::{self, Sums};
+use crate::runtime::stats::totals::Sums;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Age of the process at the last reset, in µs.
 static STARTED: AtomicU64 = AtomicU64::new(0);
@@ -77,7 +78,7 @@ pub fn reset() {
     timeline::reset();
     #[cfg(feature = "live")]
     live::history::reset();
-    totals::reset();
+    generation::reset();
     for segment in call_tree::all() {
         segment.from.node.site.concurrency.reset();
     }

@@ -1,15 +1,12 @@
 //! Histograms of one segment over all calling contexts. Each shard counts in its own; reading adds
 //! them up.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
-
 use crate::report::distribution::{BUCKETS, bucket};
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::stats::totals::generation;
+use crate::runtime::stats::generation::{Generation, generation};
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// How the peaks and the allocated bytes of single calls are distributed. Allocates nothing until a
@@ -22,7 +19,7 @@ pub(crate) struct Distributions {
 
 /// What one shard has counted in each bucket since the bucket wrapped.
 struct Counts {
-    generation: AtomicU32,
+    generation: Generation,
     peaks: [AtomicU8; BUCKETS],
     allocations: [AtomicU8; BUCKETS],
 }
@@ -75,7 +72,7 @@ impl Distributions {
     pub fn add(&self, shard: Shard, peak: u64, allocated: u64) {
         let place = shard.of(&self.shards);
         let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
-        if !counts.is_current() {
+        if !counts.generation.is_current() {
             counts.renew();
         }
         let (peak, allocated) = (bucket(peak), bucket(allocated));
@@ -116,7 +113,7 @@ impl Distributions {
             sums = std::array::from_fn(|bucket| carried(all)[bucket].count());
         }
         let shards = self.shards.iter().filter_map(|counts| counts.load(Acquire));
-        for counts in shards.filter(|counts| counts.is_current()) {
+        for counts in shards.filter(|counts| counts.generation.is_current()) {
             for (sum, count) in sums.iter_mut().zip(in_shard(counts)) {
                 *sum += u64::from(count.load(Relaxed));
             }
@@ -130,7 +127,7 @@ impl Counts {
     fn make(place: &StaticRef<Counts>) -> &'static Counts {
         let _ignored = IgnoreAllocs::begin();
         place.get_or_init(|| Counts {
-            generation: AtomicU32::new(generation()),
+            generation: Generation::now(),
             peaks: [const { AtomicU8::new(0) }; BUCKETS],
             allocations: [const { AtomicU8::new(0) }; BUCKETS],
         })
@@ -138,17 +135,11 @@ impl Counts {
 
     #[cold]
     fn renew(&self) {
-        for count in self.peaks.iter().chain(&self.allocations) {
-            count.store(0, Relaxed);
-        }
-        // Whoever sees the new generation also sees that the counts are 0.
-        self.generation.store(generation(), Release);
-    }
-
-    /// Whether the counts are of the current generation.
-    #[inline]
-    fn is_current(&self) -> bool {
-        self.generation.load(Acquire) == generation()
+        self.generation.renew(|| {
+            for count in self.peaks.iter().chain(&self.allocations) {
+                count.store(0, Relaxed);
+            }
+        });
     }
 }
 
@@ -171,6 +162,9 @@ fn count(count: &AtomicU8, alone: bool) -> bool {
     };
     before == u8::MAX
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,15 @@
 //! The calls that are written whatever the rate of their function: those that stand out by their
 //! peaks.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use tracing::Level;
 
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::figures::{ExitEvent, Why};
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a call of a function must reach to stand out, and the last one that had to wait.
 pub(crate) struct Outliers {

@@ -1,13 +1,13 @@
 //! An annotated function: its name, its callsites and rate, and the points at which its calls end.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::stats::concurrency::Concurrency;
+use crate::runtime::stats::generation::generation;
 use crate::runtime::stats::outliers::Outliers;
-use crate::runtime::stats::totals::{Observation, generation};
+use crate::runtime::stats::totals::Observation;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,16 @@
 //! have raised them.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use crate::report::{Pass, Sample};
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread::IgnoreAllocs;
-use crate::runtime::readings::{clock, heap_stats, limit, proc};
+use crate::runtime::readings::{clock, fork, heap_stats, limit, proc, resident};
 use crate::runtime::stats::call_tree::Segment;
 #[cfg(feature = "live")]
 use crate::runtime::stats::live;
+use crate::runtime::sync::Mutex;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Maximum number of samples: as many as a chart has room for.
 const SAMPLES: usize = 512;
@@ -172,7 +172,7 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
     let _ = limit::standing(fine);
     let sample = Sample {
         uptime_us: proc::uptime_us(fine),
-        rss: proc::rss(),
+        rss: resident::rss(),
         allocated: heap_stats::within_budget(fine).map(|heap| heap.allocated),
         function,
         label,
@@ -186,13 +186,17 @@ fn sample(now: u64, function: &'static str, label: &'static str) {
 
 /// Returns the samples up to now, the oldest first.
 pub(crate) fn samples() -> Vec<Sample> {
-    TIMELINE.lock().unwrap_or_else(PoisonError::into_inner).samples().collect()
+    fork::lock(&TIMELINE).map_or_else(Vec::new, |timeline| timeline.samples().collect())
 }
 
 pub(crate) fn reset() {
     let _ignored = IgnoreAllocs::begin();
-    *TIMELINE.lock().unwrap_or_else(PoisonError::into_inner) = Timeline::new();
-    *ENDED.lock().unwrap_or_else(PoisonError::into_inner) = Ended::new();
+    if let Some(mut timeline) = fork::lock(&TIMELINE) {
+        *timeline = Timeline::new();
+    }
+    if let Some(mut ended) = fork::lock(&ENDED) {
+        *ended = Ended::new();
+    }
     DUE.store(0, Relaxed);
 }
 

@@ -1,31 +1,16 @@
 //! Totals of a segment. Each shard counts in its own cells; reading adds them up.
 
-use std::sync::atomic::{
-    AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
-
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::stats::generation::Generation;
+use crate::runtime::sync::atomic::{AtomicI64, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
-
-static GENERATION: AtomicU32 = AtomicU32::new(1);
-
-/// Returns the current generation of totals, which changes with each reset.
-pub(crate) fn generation() -> u32 {
-    GENERATION.load(Relaxed)
-}
-
-/// Starts all totals anew. Cells of an older generation count as empty, and are cleared by the next
-/// thread that writes to them.
-pub(crate) fn reset() {
-    GENERATION.fetch_add(1, Relaxed);
-}
 
 /// Totals of one segment in one shard, in one cache line.
 #[repr(align(64))]
 struct Cells {
-    generation: AtomicU32,
+    generation: Generation,
     count: AtomicU64,
     allocated: AtomicU64,
     freed: AtomicU64,
@@ -55,7 +40,7 @@ impl Cells {
         let _ignored = IgnoreAllocs::begin();
         let zero = || AtomicU64::new(0);
         place.get_or_init(|| Cells {
-            generation: AtomicU32::new(generation()),
+            generation: Generation::now(),
             count: zero(),
             allocated: zero(),
             freed: zero(),
@@ -78,20 +63,13 @@ impl Cells {
         ]
     }
 
-    /// Clears cells of an older generation. Threads that share them may lose an observation here.
     #[cold]
     fn renew(&self) {
-        for cell in self.all() {
-            cell.store(0, Relaxed);
-        }
-        // Whoever sees the new generation also sees that the cells are empty.
-        self.generation.store(generation(), Release);
-    }
-
-    /// Whether the cells are of the current generation.
-    #[inline]
-    fn is_current(&self) -> bool {
-        self.generation.load(Acquire) == generation()
+        self.generation.renew(|| {
+            for cell in self.all() {
+                cell.store(0, Relaxed);
+            }
+        });
     }
 
     fn net(&self) -> i64 {
@@ -146,7 +124,7 @@ impl Totals {
     fn cells(&self, shard: Shard) -> &Cells {
         let place = shard.of(&self.shards);
         let cells = place.load(Acquire).unwrap_or_else(|| Cells::make(place));
-        if !cells.is_current() {
+        if !cells.generation.is_current() {
             cells.renew();
         }
         cells
@@ -218,7 +196,7 @@ impl Totals {
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
         for (shard, cells) in self.shards.iter().enumerate() {
-            let cells = cells.load(Acquire).filter(|cells| cells.is_current());
+            let cells = cells.load(Acquire).filter(|cells| cells.generation.is_current());
             let Some(cells) = cells else { continue };
             let [count, allocated, freed, own_allocated, own_freed, peak, level_or_self_peak] =
                 cells.all().map(|cell| cell.load(Relaxed));
@@ -275,3 +253,6 @@ pub(crate) struct Sums {
     pub recent_count: u64,
     pub recent_net: i64,
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

@@ -1,7 +1,6 @@
 //! A list that only grows. Its values are never freed, and any thread reads them without a lock.
 
-use std::sync::atomic::Ordering::{Acquire, Release};
-
+use crate::runtime::sync::atomic::Ordering::{Acquire, Release};
 use crate::runtime::sync::static_ref::StaticRef;
 
 pub(crate) struct AppendList<T: 'static> {
@@ -58,6 +57,9 @@ impl<T: Send + Sync> AppendList<T> {
         }
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

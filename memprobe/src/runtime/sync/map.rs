@@ -1,8 +1,8 @@
 //! A map that only grows. Its values are never freed, and any thread reads them without a lock.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::Ordering::Acquire;
 
+use crate::runtime::sync::atomic::Ordering::Acquire;
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// A trie of hashes: an entry lies below entries whose hashes begin with the same bits.
@@ -65,6 +65,9 @@ pub(crate) fn hash(key: impl Hash) -> u64 {
     key.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

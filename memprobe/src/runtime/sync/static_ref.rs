@@ -1,7 +1,8 @@
 //! An atomic reference, which may be absent, to a value that is never freed.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::runtime::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) struct StaticRef<T: 'static>(AtomicPtr<T>);
 
@@ -72,3 +73,6 @@ impl<T: Sync> StaticRef<T> {
         unsafe { pointer.as_ref() }
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;

@@ -1,7 +1,6 @@
 //! The function of each route.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use http::{Method, Request};
 use tracing::Level;
@@ -9,6 +8,7 @@ use tracing::Level;
 use crate::runtime::instrument::function::{self, Limits};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
+use crate::runtime::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::runtime::sync::map::{self, Map};
 
 /// Maximum number of names: each has totals of its own, which are never freed.

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use http::Response;
@@ -13,6 +12,7 @@ use crate::runtime::instrument::shared_call::{Part, SharedCall};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::stats::site::Outcome;
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::runtime::tower::body::MeasuredBody;
 
 /// The call of a request. It ends when the last that holds it is dropped: the handler, the body, or

@@ -1,11 +1,12 @@
 //! Estimates how much memory the process is about to use, from the cheapest readings that show it.
 //! Nothing here allocates.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-
 use crate::runtime::readings::cgroup::{Group, UNLIMITED};
-use crate::runtime::readings::proc::Resident;
-use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
+use crate::runtime::readings::resident::Resident;
+use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, resident};
+use crate::runtime::sync::atomic::{
+    AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::values::process::Limit;
 
 /// Takes the readings that an estimate needs, and remembers the expensive ones.
@@ -143,7 +144,7 @@ impl Estimator {
     pub fn read(&self, upcoming: &Upcoming, whole: bool) -> Estimate {
         let now = clock::coarse();
         let active = jemalloc::active();
-        let resident = proc::resident();
+        let resident = resident::resident();
         let own = resident.map_or(0, |Resident { rss, shared }| {
             if self.against.is_group() { rss.saturating_sub(shared) } else { rss }
         });

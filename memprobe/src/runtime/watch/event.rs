@@ -2,13 +2,13 @@
 //! be called; [`write`] writes its event at the next point outside.
 
 use std::str;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use tracing::Level;
 
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Position;
+use crate::runtime::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::runtime::sync::static_ref::StaticRef;
 use crate::runtime::watch::line::{Crossing, LONGEST, Text, value};
 use crate::runtime::watch::thresholds;

@@ -9,7 +9,7 @@ use std::ptr;
 use crate::runtime::readings::budget::Budget;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::runtime::stats::call_tree::{self, Kind, Node};
-use crate::runtime::stats::totals::generation;
+use crate::runtime::stats::generation::generation;
 
 /// Functions that are reported with what their finished calls have kept.
 pub(crate) const KEEPERS: usize = 8;

@@ -6,8 +6,6 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +14,12 @@ use crate::runtime::calls::sampled;
 use crate::runtime::calls::stack;
 use crate::runtime::readings::bytes::Bytes;
 use crate::runtime::readings::thread::{self as counters, IgnoreAllocs};
-use crate::runtime::readings::{clock, heap_stats, jemalloc, limit, proc};
+use crate::runtime::readings::{clock, errno, heap_stats, jemalloc, limit, resident};
 use crate::runtime::stats::call_tree::Position;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{
+    AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use crate::runtime::watch::estimator::{Estimator, Upcoming};
 use crate::runtime::watch::line::{Crossing, Text, Trigger};
 #[cfg(feature = "profiling")]
@@ -38,7 +40,7 @@ pub(super) fn install(
     // At most 1 MiB: a large limit may be lowered later.
     let interval = (limit / 256).clamp(64 << 10, 1 << 20);
     // Lookups that are cached happen here first, and so never inside the allocator.
-    let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), proc::rss());
+    let (is_global, active, rss) = (jemalloc::is_global(), jemalloc::active(), resident::rss());
     if active.or(rss).is_none() {
         return WatchMode::Off;
     }
@@ -69,7 +71,14 @@ fn stderr() -> Option<File> {
     Some(std::io::stderr().as_fd().try_clone_to_owned().ok()?.into())
 }
 
-#[cfg(not(unix))]
+/// Returns stderr without a lock.
+#[cfg(windows)]
+fn stderr() -> Option<File> {
+    use std::os::windows::io::AsHandle as _;
+    Some(std::io::stderr().as_handle().try_clone_to_owned().ok()?.into())
+}
+
+#[cfg(not(any(unix, windows)))]
 fn stderr() -> Option<File> {
     None
 }
@@ -226,7 +235,7 @@ impl Installed {
     /// Checks inside the allocator.
     #[cold]
     fn check_inside(&self, upcoming: &Upcoming, asked: u64) {
-        jemalloc::keeping_errno(|| self.check(upcoming, Some(asked), Trigger::ThisThread, || None));
+        errno::keeping_errno(|| self.check(upcoming, Some(asked), Trigger::ThisThread, || None));
     }
 
     /// Checks at a point, for when jemalloc cannot call back: once a millisecond, or sooner if this

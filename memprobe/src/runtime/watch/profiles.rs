@@ -5,8 +5,6 @@
 use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use tracing::Level;
 
@@ -15,6 +13,8 @@ use crate::runtime::events::callsite::Callsite;
 use crate::runtime::readings::jemalloc;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::{Position, Segment};
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Where, when and how often a [`Watch`](crate::Watch) writes jemalloc's heap profiles: each time

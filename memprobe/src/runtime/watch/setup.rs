@@ -1,12 +1,12 @@
 //! The watch as people set it up.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::runtime::readings::cgroup::UNLIMITED;
 use crate::runtime::readings::system;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::OnceLock;
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::runtime::watch::estimator::Estimator;
 use crate::runtime::watch::monitor;
 #[cfg(feature = "profiling")]

@@ -3,7 +3,7 @@
 //! A threshold is reported once, and armed again when use falls 10 % below it. Above the highest
 //! threshold each further step of 2 % of the limit is reported the same way.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Most thresholds of a watch.
 pub(crate) const MOST: usize = 8;
@@ -172,6 +172,9 @@ impl Thresholds {
         }
     }
 }
+
+#[cfg(all(test, memprobe_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

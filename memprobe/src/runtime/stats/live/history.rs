@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
+use crate::runtime::readings::fork;
 use crate::runtime::stats::live::BLOCKS;
 use crate::runtime::stats::live::owner::{CallRef, Owner};
 use crate::runtime::stats::live::sums::Sum;
+use crate::runtime::sync::Mutex;
 
 /// Most points: enough for a chart, and for the slopes between any two of them.
 const POINTS: usize = 128;
@@ -125,12 +126,14 @@ pub(crate) fn calls(owner: Owner) -> Option<u64> {
 
 /// Returns all points, the oldest first.
 pub(crate) fn points() -> Vec<Point> {
-    HISTORY.lock().unwrap_or_else(PoisonError::into_inner).points.clone()
+    fork::lock(&HISTORY).map_or_else(Vec::new, |history| history.points.clone())
 }
 
 /// Forgets all points.
 pub(crate) fn reset() {
-    *HISTORY.lock().unwrap_or_else(PoisonError::into_inner) = History::new();
+    if let Some(mut history) = fork::lock(&HISTORY) {
+        *history = History::new();
+    }
 }
 
 #[cfg(test)]

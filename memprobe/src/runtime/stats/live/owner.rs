@@ -1,9 +1,9 @@
 //! What owns a sampled block.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::runtime::stats::call_tree::Position;
+use crate::runtime::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// What allocated a block.
 #[derive(Clone, Copy)]

@@ -10,14 +10,14 @@
 //! All of it is used inside the allocator: nothing here allocates after [`Table::map`], or waits.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release, fence,
-};
 
 use crate::runtime::readings::pages::{self, PAGE, Zeroed};
 use crate::runtime::stats::call_tree::Position;
 use crate::runtime::stats::live::owner::{CallRef, Owner};
+use crate::runtime::sync::atomic::{
+    AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// Return addresses that are kept of a stack, the innermost.

@@ -1,6 +1,5 @@
-use std::sync::atomic::AtomicBool;
-
 use super::*;
+use crate::runtime::sync::atomic::AtomicBool;
 
 fn table() -> Table {
     let table = Table::new();

@@ -1,0 +1,28 @@
+//! A map that is read while threads insert.
+
+use super::*;
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::runtime::sync::modelled::{Check, leak, spawn};
+
+#[test]
+fn a_key_has_one_value_which_is_whole() {
+    Check::ALL.run(|| {
+        let map = leak(Map::new());
+        let made = |number| {
+            let made = AtomicU64::new(0);
+            made.store(number, Relaxed);
+            made
+        };
+        // One hash for all, so that entries lie below each other.
+        let get = move |number| {
+            let is = |value: &AtomicU64| value.load(Relaxed) == number;
+            map.get_or_init(0, is, || made(number))
+        };
+        let other = spawn(move || std::ptr::from_ref(get(7)) as usize);
+        get(8);
+        let seen = map.get(0, |value| ![7, 8].contains(&value.load(Relaxed)));
+        assert!(seen.is_none(), "a value that is not whole");
+        let value = std::ptr::from_ref(get(7)) as usize;
+        assert_eq!(other.join().expect("no panic"), value);
+    });
+}
