@@ -121,6 +121,10 @@ impl Parser {
             }
             // A text line may have braces in it.
             Some(_) if !any => plain(text, origin, at, found),
+            _ if !any && is_ours(text) => {
+                let why = "an event was expected at the top, in `fields` or in a message".to_owned();
+                found(Found::Unreadable(why));
+            }
             _ if !any => kills(text, origin, at, found),
             _ => {}
         }
