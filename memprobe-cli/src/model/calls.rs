@@ -81,6 +81,8 @@ pub struct CallRow {
     pub net: i64,
     pub cold: bool,
     pub why: &'static str,
+    /// No call around it is known.
+    pub is_root: bool,
     pub segments: Vec<Passed>,
     pub place: Place,
 }
@@ -232,6 +234,7 @@ impl Process {
         let call = Call { outcome, has_probes: open.has_probes, figures };
         self.builder.add_call(open.context, &call);
         let around = open.parent_id.and_then(|parent| self.open.get_mut(&parent));
+        let is_root = around.is_none();
         if let (Some(around), Some(figures)) = (around, figures) {
             for sums in [&mut around.nested, &mut around.nested_in_all] {
                 sums.0 = sums.0.wrapping_add(figures.allocated);
@@ -262,6 +265,7 @@ impl Process {
             net,
             cold: event.cold,
             why: event.why,
+            is_root,
             segments: open.segments,
             place: open.place,
         })

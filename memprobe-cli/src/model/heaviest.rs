@@ -78,7 +78,7 @@ impl Heaviest {
     }
 
     pub(super) fn add(&mut self, call: CallRow) {
-        if call.peak < self.above || self.roots && call.parent_id.is_some() || self.room == 0 {
+        if call.peak < self.above || self.roots && !call.is_root || self.room == 0 {
             return;
         }
         let rank = self.order.of(&call);

@@ -53,6 +53,9 @@ pub struct Death {
 /// not tell two processes apart, in µs.
 const JITTER: i64 = 2_000_000;
 
+/// Time between two events that threads may write in the wrong order, in µs.
+const RACE: u64 = 50_000;
+
 impl Origin {
     /// Returns what tells processes apart: the stream, the host and the id.
     pub(super) fn stream_alone(self) -> Origin {
@@ -105,6 +108,13 @@ impl Process {
 
     /// Whether the call that an event is of can run here: no other call has its id.
     pub(super) fn fits_call(&self, event: &Event) -> bool {
+        // The first call of a process that was started anew, soon after the last. Threads may write
+        // their first calls in another order than that of their ids.
+        let is_first = event.kind == Some(Kind::Entry) && event.call_id == Some(1);
+        let is_back = self.last_uptime_us > event.uptime_us.map(|uptime| uptime.saturating_add(RACE));
+        if is_first && is_back && !self.recent.has(event) {
+            return false;
+        }
         let Some(open) = event.call_id.and_then(|id| self.open.get(&id)) else { return true };
         let uptime = event.uptime_us.unwrap_or(0);
         open.function == event.function

@@ -25,14 +25,7 @@ impl Default for Recent {
 impl Recent {
     /// Remembers an event; returns whether it was not among the last ones.
     pub fn is_new(&mut self, event: &Event) -> bool {
-        let mut hash = self.hash.build_hasher();
-        hash.write_u8(event.kind.map_or(0, |kind| kind as u8));
-        for number in [event.call_id, event.uptime_us, event.allocated, event.rss] {
-            hash.write_u64(number.unwrap_or(u64::MAX));
-        }
-        hash.write(event.function.as_bytes());
-        hash.write(event.label.as_bytes());
-        let hash = hash.finish();
+        let hash = self.hash(event);
         if !self.seen.insert(hash) {
             return false;
         }
@@ -43,5 +36,21 @@ impl Recent {
             }
         }
         true
+    }
+
+    /// Returns whether an event is among the last ones.
+    pub fn has(&self, event: &Event) -> bool {
+        self.seen.contains(&self.hash(event))
+    }
+
+    fn hash(&self, event: &Event) -> u64 {
+        let mut hash = self.hash.build_hasher();
+        hash.write_u8(event.kind.map_or(0, |kind| kind as u8));
+        for number in [event.call_id, event.uptime_us, event.allocated, event.rss] {
+            hash.write_u64(number.unwrap_or(u64::MAX));
+        }
+        hash.write(event.function.as_bytes());
+        hash.write(event.label.as_bytes());
+        hash.finish()
     }
 }

@@ -64,33 +64,36 @@ impl<W: Write> Events<'_, W> {
 /// Gives each call a track: that of the call around it, or a free one. Slices of one track must lie
 /// in each other or beside each other.
 fn tracks(calls: &[&CallRow]) -> Vec<u64> {
-    // For each process, the calls that are open on each track, by their ends.
-    let mut open: HashMap<usize, Vec<Vec<(u64, u64)>>> = HashMap::new();
-    calls
-        .iter()
-        .map(|call| {
-            let tracks = open.entry(call.process).or_default();
-            for track in tracks.iter_mut() {
-                while track.last().is_some_and(|&(end, _)| end <= call.entered_us) {
-                    track.pop();
-                }
+    // For each process, the calls that are open on each track.
+    let mut open: HashMap<usize, Vec<Vec<&CallRow>>> = HashMap::new();
+    let mut places = Vec::with_capacity(calls.len());
+    for &call in calls {
+        let tracks = open.entry(call.process).or_default();
+        for track in tracks.iter_mut() {
+            while track.last().is_some_and(|around| around.uptime_us <= call.entered_us) {
+                track.pop();
             }
-            let fits = |track: &Vec<(u64, u64)>| match track.last() {
-                None => call.parent_id.is_none() || track.is_empty(),
-                Some(&(end, id)) => call.parent_id == Some(id) && call.uptime_us <= end,
-            };
-            let place = tracks
-                .iter()
-                .position(|track| !track.is_empty() && fits(track))
-                .or_else(|| tracks.iter().position(fits))
-                .unwrap_or(tracks.len());
-            if place == tracks.len() {
-                tracks.push(Vec::new());
-            }
-            tracks[place].push((call.uptime_us, call.call_id));
-            place as u64 + 1
-        })
-        .collect()
+        }
+        let nests = |track: &Vec<&CallRow>| track.last().is_some_and(|around| is_in(call, around));
+        let place = tracks.iter().position(nests);
+        let place = place.or_else(|| tracks.iter().position(Vec::is_empty));
+        let place = place.unwrap_or(tracks.len());
+        if place == tracks.len() {
+            tracks.push(Vec::new());
+        }
+        tracks[place].push(call);
+        places.push(place as u64 + 1);
+    }
+    places
+}
+
+/// Whether a call lies in one segment of the call around it. A future that runs beside others may
+/// lie in several.
+fn is_in(call: &CallRow, around: &CallRow) -> bool {
+    let is_cut = |at: u64| call.entered_us < at && at < call.uptime_us;
+    call.parent_id == Some(around.call_id)
+        && call.uptime_us <= around.uptime_us
+        && !around.segments.iter().any(|segment| is_cut(segment.uptime_us))
 }
 
 fn slices<W: Write>(

@@ -6,21 +6,21 @@
 
 mod calls;
 mod context;
+mod rows;
 mod timeline;
 
 pub use calls::{Call, CallFigures, Outcome, Segment, SegmentFigures};
 pub use context::Context;
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::report::builder::calls::{CallSums, SegmentSums};
 use crate::report::builder::context::Contexts;
+use crate::report::builder::rows::{Rows, highest};
 use crate::report::builder::timeline::Timeline;
 use crate::report::distribution::Distribution;
 use crate::report::{
-    Figures, FirstCall, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals,
+    FirstCall, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals,
 };
 use crate::values::process::Process;
 
@@ -62,7 +62,7 @@ impl Builder {
 
     /// Returns how many calling contexts and segments there are.
     pub fn rows(&self) -> usize {
-        self.contexts.len() + self.segments.list.len() + self.calls.list.len()
+        self.contexts.len() + self.segments.len() + self.calls.len()
     }
 
     /// Adds a segment that has ended.
@@ -138,46 +138,38 @@ impl Builder {
         let mut functions: Vec<Function> =
             self.functions.iter().map(|(name, observed)| observed.function(name)).collect();
         let mut nodes: Vec<Node> = self.contexts.branches().map(node).collect();
-        for ((context, (from, label)), sums) in self.segments.iter() {
-            let is_recursive = self.contexts.is_recursive(*context);
-            let function = &mut functions[self.functions.places[self.contexts.function(*context)]];
-            sums.add_own_to(&mut function.figures);
-            let rows = &mut function.segments;
-            let row = rows.iter_mut().find(|row| (row.from, row.label) == (*from, *label));
-            let row = match row {
-                Some(row) => row,
-                None => {
-                    rows.push(self.segment_totals(function.name, (*from, *label)));
-                    rows.last_mut().expect("it was just added")
-                }
-            };
-            row.count += sums.count;
-            sums.add_to(&mut row.figures, is_recursive);
-            let Some(branch) = self.contexts.branch(*context) else { continue };
-            let node = &mut nodes[branch];
-            sums.add_own_to(&mut node.figures);
-            let rows = &mut node.segments;
-            let row = rows.iter_mut().find(|row| (row.from, row.label) == (*from, *label));
-            let row = match row {
-                Some(row) => row,
-                None => {
-                    let (from, label) = (*from, *label);
-                    rows.push(NodeSegment { from, label, count: 0, figures: None });
-                    rows.last_mut().expect("it was just added")
-                }
-            };
-            row.count += sums.count;
-            sums.add_to(&mut row.figures, is_recursive);
+        for (&(context, labels), sums) in self.segments.iter() {
+            let is_recursive = self.contexts.is_recursive(context);
+            if let Some(function) = self.place(context).and_then(|at| functions.get_mut(at)) {
+                sums.add_own_to(&mut function.figures);
+                let name = function.name;
+                let is_it = |row: &SegmentTotals| (row.from, row.label) == labels;
+                let new = || self.segment_totals(name, labels);
+                let row = row(&mut function.segments, is_it, new);
+                row.count += sums.count;
+                sums.add_to(&mut row.figures, is_recursive);
+            }
+            let branch = self.contexts.branch(context);
+            if let Some(node) = branch.and_then(|at| nodes.get_mut(at)) {
+                sums.add_own_to(&mut node.figures);
+                let (from, label) = labels;
+                let is_it = |row: &NodeSegment| (row.from, row.label) == labels;
+                let new = || NodeSegment { from, label, count: 0, figures: None };
+                let row = row(&mut node.segments, is_it, new);
+                row.count += sums.count;
+                sums.add_to(&mut row.figures, is_recursive);
+            }
         }
         let mut folded_calls = 0;
-        for ((context, outcome, _), sums) in self.calls.iter() {
-            let is_recursive = self.contexts.is_recursive(*context);
-            let function = &mut functions[self.functions.places[self.contexts.function(*context)]];
-            outcome.count(&mut function.outcomes, sums.count);
-            sums.add_to(&mut function.figures, is_recursive);
-            match self.contexts.branch(*context) {
-                Some(branch) => {
-                    let node = &mut nodes[branch];
+        for (&(context, outcome, _), sums) in self.calls.iter() {
+            let is_recursive = self.contexts.is_recursive(context);
+            if let Some(function) = self.place(context).and_then(|at| functions.get_mut(at)) {
+                outcome.count(&mut function.outcomes, sums.count);
+                sums.add_to(&mut function.figures, is_recursive);
+            }
+            let branch = self.contexts.branch(context);
+            match branch.and_then(|at| nodes.get_mut(at)) {
+                Some(node) => {
                     outcome.count(&mut node.outcomes, sums.count);
                     sums.add_to(&mut node.figures, is_recursive);
                 }
@@ -197,6 +189,11 @@ impl Builder {
             live: None,
             elapsed: self.elapsed,
         }
+    }
+
+    /// Returns the place of the function of a context.
+    fn place(&self, context: Context) -> Option<usize> {
+        self.functions.place(&self.contexts.function(context))
     }
 
     fn segment_totals(&self, function: &'static str, labels: Labels) -> SegmentTotals {
@@ -236,40 +233,11 @@ fn node(function: &'static str) -> Node {
     }
 }
 
-fn highest(figures: Option<Figures>) -> Reverse<Option<u64>> {
-    Reverse(figures.map(|figures| figures.high_water))
-}
-
-/// Values by key, in the order in which the keys were first met.
-#[derive(Clone, Debug)]
-struct Rows<K, V> {
-    places: HashMap<K, usize>,
-    list: Vec<(K, V)>,
-}
-
-impl<K, V> Default for Rows<K, V> {
-    fn default() -> Self {
-        Rows { places: HashMap::new(), list: Vec::new() }
-    }
-}
-
-impl<K: Copy + Eq + std::hash::Hash, V: Default> Rows<K, V> {
-    fn at(&mut self, key: K) -> &mut V {
-        let place = *self.places.entry(key).or_insert_with(|| {
-            self.list.push((key, V::default()));
-            self.list.len() - 1
-        });
-        &mut self.list[place].1
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.list.iter().map(|(key, value)| (key, value))
-    }
-
-    fn get(&self, key: &K) -> V
-    where
-        V: Clone,
-    {
-        self.places.get(key).map_or_else(V::default, |&place| self.list[place].1.clone())
-    }
+/// Returns the row that `is_it`, or a new one at the end.
+fn row<T>(rows: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> &mut T {
+    let at = rows.iter().position(is_it).unwrap_or_else(|| {
+        rows.push(new());
+        rows.len() - 1
+    });
+    &mut rows[at]
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::report::Node;
-use crate::report::builder::highest;
+use crate::report::builder::rows::highest;
 
 /// Most contexts beside the roots.
 const CONTEXTS: usize = 1024;
@@ -43,6 +43,7 @@ pub(super) struct Contexts {
     folded: HashMap<&'static str, Context>,
     /// The branches of the tree: the caller's, and the function.
     branches: Vec<(Option<usize>, &'static str)>,
+    branch_of: HashMap<(Option<usize>, &'static str), usize>,
     /// Contexts that are not roots.
     nested: usize,
 }
@@ -114,8 +115,7 @@ impl Contexts {
     }
 
     fn add_branch(&mut self, around: Option<usize>, function: &'static str) -> usize {
-        let known = self.branches.iter().position(|&branch| branch == (around, function));
-        known.unwrap_or_else(|| {
+        *self.branch_of.entry((around, function)).or_insert_with(|| {
             self.branches.push((around, function));
             self.branches.len() - 1
         })
