@@ -21,7 +21,10 @@ fn main() -> io::Result<()> {
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let program = std::env::current_exe()?;
     let program = program.ancestors().nth(2).unwrap_or(Path::new("")).join("memprobe");
-    println!("{:8} {:34} {:>9} {:>11} {:>11}", "log", "command", "MB/s", "MB/s a core", "max RSS MiB");
+    println!(
+        "{:8} {:34} {:>9} {:>11} {:>11}",
+        "log", "command", "MB/s", "MB/s a core", "max RSS MiB"
+    );
     for (name, ours) in [("others", 0), ("mixed", 20), ("ours", 1)] {
         let path = folder.join(format!("memprobe-bench-{name}.log"));
         write(&path, size, ours)?;
@@ -30,7 +33,12 @@ fn main() -> io::Result<()> {
         measure(name, bytes, &program.to_string_lossy(), &["report", "--json", &file]);
         measure(name, bytes, "grep", &["-c", "memprobe", &file]);
         if size <= 1 << 30 {
-            measure(name, bytes, "jq", &["-c", "select(.memprobe == \"exit\") | .call_peak", &file]);
+            measure(
+                name,
+                bytes,
+                "jq",
+                &["-c", "select(.memprobe == \"exit\") | .call_peak", &file],
+            );
         }
         std::fs::remove_file(&path)?;
     }
@@ -60,7 +68,11 @@ fn write(path: &Path, size: u64, one_of: u64) -> io::Result<()> {
                  \"method\":\"GET\",\"path\":\"/api/v1/orders/{at}/items\",\"status\":200,\"latency_ms\":{},\
                  \"remote\":\"10.1.{}.{}\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 \
                  Firefox/128.0\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e{:04x}\",\"target\":\"shop::http\"}}",
-                at % 1_000_000, at % 250, at % 256, at / 256 % 256, at % 65536
+                at % 1_000_000,
+                at % 250,
+                at % 256,
+                at / 256 % 256,
+                at % 65536
             )
         };
         out.write_all(line.as_bytes())?;
@@ -73,7 +85,9 @@ fn write(path: &Path, size: u64, one_of: u64) -> io::Result<()> {
 /// Returns a line of a later round: all calls again, with further ids and at a later time.
 fn again(line: &str, round: u64) -> String {
     let mut line = line.to_owned();
-    for (key, step) in [("\"call_id\":", 1000), ("\"parent_id\":", 1000), ("\"uptime_us\":", 100_000)] {
+    for (key, step) in
+        [("\"call_id\":", 1000), ("\"parent_id\":", 1000), ("\"uptime_us\":", 100_000)]
+    {
         let Some(start) = line.find(key).map(|start| start + key.len()) else { continue };
         let end = line[start..].find([',', '}']).map_or(line.len(), |end| start + end);
         let number: u64 = line[start..end].parse().unwrap_or(0);
@@ -87,7 +101,11 @@ fn measure(log: &str, bytes: u64, program: &str, arguments: &[&str]) {
     // GNU time's figures, of which the shell's own has no memory.
     let started = Instant::now();
     let child = Command::new("bash")
-        .args(["-c", "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null; grep VmHWM /proc/self/status > /dev/null", "-"])
+        .args([
+            "-c",
+            "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null; grep VmHWM /proc/self/status > /dev/null",
+            "-",
+        ])
         .arg(program)
         .args(arguments)
         .stdout(Stdio::null())
@@ -98,20 +116,38 @@ fn measure(log: &str, bytes: u64, program: &str, arguments: &[&str]) {
     let Ok(output) = child.wait_with_output() else { return };
     let took = started.elapsed().as_secs_f64();
     let told = String::from_utf8_lossy(&output.stderr);
-    let core: f64 = told.lines().last().map_or(0.0, |line| line.split(' ').filter_map(|it| it.parse::<f64>().ok()).sum());
+    let core: f64 = told
+        .lines()
+        .last()
+        .map_or(0.0, |line| line.split(' ').filter_map(|it| it.parse::<f64>().ok()).sum());
     let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
     let mega = bytes as f64 / 1e6;
-    let rss = peak.join().ok().flatten().map_or(String::new(), |kib| format!("{:.0}", kib as f64 / 1024.0));
-    println!("{log:8} {:34} {:9.0} {:11.0} {rss:>11}", format!("{name} {}", arguments[..arguments.len() - 1].join(" ")).chars().take(34).collect::<String>(), mega / took, mega / core.max(0.001));
+    let rss = peak
+        .join()
+        .ok()
+        .flatten()
+        .map_or(String::new(), |kib| format!("{:.0}", kib as f64 / 1024.0));
+    println!(
+        "{log:8} {:34} {:9.0} {:11.0} {rss:>11}",
+        format!("{name} {}", arguments[..arguments.len() - 1].join(" "))
+            .chars()
+            .take(34)
+            .collect::<String>(),
+        mega / took,
+        mega / core.max(0.001)
+    );
 }
 
 /// Watches the highest resident set of the processes that a process started, in KiB.
 fn peak_of_children(parent: u32) -> std::thread::JoinHandle<Option<u64>> {
     std::thread::spawn(move || {
         let mut highest = None;
-        while let Ok(children) = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")) {
+        while let Ok(children) =
+            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+        {
             for child in children.split_whitespace() {
-                let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+                let status =
+                    std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
                 let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
                 let kib = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
                 highest = kib.max(highest);

@@ -57,7 +57,7 @@ impl Parser {
     }
 
     /// Reads a line, and passes on what it finds.
-    pub fn line(&mut self, line: &[u8], origin: Origin, found: &mut impl FnMut(Found)) {
+    pub fn line(&mut self, line: &[u8], origin: Origin, found: &mut dyn FnMut(Found)) {
         match str::from_utf8(line) {
             Ok(text) => self.text(text, origin, None, 0, found),
             Err(_) => {
@@ -68,7 +68,7 @@ impl Parser {
     }
 
     /// Tells of the parts whose rest has not come.
-    pub fn finish(&mut self, found: &mut impl FnMut(Found)) {
+    pub fn finish(&mut self, found: &mut dyn FnMut(Found)) {
         let parts = std::mem::take(&mut self.parts);
         for text in parts.into_values().filter(|text| is_ours(text)) {
             let start: String = text.chars().take(60).collect();
@@ -82,7 +82,7 @@ impl Parser {
         origin: Origin,
         at: Option<i64>,
         depth: usize,
-        found: &mut impl FnMut(Found),
+        found: &mut dyn FnMut(Found),
     ) {
         let text = text.trim_end_matches(['\n', '\r']);
         if let Some((at, stream, is_part, rest)) = cri(text) {
@@ -122,7 +122,8 @@ impl Parser {
             // A text line may have braces in it.
             Some(_) if !any => plain(text, origin, at, found),
             _ if !any && is_ours(text) => {
-                let why = "an event was expected at the top, in `fields` or in a message".to_owned();
+                let why =
+                    "an event was expected at the top, in `fields` or in a message".to_owned();
                 found(Found::Unreadable(why));
             }
             _ if !any => kills(text, origin, at, found),
@@ -137,7 +138,7 @@ impl Parser {
         origin: Origin,
         at: Option<i64>,
         depth: usize,
-        found: &mut impl FnMut(Found),
+        found: &mut dyn FnMut(Found),
     ) -> bool {
         let json::Object { mut event, is_event, line, origin: own, is_partial } = object;
         let origin = own.or(origin);
@@ -205,7 +206,7 @@ fn cri(text: &str) -> Option<(Option<i64>, &'static str, bool, &str)> {
 }
 
 /// Reads a line without JSON.
-fn plain(text: &str, origin: Origin, at: Option<i64>, found: &mut impl FnMut(Found)) {
+fn plain(text: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) {
     let text = ansi::strip(text);
     if let Some(start) = text.find(watch::PREFIX) {
         let message = &text[start + "memprobe: ".len()..];
@@ -230,14 +231,14 @@ fn plain(text: &str, origin: Origin, at: Option<i64>, found: &mut impl FnMut(Fou
     kills(&text, origin, at, found);
 }
 
-fn kills(text: &str, origin: Origin, at: Option<i64>, found: &mut impl FnMut(Found)) {
+fn kills(text: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) {
     if let Some(mut kill) = kill::kill(text) {
         kill.at = kill.at.or(at);
         found(Found::Record(origin, Record::Kill(kill)));
     }
 }
 
-fn event_found(event: Event, origin: Origin, found: &mut impl FnMut(Found)) {
+fn event_found(event: Event, origin: Origin, found: &mut dyn FnMut(Found)) {
     if let Some(lacks) = event.lacks() {
         return found(Found::Unreadable(format!("an event of memprobe was expected: {lacks}")));
     }

@@ -49,7 +49,8 @@ fn functions_and_labels_that_never_repeat_are_summed_up_to_a_bound() {
     // One event adds a context, a segment and a call.
     assert!(rows <= ROWS + 3, "{rows}");
     assert_eq!(model.counts.events, all);
-    let summed: u64 = model.processes[0].builder.report().functions.iter().map(|it| it.outcomes.calls()).sum();
+    let summed: u64 =
+        model.processes[0].builder.report().functions.iter().map(|it| it.outcomes.calls()).sum();
     assert_eq!(summed + model.counts.beyond_room, all);
 }
 

@@ -50,21 +50,26 @@ fn json_is_the_report_with_the_log_beside_it() {
     assert!(value["verdicts"]["pressure"]["found"]["function"].is_string());
     assert_eq!(value["log"]["unreadable"], 0);
     let open = &value["log"]["processes"][0]["never_ended"][0];
-    assert_eq!((open["last_label"].as_str(), open["function"].as_str()), (Some("loaded"), Some("program::open_at_the_end")));
+    assert_eq!(
+        (open["last_label"].as_str(), open["function"].as_str()),
+        (Some("loaded"), Some("program::open_at_the_end"))
+    );
 }
 
 #[test]
 fn pages_stacks_markdown_and_traces_are_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let (page, trace) = (folder.path().join("a.html"), folder.path().join("a.trace"));
-    let (log, page_at, trace_at) = (path("json.log"), shown(&page).to_owned(), shown(&trace).to_owned());
+    let (log, page_at, trace_at) =
+        (path("json.log"), shown(&page).to_owned(), shown(&trace).to_owned());
     let output =
         run(&["report", "--folded", "--html", &page_at, "--trace", &trace_at, shown(&log)]);
     assert!(output.status.success(), "{output:?}");
     assert!(text(&output).lines().any(|line| line.starts_with("program::handler;program::parse ")));
     let page = std::fs::read_to_string(&page).expect("a page");
     assert!(page.contains("memprobe report") && page.contains("program::handler"), "{page}");
-    let trace: Value = serde_json::from_slice(&std::fs::read(&trace).expect("a trace")).expect("JSON");
+    let trace: Value =
+        serde_json::from_slice(&std::fs::read(&trace).expect("a trace")).expect("JSON");
     check_trace(&trace);
     let markdown = text(&run(&["report", "--markdown", shown(&log)]));
     assert!(markdown.starts_with("### Memory\n\n- **pressure**: "), "{markdown}");
@@ -112,7 +117,8 @@ fn single_calls_are_listed_above_a_bound_and_sorted() {
     assert!(calls.len() > 3, "{calls:?}");
     let peaks: Vec<u64> = calls.iter().map(|call| call["peak"].as_u64().expect("bytes")).collect();
     assert!(peaks.is_sorted_by(|a, b| a >= b) && peaks.iter().all(|&peak| peak >= 1 << 20));
-    let text = text(&run(&["calls", "--sort", "duration", "--most", "2", shown(&path("full.log"))]));
+    let text =
+        text(&run(&["calls", "--sort", "duration", "--most", "2", shown(&path("full.log"))]));
     assert!(text.contains("more that are lighter"), "{text}");
     assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("never ")), "{text}");
 }
@@ -174,14 +180,21 @@ fn what_cannot_be_compared_is_status_2_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let (before, _) = two_runs(folder.path());
     let other = folder.path().join("other.log");
-    std::fs::write(&other, log("json.log").replace("program::", "another::").replace("the user's", "x")).expect("a file");
+    std::fs::write(
+        &other,
+        log("json.log").replace("program::", "another::").replace("the user's", "x"),
+    )
+    .expect("a file");
     let output = run(&["diff", &before, shown(&other)]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(errors(&output).contains("cannot compare: no function is in both"), "{output:?}");
     std::fs::write(&other, "nothing\n").expect("a file");
     let output = run(&["diff", &before, shown(&other)]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(errors(&output).contains("nothing of memprobe's in 1 lines. Expected were"), "{output:?}");
+    assert!(
+        errors(&output).contains("nothing of memprobe's in 1 lines. Expected were"),
+        "{output:?}"
+    );
     let output = run(&["diff", &before, "/nowhere.log"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(errors(&output).contains("/nowhere.log: No such file"), "{output:?}");
@@ -258,7 +271,10 @@ fn only_what_was_asked_for_is_taken() {
     assert!(text(&output).contains("events left out by what was asked for"), "{output:?}");
     let output = run(&["report", "--since", "yesterday", shown(&path("json.log"))]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(errors(&output).contains("a time was expected, as in 2026-11-25T14:00:00Z"), "{output:?}");
+    assert!(
+        errors(&output).contains("a time was expected, as in 2026-11-25T14:00:00Z"),
+        "{output:?}"
+    );
 }
 
 #[test]

@@ -37,14 +37,17 @@ fn is_event(line: &str) -> bool {
 }
 
 fn lines_of_ours() -> Vec<String> {
-    let lines = all().into_iter().flat_map(|(_, log)| log.lines().map(str::to_owned).collect::<Vec<_>>());
+    let lines =
+        all().into_iter().flat_map(|(_, log)| log.lines().map(str::to_owned).collect::<Vec<_>>());
     lines.filter(|line| is_event(line)).collect()
 }
 
 #[test]
 fn a_line_cut_anywhere_behind_its_mark_is_told_of() {
     for line in lines_of_ours().iter().step_by(3) {
-        let mark = ["\"memprobe\":\"", "memprobe"].iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
+        let mark = ["\"memprobe\":\"", "memprobe"]
+            .iter()
+            .find_map(|mark| Some(line.find(mark)? + mark.len()));
         let start = mark.expect("a mark") + 12;
         for end in (start..line.len()).step_by(7).filter(|&end| line.is_char_boundary(end)) {
             // Text whose figures are cut is an event with fewer figures, or tells what it lacks.
@@ -93,7 +96,8 @@ fn damage() -> impl Strategy<Value = Damage> {
         (index(), index()).prop_map(|(at, to)| Damage::Swap(at, to)),
         (index(), index(), any::<u8>()).prop_map(|(at, byte, to)| Damage::Byte(at, byte, to)),
         index().prop_map(Damage::Join),
-        (index(), prop::collection::vec(any::<u8>(), 0..200)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        (index(), prop::collection::vec(any::<u8>(), 0..200))
+            .prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
         (index(), any::<u64>()).prop_map(|(at, to)| Damage::Number(at, to)),
     ]
 }

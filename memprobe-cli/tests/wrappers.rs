@@ -14,7 +14,9 @@ fn time(at: usize) -> String {
 
 /// The lines of the log, each passed through `wrap`, are read as the log is.
 fn check(wrap: impl Fn(usize, &str) -> String) {
-    for name in ["json.log", "json-flat.log", "full.log", "full-ansi.log", "compact.log", "pretty.log"] {
+    for name in
+        ["json.log", "json-flat.log", "full.log", "full-ansi.log", "compact.log", "pretty.log"]
+    {
         let plain = log(name);
         let lines = plain.lines().enumerate();
         let wrapped: String = lines.map(|(at, line)| wrap(at, line) + "\n").collect();
@@ -44,7 +46,11 @@ fn docker_splits_long_lines() {
     let mut wrapped = String::new();
     for (at, line) in plain.lines().enumerate() {
         // Of 16 KiB each; a field of the application's makes the line longer than two of them.
-        let long = line.replacen("\"timestamp\"", &format!("\"a\":\"{}\",\"timestamp\"", "x".repeat(40_000)), 1);
+        let long = line.replacen(
+            "\"timestamp\"",
+            &format!("\"a\":\"{}\",\"timestamp\"", "x".repeat(40_000)),
+            1,
+        );
         let long = format!("{long}\n");
         let mut rest = &long[..];
         while !rest.is_empty() {
@@ -127,7 +133,9 @@ fn cloudwatch_filter_log_events() {
 fn cloudwatch_console_csv() {
     check_document(|lines| {
         let quoted = |line: &str| format!("\"{}\n\"", line.replace('"', "\"\""));
-        let rows = lines.into_iter().map(|(at, line)| format!("{},{}\n", 1_795_615_204_000_u64 + at as u64, quoted(line)));
+        let rows = lines
+            .into_iter()
+            .map(|(at, line)| format!("{},{}\n", 1_795_615_204_000_u64 + at as u64, quoted(line)));
         format!("timestamp,message\n{}", rows.collect::<String>())
     });
 }
@@ -138,7 +146,8 @@ fn loki() {
         let nanos = |at: usize| (1_795_615_204_000_000_000_u64 + at as u64).to_string();
         lines.into_iter().map(|(at, line)| json!([nanos(at), line])).collect()
     };
-    let stream = |lines| json!({ "stream": { "pod": "web-7d4b", "host": "n1" }, "values": values(lines) });
+    let stream =
+        |lines| json!({ "stream": { "pod": "web-7d4b", "host": "n1" }, "values": values(lines) });
     // An answer to a query.
     check_document(|lines| {
         json!({ "status": "success", "data": { "resultType": "streams", "result": [stream(lines)] } })
@@ -196,12 +205,14 @@ fn compressed() {
 #[test]
 fn two_wrapped_processes_are_told_apart() {
     let plain = log("json.log");
-    let of = |pod: &str, line: &str| json!({ "pod": pod, "message": line, "version": pod }).to_string();
+    let of =
+        |pod: &str, line: &str| json!({ "pod": pod, "message": line, "version": pod }).to_string();
     let mixed: String =
         plain.lines().map(|line| format!("{}\n{}\n", of("a", line), of("b", line))).collect();
     let (model, _) = common::model(mixed.as_bytes());
     assert_eq!(model.counts.duplicates, 0);
-    let names: Vec<String> = model.processes.iter().map(memprobe_cli::model::Process::name).collect();
+    let names: Vec<String> =
+        model.processes.iter().map(memprobe_cli::model::Process::name).collect();
     assert_eq!(names, ["a", "b"]);
     let reports: Vec<String> = model
         .processes

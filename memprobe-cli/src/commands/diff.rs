@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use memprobe::Report;
 use serde_json::Value;
 
-use crate::FAILED;
 use crate::args::{By, Diff, Which};
 use crate::commands::{empty_model, group, read};
 use crate::model::{Heaviest, Order};
@@ -188,9 +187,6 @@ fn figures(
         [("peak", peak), ("median peak", median), ("allocated", allocated), ("kept a call", kept)];
     all.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))).collect()
 }
-
-/// Kept here, because the exit status is part of what the command promises.
-pub const CANNOT_COMPARE: u8 = FAILED;
 
 #[cfg(test)]
 mod tests {

@@ -111,7 +111,8 @@ impl Process {
         // The first call of a process that was started anew, soon after the last. Threads may write
         // their first calls in another order than that of their ids.
         let is_first = event.kind == Some(Kind::Entry) && event.call_id == Some(1);
-        let is_back = self.last_uptime_us > event.uptime_us.map(|uptime| uptime.saturating_add(RACE));
+        let is_back =
+            self.last_uptime_us > event.uptime_us.map(|uptime| uptime.saturating_add(RACE));
         if is_first && is_back && !self.recent.has(event) {
             return false;
         }

@@ -19,9 +19,7 @@ use crate::report::builder::context::Contexts;
 use crate::report::builder::rows::{Rows, highest};
 use crate::report::builder::timeline::Timeline;
 use crate::report::distribution::Distribution;
-use crate::report::{
-    FirstCall, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals,
-};
+use crate::report::{FirstCall, Function, Node, NodeSegment, Outcomes, Report, SegmentTotals};
 use crate::values::process::Process;
 
 /// The labels at the ends of a segment.
@@ -86,10 +84,9 @@ impl Builder {
         let Some(figures) = call.figures else { return };
         observed.peaks.observe(figures.peak, figures.is_idle(), true);
         observed.allocations.observe(figures.allocated, figures.is_idle(), false);
-        observed.first_call.get_or_insert(FirstCall {
-            peak: figures.peak,
-            allocated: figures.allocated,
-        });
+        observed
+            .first_call
+            .get_or_insert(FirstCall { peak: figures.peak, allocated: figures.allocated });
     }
 
     /// Records that so many calls of a function ran at once.

@@ -279,7 +279,8 @@ fn without_own_of_segments(one: &mut Value) {
 
 fn sort(value: &mut Value) {
     let key = |one: &Value| {
-        ["function", "name", "from", "label"].map(|name| one[name].as_str().unwrap_or("").to_owned())
+        ["function", "name", "from", "label"]
+            .map(|name| one[name].as_str().unwrap_or("").to_owned())
     };
     match value {
         Value::Object(fields) => fields.values_mut().for_each(sort),

@@ -2,7 +2,6 @@
 
 use crate::report::{Figures, Outcomes, Steady};
 
-
 /// One pass of a call through a segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Segment {

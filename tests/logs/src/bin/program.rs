@@ -54,7 +54,8 @@ fn subscribe(format: &str) {
 async fn serve() {
     info!("listening");
     for request in 0..12_usize {
-        let span = info_span!("request", id = request, path = "/a b", call_id = "9 memprobe=\"exit\"");
+        let span =
+            info_span!("request", id = request, path = "/a b", call_id = "9 memprobe=\"exit\"");
         let guard = span.enter();
         info!(rows = request, "a line of the application's, not of memprobe's");
         let kept = handler(request);
