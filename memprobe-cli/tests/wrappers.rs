@@ -119,7 +119,8 @@ fn cloudwatch_filter_log_events() {
             })
             .collect()
     };
-    let document = |lines| json!({ "events": events(lines), "searchedLogStreams": [] });
+    let document =
+        |lines: Vec<(usize, &str)>| json!({ "events": events(lines), "searchedLogStreams": [] });
     check_document(|lines| document(lines).to_string());
     check_document(|lines| serde_json::to_string_pretty(&document(lines)).expect("JSON"));
     // By `jq -c .events[]`.
@@ -146,8 +147,7 @@ fn loki() {
         let nanos = |at: usize| (1_795_615_204_000_000_000_u64 + at as u64).to_string();
         lines.into_iter().map(|(at, line)| json!([nanos(at), line])).collect()
     };
-    let stream =
-        |lines| json!({ "stream": { "pod": "web-7d4b", "host": "n1" }, "values": values(lines) });
+    let stream = |lines: Vec<(usize, &str)>| json!({ "stream": { "pod": "web-7d4b", "host": "n1" }, "values": values(lines) });
     // An answer to a query.
     check_document(|lines| {
         json!({ "status": "success", "data": { "resultType": "streams", "result": [stream(lines)] } })
