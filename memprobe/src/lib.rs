@@ -242,6 +242,18 @@ mod values;
 #[doc(hidden)]
 pub mod __private;
 
+/// What the command `memprobe` makes reports of logged events with. It is not part of the public API
+/// and not subject to semantic versioning.
+#[cfg(feature = "__builder")]
+#[doc(hidden)]
+pub mod __builder {
+    pub use crate::format::name::short;
+    pub use crate::format::units::{HumanBytes, HumanCount, HumanDuration, Net, SignedBytes};
+    pub use crate::report::builder::{
+        Builder, Call, CallFigures, Context, Outcome, Segment, SegmentFigures,
+    };
+}
+
 /// Live memory by owner: how it is sampled, while the program runs.
 pub mod live {
     pub use crate::runtime::sampling::{set_active, set_interval, set_stack_every};

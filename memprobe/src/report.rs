@@ -1,5 +1,7 @@
 //! The report: the totals of all calls as a value, and the views that are made from it.
 
+#[cfg(feature = "__builder")]
+pub(crate) mod builder;
 pub(crate) mod distribution;
 mod folded;
 #[cfg(feature = "enabled")]
@@ -305,10 +307,12 @@ impl Report {
 
     /// Returns why there are no figures at all, and what to add; `None` if there are figures.
     pub(crate) fn why_empty(&self) -> Option<&'static str> {
-        if cfg!(not(feature = "enabled")) {
-            Some("memprobe is compiled out: build with its feature `enabled`")
-        } else if self.functions.is_empty() {
-            Some("memprobe has seen no annotated function end a call yet")
+        if self.functions.is_empty() {
+            Some(if cfg!(feature = "enabled") {
+                "memprobe has seen no annotated function end a call yet"
+            } else {
+                "memprobe is compiled out: build with its feature `enabled`"
+            })
         } else if self.functions.iter().all(|function| function.figures.is_none()) {
             Some(
                 "no bytes: jemalloc is not the global allocator; add \

@@ -3,14 +3,15 @@
 use std::fmt;
 
 /// Shortens a function's path to its last part, with the type in front for a method.
-pub(crate) fn short(path: &str) -> Short<'_> {
+pub fn short(path: &str) -> Short<'_> {
     Short(path)
 }
 
-pub(crate) struct Short<'a>(&'a str);
+/// A path that `Display` shortens.
+pub struct Short<'a>(&'a str);
 
 impl Short<'_> {
-    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         const MOST: usize = 28;
         let (path, name) = last_part(self.0);
         let of = path.map(|path| last_part(path).1).filter(|of| {

@@ -12,10 +12,10 @@ pub(crate) fn number(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
 }
 
 /// A number of bytes, written in B, KiB, MiB, GiB or TiB.
-pub(crate) struct HumanBytes(pub u64);
+pub struct HumanBytes(pub u64);
 
 impl HumanBytes {
-    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let bytes = self.0;
         if bytes < 1 << 10 {
             number(out, bytes)?;
@@ -41,20 +41,20 @@ impl HumanBytes {
 }
 
 /// A number of bytes, written with its sign.
-pub(crate) struct SignedBytes(pub i64);
+pub struct SignedBytes(pub i64);
 
 impl SignedBytes {
-    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         out.write_char(if self.0 < 0 { '-' } else { '+' })?;
         HumanBytes(self.0.unsigned_abs()).write(out)
     }
 }
 
 /// A number of bytes, written with a sign only if it is negative.
-pub(crate) struct Net(pub i64);
+pub struct Net(pub i64);
 
 impl Net {
-    pub fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
         if self.0 < 0 {
             out.write_char('-')?;
         }
@@ -81,7 +81,7 @@ impl fmt::Display for Net {
 }
 
 /// A count, written in millions from 10 million on.
-pub(crate) struct HumanCount(pub u64);
+pub struct HumanCount(pub u64);
 
 impl fmt::Display for HumanCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl fmt::Display for HumanCount {
 }
 
 /// A duration, written in us, ms, s, min or h.
-pub(crate) struct HumanDuration(pub Duration);
+pub struct HumanDuration(pub Duration);
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

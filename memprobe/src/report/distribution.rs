@@ -9,7 +9,7 @@ pub(crate) const BUCKETS: usize = 4 + 38 * 4;
 const BEYOND: u64 = 7 << 37;
 
 /// Returns the bucket of a value.
-#[cfg(feature = "enabled")]
+#[cfg(any(feature = "enabled", feature = "__builder"))]
 #[inline]
 pub(crate) fn bucket(value: u64) -> usize {
     if value < 4 {
@@ -64,7 +64,7 @@ struct Bucket(u64);
 impl Bucket {
     const COUNT: u32 = u64::BITS - u8::BITS;
 
-    #[cfg(feature = "enabled")]
+    #[cfg(any(feature = "enabled", feature = "__builder"))]
     fn new(bucket: usize, count: u64) -> Bucket {
         Bucket((bucket as u64) << Bucket::COUNT | count.min((1 << Bucket::COUNT) - 1))
     }
@@ -78,7 +78,7 @@ impl Bucket {
     }
 }
 
-#[cfg(feature = "enabled")]
+#[cfg(any(feature = "enabled", feature = "__builder"))]
 impl Buckets {
     pub fn of(counts: &[u64; BUCKETS]) -> Buckets {
         let mut used = Vec::with_capacity(counts.iter().filter(|&&count| count > 0).count());
@@ -113,6 +113,36 @@ impl Distribution {
         if let Some(buckets) = buckets {
             self.buckets.add(buckets);
         }
+    }
+
+    /// Adds one value. `is_idle` if the call neither allocated nor freed; `is_peak` if the highest
+    /// value is of interest.
+    #[cfg(feature = "__builder")]
+    pub(crate) fn observe(&mut self, value: u64, is_idle: bool, is_peak: bool) {
+        self.total += 1;
+        if is_peak {
+            self.highest = self.highest.max(NonZeroU64::new(value));
+        }
+        if is_idle {
+            return;
+        }
+        let at = bucket(value);
+        match self.buckets.0.binary_search_by_key(&at, |bucket| bucket.bucket()) {
+            Ok(place) => self.buckets.0[place].0 += 1,
+            Err(place) => {
+                let mut buckets = std::mem::take(&mut self.buckets.0).into_vec();
+                buckets.insert(place, Bucket::new(at, 1));
+                self.buckets.0 = buckets.into();
+            }
+        }
+    }
+
+    /// Adds the values of another distribution.
+    #[cfg(feature = "__builder")]
+    pub(crate) fn merge(&mut self, other: &Distribution) {
+        self.total += other.total;
+        self.highest = self.highest.max(other.highest);
+        self.buckets.add(&other.buckets);
     }
 
     /// Returns how many values there are.

@@ -133,11 +133,17 @@ pub enum LimitSource {
     CgroupAbove(PathBuf),
     /// The program, by [`Limit::from_bytes`].
     Program,
+    /// A log that the command `memprobe` has read: a limit in the events of a process.
+    Log {
+        /// Whether the events say what a cgroup uses, which then stands against the limit.
+        is_cgroup: bool,
+    },
 }
 
 impl LimitSource {
     pub(crate) fn is_cgroup(&self) -> bool {
-        matches!(self, LimitSource::Cgroup(_) | LimitSource::CgroupAbove(_))
+        let of_a_file = matches!(self, LimitSource::Cgroup(_) | LimitSource::CgroupAbove(_));
+        of_a_file || matches!(self, LimitSource::Log { is_cgroup: true })
     }
 }
 
@@ -150,6 +156,7 @@ impl fmt::Display for LimitSource {
                 write!(f, "hierarchical_memory_limit in {}", file.display())
             }
             LimitSource::Program => f.write_str("the program"),
+            LimitSource::Log { .. } => f.write_str("the log"),
         }
     }
 }

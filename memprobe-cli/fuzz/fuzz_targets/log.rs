@@ -1,0 +1,31 @@
+//! A whole log of whatever bytes: it is read without a panic, every line feed is counted, and all
+//! views can be made of what came of it.
+#![no_main]
+
+use std::ops::ControlFlow;
+
+use libfuzzer_sys::fuzz_target;
+use memprobe_cli::input;
+use memprobe_cli::model::{Filter, Heaviest, Model, Order};
+use memprobe_cli::parse::origin::Origin;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut model = Model::new(Heaviest::new(Order::Peak, 0, 10, false), Filter::default());
+    let mut items = 0_u64;
+    let mut sink = |item| {
+        items += 1;
+        model.add((0, "a.log"), item);
+        ControlFlow::Continue(())
+    };
+    // A damaged gzip or zstd is an error, and no panic.
+    let _ = input::read(bytes, Origin::default(), &mut sink);
+    model.finish();
+    let counts = model.counts;
+    let told = counts.events + counts.duplicates + counts.unreadable + counts.kills + counts.not_utf8;
+    // A crossing that is told twice is counted once.
+    assert!(told + counts.crossings <= items);
+    for process in &model.processes {
+        let report = process.builder.report();
+        let _ = (report.to_string(), report.to_html(), report.verdicts());
+    }
+});

@@ -1,0 +1,59 @@
+//! The commands.
+
+pub mod calls;
+pub mod diff;
+pub mod generated;
+mod group;
+pub use group::Group;
+pub mod report;
+pub mod watch;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::input::Source;
+use crate::model::{Heaviest, Model};
+use crate::read::{self, Done};
+
+/// Reads logs, and tells on standard error of those that cannot be read.
+///
+/// # Errors
+///
+/// Fails if none of them can be read, or if there is nothing of memprobe's in them.
+fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
+    let sources = match logs {
+        [] => vec![Source::of(Path::new("-"))],
+        logs => logs.iter().map(|log| Source::of(log)).collect(),
+    };
+    let done = read::read(sources, &mut model);
+    for (source, error) in &done.errors {
+        eprintln!("memprobe: {}: {error}", source.name());
+    }
+    if done.errors.len() == done.sources.len() {
+        return Err(io::Error::other("no log could be read"));
+    }
+    if model.processes.is_empty() {
+        return Err(io::Error::other(nothing(&model, &done)));
+    }
+    Ok((model, done))
+}
+
+/// Says that there is nothing of memprobe's, and what was expected.
+fn nothing(model: &Model, done: &Done) -> String {
+    let mut text = format!(
+        "nothing of memprobe's in {} lines. Expected were lines like\n  \
+         {{\"timestamp\":\"…\",\"fields\":{{\"message\":\"…\",\"memprobe\":\"exit\",\"function\":\"…\",…}}}}\n  \
+         2026-11-25T14:00:04Z INFO memprobe::app: … memprobe=\"exit\" function=\"…\" …\n  \
+         memprobe: threshold=95% at=… pid=… limit=…",
+        done.extent.lines
+    );
+    for one in &model.unreadable {
+        let source = done.sources.get(one.place.source).map_or(String::new(), Source::name);
+        text.push_str(&format!("\n{source}:{}: {}: {}", one.place.line, one.why, one.text));
+    }
+    text
+}
+
+fn empty_model(heaviest: Heaviest, which: &crate::args::Which) -> Model {
+    Model::new(heaviest, which.filter())
+}

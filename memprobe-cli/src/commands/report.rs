@@ -1,0 +1,108 @@
+//! `memprobe report`: what the logs say as a whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::args::{By, Color, Report};
+use crate::commands::group::{Group, groups};
+use crate::commands::{empty_model, read};
+use crate::model::{Heaviest, Model, Order};
+use crate::read::Done;
+use crate::views::{json, markdown, text, trace};
+
+/// Single calls that a trace has.
+const TRACED: usize = 2000;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Those of reading and writing.
+pub fn run(args: &Report) -> io::Result<ExitCode> {
+    let kept = if args.trace.is_some() { TRACED } else { args.heaviest };
+    let heaviest = Heaviest::new(Order::Peak, 0, kept, args.trace.is_none());
+    let (model, done) = read(&args.logs.logs, empty_model(heaviest, &args.logs.which))?;
+    let groups = groups(&model, args.by);
+    if let Some(path) = &args.trace {
+        let mut out = create(path)?;
+        trace::write(&model, &done.sources, &mut out)?;
+        out.flush()?;
+    }
+    if let Some(path) = &args.html {
+        pages(path, &groups)?;
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        json::report(&groups, &model, &done, args, &mut out)?;
+    } else if args.folded {
+        groups.iter().try_for_each(|group| group.report.write_folded(&mut out))?;
+    } else if args.markdown {
+        for group in &groups {
+            markdown::report(group, &model, &mut out)?;
+        }
+    } else {
+        print(args, &groups, &model, &done, &mut out)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(
+    args: &Report,
+    groups: &[Group<'_>],
+    model: &Model,
+    done: &Done,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let styled = match args.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    if args.by == By::All && model.processes.len() > 1 {
+        text::processes(model, out)?;
+    }
+    for (at, group) in groups.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        if !group.name.is_empty() {
+            writeln!(out, "== {}", group.name)?;
+        }
+        text::group(group, model, &done.sources, args.heaviest, styled, out)?;
+    }
+    text::read(model, done, out)
+}
+
+/// Writes a page for each group. With several the names have a number before the ending.
+fn pages(path: &Path, groups: &[Group<'_>]) -> io::Result<()> {
+    for (at, group) in groups.iter().enumerate() {
+        let path = match groups.len() {
+            1 => path.to_owned(),
+            _ => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                path.with_file_name(format!("{stem}-{}.html", at + 1))
+            }
+        };
+        fs::write(&path, group.report.to_html()).map_err(|error| named(&path, &error))?;
+        eprintln!(
+            "{}{}",
+            path.display(),
+            match &*group.name {
+                "" => String::new(),
+                name => format!(": {name}"),
+            }
+        );
+    }
+    Ok(())
+}
+
+fn create(path: &Path) -> io::Result<BufWriter<File>> {
+    File::create(path).map(BufWriter::new).map_err(|error| named(path, &error))
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,234 @@
+//! What the events of a log add up to: processes, their calls, and how they ended.
+
+pub mod calls;
+mod filter;
+mod heaviest;
+pub mod process;
+mod recent;
+pub mod trend;
+
+use std::collections::HashMap;
+
+use crate::input::Item;
+use crate::parse::event::{Event, Kind};
+use crate::parse::origin::Origin;
+use crate::parse::{Found, Record};
+
+pub use calls::{CallRow, Ended, Outcome};
+pub use filter::Filter;
+pub use heaviest::{Heaviest, Order};
+pub use process::{Death, Process};
+
+/// Most processes that are told apart; the calls of further ones are summed up in the last.
+pub const PROCESSES: usize = 1000;
+/// Most rows of all reports together: calling contexts and their segments. An event of a further
+/// row is counted and not summed.
+pub const ROWS: usize = 200_000;
+/// Most calls that are open at once, over all processes. Of further ones the exit is still summed.
+pub const OPEN: usize = 100_000;
+/// Most lines that are shown of those that cannot be read.
+pub const SHOWN: usize = 10;
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the source.
+    pub source: usize,
+    pub line: u64,
+}
+
+/// A line that cannot be read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    pub place: Place,
+    pub why: Box<str>,
+    pub text: Box<str>,
+}
+
+/// How many lines were what. Every line of ours is in one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub events: u64,
+    pub crossings: u64,
+    pub kills: u64,
+    pub unreadable: u64,
+    pub duplicates: u64,
+    pub not_utf8: u64,
+    /// Events of calls whose entry is not in the log.
+    pub without_entry: u64,
+    /// Events that there was no room for.
+    pub beyond_room: u64,
+    /// Calls that memprobe says it did not write, because of its rate.
+    pub skipped: u64,
+    /// Events that a filter left out.
+    pub filtered: u64,
+}
+
+/// All that was read.
+#[derive(Debug)]
+pub struct Model {
+    pub processes: Vec<Process>,
+    /// The processes of each log and stream, by index.
+    streams: HashMap<(&'static str, Origin), Vec<usize>>,
+    pub heaviest: Heaviest,
+    pub filter: Filter,
+    pub counts: Counts,
+    pub unreadable: Vec<Unreadable>,
+    rows: usize,
+    open: usize,
+}
+
+impl Model {
+    /// Returns an empty model that keeps so many single calls.
+    pub fn new(heaviest: Heaviest, filter: Filter) -> Model {
+        Model {
+            processes: Vec::new(),
+            streams: HashMap::new(),
+            heaviest,
+            filter,
+            counts: Counts::default(),
+            unreadable: Vec::new(),
+            rows: 0,
+            open: 0,
+        }
+    }
+
+    /// Adds what was found in a line of the log `log`, which is the source of this index.
+    pub fn add(&mut self, (source, log): (usize, &'static str), item: Item) {
+        let place = Place { source, line: item.line };
+        match item.found {
+            Found::NotUtf8 => self.counts.not_utf8 += 1,
+            Found::Unreadable(why) => {
+                self.counts.unreadable += 1;
+                if self.unreadable.len() < SHOWN {
+                    let text = item.text.unwrap_or_default();
+                    self.unreadable.push(Unreadable { place, why: why.into(), text });
+                }
+            }
+            Found::Record(origin, record) => self.record(log, origin, record, place),
+        }
+    }
+
+    fn record(&mut self, log: &'static str, origin: Origin, record: Record, place: Place) {
+        match record {
+            Record::Event(event) => {
+                if event.kind == Some(Kind::Warning) {
+                    return self.counts.events += 1;
+                }
+                let at = self.process(log, origin, &event);
+                let process = &mut self.processes[at];
+                if !process.recent.is_new(&event) {
+                    return self.counts.duplicates += 1;
+                }
+                self.counts.events += 1;
+                if !self.filter.takes(&event, process) {
+                    self.counts.filtered += 1;
+                    return;
+                }
+                self.counts.skipped +=
+                    event.skipped.filter(|_| event.kind == Some(Kind::Entry)).unwrap_or(0);
+                process.see(&event, place);
+                let (rows, open) = (process.builder.rows(), process.open.len());
+                let room = calls::Room { rows: self.rows < ROWS, open: self.open < OPEN };
+                let told = process.add(&event, place, room);
+                self.rows += process.builder.rows() - rows;
+                self.open = (self.open + process.open.len()).saturating_sub(open);
+                self.counts.beyond_room += u64::from(told.beyond_room);
+                self.counts.without_entry += u64::from(told.without_entry);
+                if let Some(row) = told.call {
+                    self.heaviest.add(CallRow { process: at, ..row });
+                }
+            }
+            Record::Crossing(crossing) => {
+                let at = self.process_of_crossing(log, origin, &crossing);
+                if self.processes[at].cross(*crossing, place) {
+                    self.counts.crossings += 1;
+                }
+            }
+            Record::Kill(kill) => {
+                self.counts.kills += 1;
+                let at = self.process_of_kill(log, origin, kill.pid);
+                if let Some(at) = at {
+                    self.processes[at].kill(&kill, place);
+                }
+            }
+        }
+    }
+
+    /// Returns the index of the process that an event is of.
+    fn process(&mut self, log: &'static str, origin: Origin, event: &Event) -> usize {
+        let processes = self.streams.entry((log, origin.stream_alone())).or_default();
+        let mut fitting = processes.iter().rev().copied().filter(|&index| {
+            self.processes[index].fits(event.at, event.uptime_us)
+                && self.processes[index].fits_call(event)
+        });
+        // Mostly it is the one of the line before.
+        let first = fitting.next();
+        let has_call = |&index: &usize| self.processes[index].has_call(event);
+        let found = first.filter(has_call).or_else(|| fitting.find(has_call)).or(first);
+        if let Some(found) = found {
+            return found;
+        }
+        if self.processes.len() >= PROCESSES {
+            return self.processes.len() - 1;
+        }
+        let index = self.processes.len();
+        processes.push(index);
+        self.processes.push(Process::new(log, origin, event.at, event.uptime_us));
+        index
+    }
+
+    fn process_of_crossing(
+        &mut self,
+        log: &'static str,
+        origin: Origin,
+        crossing: &crate::parse::watch::Crossing,
+    ) -> usize {
+        let known = self.streams.get(&(log, origin.stream_alone()));
+        let known = known.into_iter().flatten().rev().copied();
+        let is_it = |index: usize| {
+            let process = &self.processes[index];
+            let pid = process.pid();
+            process.death.is_none() && (pid.is_none() || pid == crossing.pid)
+        };
+        if let Some(index) = known.into_iter().find(|&index| is_it(index)) {
+            return index;
+        }
+        if self.processes.len() >= PROCESSES {
+            return self.processes.len() - 1;
+        }
+        let index = self.processes.len();
+        self.streams.entry((log, origin.stream_alone())).or_default().push(index);
+        self.processes.push(Process::new(log, origin, None, None));
+        index
+    }
+
+    fn process_of_kill(
+        &mut self,
+        log: &'static str,
+        origin: Origin,
+        pid: Option<u32>,
+    ) -> Option<usize> {
+        if let Some(pid) = pid {
+            let is_it = |process: &Process| process.pid() == Some(pid);
+            if let Some(index) = self.processes.iter().rposition(is_it) {
+                return Some(index);
+            }
+        }
+        let stream = self.streams.get(&(log, origin.stream_alone()));
+        let last = |indices: &Vec<usize>| indices.iter().copied().max();
+        // The message of a kill may stand in another stream of the same log.
+        let of_log = || {
+            let of_log = self.streams.iter().filter(|((other, _), _)| *other == log);
+            of_log.filter_map(|(_, indices)| last(indices)).max()
+        };
+        stream.and_then(last).or_else(of_log)
+    }
+
+    /// Closes the reading: what is still open has not ended.
+    pub fn finish(&mut self) {
+        for process in &mut self.processes {
+            process.finish();
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Events in the text formats of `tracing-subscriber`: full, compact and pretty.
+//!
+//! memprobe's fields have a fixed order: `memprobe` and the names first, then the probe's own fields,
+//! which may contain anything, then the ids and the figures. So the second part is found from
+//! the end of the line, and not by reading through the probe's own fields.
+
+use std::borrow::Cow;
+
+use crate::parse::event::{Event, Kind, Value};
+use crate::parse::time;
+
+/// How a format joins a field's name and value, and parts two fields.
+struct Style {
+    mark: &'static str,
+    equals: &'static str,
+    between: &'static str,
+}
+
+const STYLES: [Style; 2] = [
+    Style { mark: " memprobe=\"", equals: "=", between: " " },
+    Style { mark: ", memprobe: \"", equals: ": ", between: ", " },
+];
+
+/// Returns the event in a line without colours; `None` if there is none. The second value says
+/// whether the line holds parts of more than one event.
+pub fn event(line: &str) -> Option<(Event, bool)> {
+    let (style, at) = STYLES.iter().find_map(|style| Some((style, line.rfind(style.mark)?)))?;
+    let is_torn = line[..at].contains(style.mark);
+    let mut event = Event::default();
+    let head = &line[..at];
+    event.at = time(head);
+    let mut rest = &line[at + style.between.len()..];
+    // The names, in their order.
+    for name in ["memprobe", "function", "from", "label"] {
+        if let Some((value, after)) = field(rest, name, style) {
+            event.set(name, value.as_value());
+            rest = after;
+        }
+    }
+    if event.kind == Some(Kind::Watch) || event.kind == Some(Kind::Warning) {
+        event.message = Some(message(head).into());
+    }
+    let figures = start_of_figures(rest, style);
+    if let Some(own) = rest.get(..figures).map(|own| own.trim_matches([' ', ','])) {
+        if !own.is_empty() && event.kind != Some(Kind::Watch) {
+            event.add_own(own);
+        }
+    }
+    rest = rest.get(figures..).unwrap_or("");
+    while let Some((name, after)) = rest.split_once(style.equals) {
+        let Some((value, after)) = value(after, style) else { break };
+        // Behind the figures compact lines have the fields of the spans.
+        if !event.set(name, value.as_value()) {
+            break;
+        }
+        rest = after;
+    }
+    Some((event, is_torn))
+}
+
+/// The time at the start of a line, or behind what a collector has put there.
+fn time(head: &str) -> Option<i64> {
+    head.split(' ').filter(|word| word.len() >= 20).take(4).find_map(time::parse)
+}
+
+/// Returns the message in the part of a line that stands before the fields: it begins behind the
+/// target, and that ends with the last `: ` before it.
+fn message(head: &str) -> &str {
+    let start = head.rfind("threshold=").or_else(|| head.rfind("jemalloc is not"));
+    &head[start.unwrap_or(0)..]
+}
+
+/// Returns where the ids and figures begin: at the last `call_id` that `uptime_us` follows, or at
+/// the last `uptime_us`.
+fn start_of_figures(text: &str, style: &Style) -> usize {
+    let key = |name: &str| format!("{name}{}", style.equals);
+    let (call, uptime) = (key("call_id"), key("uptime_us"));
+    let mut end = text.len();
+    while let Some(at) = text[..end].rfind(&call) {
+        let behind = &text[at + call.len()..];
+        let mut words = behind.split(style.between);
+        let number = words.next().is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
+        let next = words.find(|word| !word.starts_with(&key("parent_id")));
+        if number && next.is_some_and(|word| word.starts_with(&uptime)) {
+            return at;
+        }
+        end = at;
+    }
+    text.rfind(&uptime).unwrap_or(text.len())
+}
+
+enum Read<'a> {
+    Quoted(Cow<'a, str>),
+    Bare(&'a str),
+}
+
+impl Read<'_> {
+    fn as_value(&self) -> Value<'_> {
+        match self {
+            Read::Quoted(text) => Value::Text(text),
+            Read::Bare(text) => match (text.parse(), text.parse()) {
+                (Ok(number), _) => Value::Unsigned(number),
+                (_, Ok(number)) => Value::Signed(number),
+                _ => Value::Text(text),
+            },
+        }
+    }
+}
+
+/// Reads the field `name` at the start of a text; returns its value and what follows.
+fn field<'a>(text: &'a str, name: &str, style: &Style) -> Option<(Read<'a>, &'a str)> {
+    let after = text.strip_prefix(name)?.strip_prefix(style.equals)?;
+    value(after, style)
+}
+
+fn value<'a>(text: &'a str, style: &Style) -> Option<(Read<'a>, &'a str)> {
+    let (value, after) = match text.strip_prefix('"') {
+        Some(quoted) => {
+            let end = end_of_quoted(quoted)?;
+            (Read::Quoted(unescaped(&quoted[..end])), &quoted[end + 1..])
+        }
+        None => {
+            let end = text.find(style.between).unwrap_or(text.len());
+            (Read::Bare(text[..end].trim_end()), &text[end..])
+        }
+    };
+    Some((value, after.strip_prefix(style.between).unwrap_or(after)))
+}
+
+/// Returns where the closing quote of a text in Rust's `Debug` form is.
+fn end_of_quoted(text: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    text.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })
+}
+
+/// Undoes the escapes of Rust's `Debug`.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        if char != '\\' {
+            plain.push(char);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => plain.push('\n'),
+            Some('r') => plain.push('\r'),
+            Some('t') => plain.push('\t'),
+            Some('0') => plain.push('\0'),
+            Some('u') => {
+                let code: String = chars.by_ref().skip(1).take_while(|&char| char != '}').collect();
+                plain.extend(u32::from_str_radix(&code, 16).ok().and_then(char::from_u32));
+            }
+            Some(other) => plain.push(other),
+            None => {}
+        }
+    }
+    Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_probe_says_itself_cannot_pass_for_a_figure() {
+        let line = "2026-11-25T14:20:53.893491Z  INFO a{call_id=9}: memprobe::app: f: entry -> x \
+                    memprobe=\"probe\" function=\"app::f\" from=\"entry\" label=\"x\" \
+                    path=/ call_id=7 peak=5 memo=\"call_id=8 uptime_us=1\" call_id=3 parent_id=2 \
+                    uptime_us=10 peak=20 net=-30 held=0 allocated=40 freed=70 a=1";
+        let (event, is_torn) = event(line).expect("an event");
+        assert!(!is_torn);
+        assert_eq!((event.call_id, event.parent_id, event.uptime_us), (Some(3), Some(2), Some(10)));
+        assert_eq!((event.peak, event.net, event.freed), (Some(20), Some(-30), Some(70)));
+        let own = event.own.as_deref();
+        assert_eq!(own, Some("path=/ call_id=7 peak=5 memo=\"call_id=8 uptime_us=1\""));
+        assert_eq!(event.at, time::parse("2026-11-25T14:20:53.893491Z"));
+    }
+
+    #[test]
+    fn names_have_their_escapes_undone() {
+        let line = " INFO memprobe::app: f memprobe=\"entry\" function=\"a \\\"b\\\"\\n\\u{1f}\" \
+                    call_id=3 uptime_us=10";
+        let (event, _) = event(line).expect("an event");
+        assert_eq!(event.function, "a \"b\"\n\u{1f}");
+        assert_eq!(event.lacks(), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! What changed from one run to another, by function.
+
+use std::io::{self, Write};
+
+use memprobe::__builder::{HumanBytes, SignedBytes, short};
+use serde_json::json;
+
+/// A figure of a function in two runs, in bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub function: String,
+    pub figure: &'static str,
+    pub before: i64,
+    pub after: i64,
+}
+
+impl Change {
+    /// Returns how much more there is, in bytes.
+    pub fn by(&self) -> i64 {
+        self.after.saturating_sub(self.before)
+    }
+
+    /// Returns how much more there is, in percent of before; `None` if that was nothing.
+    pub fn percent(&self) -> Option<f64> {
+        (self.before != 0).then(|| self.by() as f64 / self.before.unsigned_abs() as f64 * 100.0)
+    }
+
+    fn percent_shown(&self) -> String {
+        self.percent().map_or("new".into(), |percent| format!("{percent:+.1}%"))
+    }
+}
+
+/// The comparison of two runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// The biggest change first.
+    pub changes: Vec<Change>,
+    /// Functions that only one of the runs has.
+    pub only_before: Vec<String>,
+    pub only_after: Vec<String>,
+    /// Functions that both have.
+    pub both: usize,
+}
+
+/// Most lines of a list.
+const LISTED: usize = 40;
+
+/// Writes the changes for a terminal.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+    if changes.changes.is_empty() {
+        writeln!(out, "no change: {} functions need what they needed", changes.both)?;
+    } else {
+        writeln!(
+            out,
+            "{:40} {:12}{:>12}{:>12}{:>13}{:>10}",
+            "function", "figure", "before", "after", "change", ""
+        )?;
+    }
+    for change in changes.changes.iter().take(LISTED) {
+        writeln!(
+            out,
+            "{:40} {:12}{:>12}{:>12}{:>13}{:>10}",
+            short(&change.function).to_string(),
+            change.figure,
+            signed(change.before),
+            signed(change.after),
+            SignedBytes(change.by()).to_string(),
+            change.percent_shown()
+        )?;
+    }
+    if changes.changes.len() > LISTED {
+        writeln!(out, "{} more", changes.changes.len() - LISTED)?;
+    }
+    for (what, functions) in
+        [("only before", &changes.only_before), ("only after", &changes.only_after)]
+    {
+        if !functions.is_empty() {
+            writeln!(out, "{what}: {}", list(functions))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the changes as Markdown.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "### Memory\n")?;
+    if changes.changes.is_empty() {
+        writeln!(out, "No change: {} functions need what they needed.", changes.both)?;
+    } else {
+        writeln!(out, "| function | figure | before | after | change | |")?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|")?;
+    }
+    for change in changes.changes.iter().take(LISTED) {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            super::markdown::code(&change.function),
+            change.figure,
+            signed(change.before),
+            signed(change.after),
+            SignedBytes(change.by()),
+            change.percent_shown()
+        )?;
+    }
+    if changes.changes.len() > LISTED {
+        writeln!(out, "\n{} more.", changes.changes.len() - LISTED)?;
+    }
+    for (what, functions) in
+        [("Only before", &changes.only_before), ("Only after", &changes.only_after)]
+    {
+        if !functions.is_empty() {
+            let names: Vec<String> =
+                functions.iter().map(|name| super::markdown::code(name)).collect();
+            writeln!(out, "\n{what}: {}.", list(&names))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the changes as JSON.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+    let all: Vec<_> = changes
+        .changes
+        .iter()
+        .map(|change| {
+            json!({
+                "function": change.function, "figure": change.figure, "before": change.before,
+                "after": change.after, "change": change.by(), "percent": change.percent(),
+            })
+        })
+        .collect();
+    let value = json!({
+        "changes": all, "only_before": changes.only_before, "only_after": changes.only_after,
+        "both": changes.both,
+    });
+    serde_json::to_writer_pretty(&mut *out, &value)?;
+    writeln!(out)
+}
+
+fn signed(bytes: i64) -> String {
+    match bytes {
+        0.. => HumanBytes(bytes.unsigned_abs()).to_string(),
+        _ => SignedBytes(bytes).to_string(),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let shown = names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

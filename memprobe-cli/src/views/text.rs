@@ -1,0 +1,330 @@
+//! The report for a terminal: memprobe's own, and below it what only a log can tell.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use memprobe::__builder::{HumanBytes, HumanCount, HumanDuration, Net, SignedBytes, short};
+
+use crate::commands::Group;
+use crate::input::Source;
+use crate::model::calls::Open;
+use crate::model::trend::Trend;
+use crate::model::{Ended as _, Model, Process};
+use crate::parse::time;
+use crate::read::Done;
+use crate::views::{place, waterfall};
+
+/// Most processes and most functions that are listed.
+const LISTED: usize = 20;
+/// A change of a mean below this part is none.
+const CHANGE: f64 = 0.2;
+/// A change of a mean of fewer bytes is none.
+const LEAST: u64 = 64 << 10;
+
+/// Writes the table of processes: those that came highest first.
+pub fn processes(model: &Model, out: &mut impl Write) -> io::Result<()> {
+    let mut processes: Vec<&Process> = model.processes.iter().collect();
+    processes.sort_by_key(|process| std::cmp::Reverse((process.is_dead(), highest(process))));
+    writeln!(out, "{} processes", processes.len())?;
+    for process in processes.iter().take(LISTED) {
+        let limit = process.builder.process.limit.as_ref();
+        let limit = limit.map_or(String::new(), |limit| format!(" of {}", HumanBytes(limit.bytes)));
+        let highest = highest(process)
+            .map_or(String::new(), |bytes| format!(", highest {}{limit}", HumanBytes(bytes)));
+        let started =
+            process.started().map_or(String::new(), |at| format!(" from {}", time::show(at)));
+        let release = match process.origin.release {
+            "" => String::new(),
+            release => format!(", release {release}"),
+        };
+        let end =
+            process.death.as_ref().map_or(String::new(), |death| format!(", {}", death.words));
+        writeln!(
+            out,
+            "  {}{started}{release}: {} events{highest}{end}",
+            process.name(),
+            HumanCount(process.events)
+        )?;
+    }
+    if processes.len() > LISTED {
+        writeln!(out, "  {} more", processes.len() - LISTED)?;
+    }
+    writeln!(out)
+}
+
+fn highest(process: &Process) -> Option<u64> {
+    process.builder.process.peak_used()
+}
+
+/// Writes the report of some processes.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn group(
+    group: &Group<'_>,
+    model: &Model,
+    sources: &[Source],
+    heaviest: usize,
+    styled: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if !group.report.functions.is_empty() {
+        if styled {
+            write!(out, "{}", group.report.colored())?;
+        } else {
+            write!(out, "{}", group.report)?;
+        }
+    }
+    ends(group, sources, out)?;
+    let calls = model.heaviest.calls();
+    let ours =
+        calls.iter().filter(|call| group.processes.iter().any(|(at, _)| *at == call.process));
+    let ours: Vec<_> = ours.take(heaviest).filter(|call| call.peak > 0).collect();
+    if !ours.is_empty() {
+        writeln!(out, "\nheaviest calls")?;
+        ours.iter().try_for_each(|call| waterfall::call(call, sources, out))?;
+    }
+    cold(&group.trends, out)?;
+    drift(&group.trends, out)
+}
+
+/// Writes what is known of the ends: kills, the watch's last line, calls that never ended.
+fn ends(group: &Group<'_>, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
+    let many = group.processes.len() > 1;
+    for (_, process) in &group.processes {
+        let has_end = process.death.is_some() || process.crossing.is_some();
+        if !has_end && process.open.is_empty() {
+            continue;
+        }
+        writeln!(out)?;
+        if many {
+            writeln!(out, "{}", process.name())?;
+        }
+        if let Some(death) = &process.death {
+            let at = death.at.map_or(String::new(), |at| format!(" at {}", time::show(at)));
+            writeln!(out, "killed    {}{at}  {}", death.words, place(death.place, sources))?;
+        }
+        if let Some((crossing, at)) = &process.crossing {
+            let limit = crossing.limit.map_or(String::new(), |bytes| HumanBytes(bytes).to_string());
+            let when = crossing.at.map_or(String::new(), |at| format!(" at {}", time::show(at)));
+            writeln!(
+                out,
+                "watch     {}% of {limit} crossed{when}, the last of {}  {}",
+                crossing.threshold,
+                process.crossings,
+                place(*at, sources)
+            )?;
+            if let Some(holder) = crossing.holder() {
+                writeln!(out, "culprit   {}", holder.text)?;
+            }
+            if let Some(by) = crossing.get("by") {
+                let after =
+                    crossing.get("after").map_or(String::new(), |it| format!(" after '{it}'"));
+                let asked = crossing.get("asked").map_or(String::new(), |it| format!(" for {it}"));
+                writeln!(out, "asked     {by}{after}{asked}")?;
+            }
+        }
+        never_ended(process, sources, out)?;
+    }
+    Ok(())
+}
+
+fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
+    if process.open.is_empty() {
+        return Ok(());
+    }
+    let last = process.last_uptime_us.unwrap_or(0);
+    // Of one function at one label.
+    let mut alike: BTreeMap<(&str, &str), Vec<(u64, &Open)>> = BTreeMap::new();
+    for (id, call) in &process.open {
+        alike.entry((call.function, call.after)).or_default().push((*id, call));
+    }
+    let mut alike: Vec<_> = alike.into_iter().collect();
+    let held = |calls: &[(u64, &Open)]| calls.iter().filter_map(|(_, call)| call.held).sum::<i64>();
+    alike.sort_by_key(|(_, calls)| std::cmp::Reverse((held(calls), calls.len())));
+    writeln!(out, "{} never ended:", plural(process.open.len(), "call"))?;
+    for ((function, after), calls) in alike.iter().take(LISTED) {
+        let Some((id, oldest)) = calls.iter().min_by_key(|(id, call)| (call.entered_us, *id))
+        else {
+            continue;
+        };
+        let name = match calls.len() {
+            1 => format!("{}, call {id}", short(function)),
+            many => format!("{} × {many}", short(function)),
+        };
+        let ran = Duration::from_micros(last.saturating_sub(oldest.entered_us));
+        // Before its first probe nothing is known of what a call holds.
+        let holds = match calls.iter().any(|(_, call)| call.held.is_some()) {
+            true => format!(", held {} there", Net(held(calls))),
+            false => String::new(),
+        };
+        writeln!(
+            out,
+            "  {name}: last label '{after}'{holds}, had run for {}  {}",
+            HumanDuration(ran),
+            place(oldest.place, sources)
+        )?;
+    }
+    if alike.len() > LISTED {
+        writeln!(out, "  {} more", alike.len() - LISTED)?;
+    }
+    Ok(())
+}
+
+/// Writes the first calls beside the others, where they differ.
+fn cold(trends: &BTreeMap<&'static str, Trend>, out: &mut impl Write) -> io::Result<()> {
+    let mut rows: Vec<_> = trends
+        .iter()
+        .filter(|(_, trend)| trend.cold.calls > 0 && trend.warm.calls > 0)
+        .filter(|(_, trend)| {
+            differs(trend.warm.mean_peak(), trend.cold.mean_peak())
+                || differs_by(trend.warm.mean_net(), trend.cold.mean_net())
+        })
+        .collect();
+    rows.sort_by_key(|(_, trend)| {
+        std::cmp::Reverse(trend.cold.mean_peak().abs_diff(trend.warm.mean_peak()))
+    });
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:38}{:>12}{:>12}{:>12}{:>12}",
+        "first call against the others", "peak", "peak", "kept", "kept"
+    )?;
+    for (function, trend) in rows.iter().take(LISTED) {
+        writeln!(
+            out,
+            "  {:36}{:>12}{:>12}{:>12}{:>12}",
+            short(function).to_string(),
+            HumanBytes(trend.cold.mean_peak()).to_string(),
+            HumanBytes(trend.warm.mean_peak()).to_string(),
+            Net(trend.cold.mean_net()).to_string(),
+            Net(trend.warm.mean_net()).to_string()
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes the functions whose later calls need more or less than the earlier ones.
+fn drift(trends: &BTreeMap<&'static str, Trend>, out: &mut impl Write) -> io::Result<()> {
+    let mut rows: Vec<_> = trends
+        .iter()
+        .filter_map(|(function, trend)| Some((function, trend.parts()?)))
+        .filter(|(_, (early, late))| {
+            differs(early.mean_peak(), late.mean_peak())
+                || differs(early.mean_allocated(), late.mean_allocated())
+        })
+        .collect();
+    rows.sort_by_key(|(_, (early, late))| {
+        std::cmp::Reverse(early.mean_peak().abs_diff(late.mean_peak()))
+    });
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:38}{:>12}{:>12}{:>14}{:>14}",
+        "earlier calls against later", "peak", "peak", "allocated", "allocated"
+    )?;
+    for (function, (early, late)) in rows.iter().take(LISTED) {
+        writeln!(
+            out,
+            "  {:36}{:>12}{:>12}{:>14}{:>14}",
+            short(function).to_string(),
+            HumanBytes(early.mean_peak()).to_string(),
+            HumanBytes(late.mean_peak()).to_string(),
+            HumanBytes(early.mean_allocated()).to_string(),
+            HumanBytes(late.mean_allocated()).to_string()
+        )?;
+    }
+    Ok(())
+}
+
+fn differs(before: u64, after: u64) -> bool {
+    let by = before.abs_diff(after);
+    by >= LEAST && by as f64 >= before as f64 * CHANGE
+}
+
+fn differs_by(before: i64, after: i64) -> bool {
+    before.abs_diff(after) >= LEAST
+}
+
+/// Writes the list of single calls.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} {}",
+        "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in", "at"
+    )?;
+    for call in model.heaviest.calls() {
+        let took = call.duration_us.map_or(String::new(), |micros| {
+            HumanDuration(Duration::from_micros(micros)).to_string()
+        });
+        let highest = call.segments.iter().rev().max_by_key(|segment| segment.level);
+        let highest = highest.map_or(String::new(), |it| format!("{} -> {}", it.from, it.label));
+        let at = call.at.map_or(String::new(), time::show);
+        let cold = if call.cold { ", cold" } else { "" };
+        writeln!(
+            out,
+            "{:36}{:>8}{:>12}{:>12}{:>12}{took:>10}  {:10} {highest:26} {at} {}",
+            short(call.function).to_string(),
+            call.call_id,
+            HumanBytes(call.peak).to_string(),
+            SignedBytes(call.net).to_string(),
+            HumanBytes(call.allocated).to_string(),
+            format!("{}{cold}", call.outcome.word()),
+            place(call.place, sources)
+        )?;
+    }
+    if model.heaviest.left_out > 0 {
+        writeln!(out, "{} more that are lighter", HumanCount(model.heaviest.left_out))?;
+    }
+    Ok(())
+}
+
+/// Writes what was read, and what could not be.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn read(model: &Model, done: &Done, out: &mut impl Write) -> io::Result<()> {
+    let counts = model.counts;
+    write!(
+        out,
+        "\nread {} lines, {}: {} events",
+        HumanCount(done.extent.lines),
+        HumanBytes(done.extent.bytes),
+        HumanCount(counts.events)
+    )?;
+    for (count, what) in [
+        (counts.crossings, "crossings of a watch"),
+        (counts.kills, "kills"),
+        (counts.skipped, "calls that memprobe's rate left out"),
+        (counts.filtered, "events left out by what was asked for"),
+        (counts.duplicates, "delivered twice and counted once"),
+        (counts.without_entry, "of calls whose entry is not in the log"),
+        (counts.beyond_room, "not summed, because there are too many functions or calls"),
+        (counts.not_utf8, "lines with bytes that are no UTF-8"),
+        (counts.unreadable, "lines of ours that cannot be read"),
+    ] {
+        if count > 0 {
+            write!(out, ", {} {what}", HumanCount(count))?;
+        }
+    }
+    writeln!(out)?;
+    for one in &model.unreadable {
+        writeln!(out, "  {}: {}: {}", place(one.place, &done.sources), one.why, one.text)?;
+    }
+    Ok(())
+}
+
+fn plural(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

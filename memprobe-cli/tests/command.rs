@@ -1,0 +1,292 @@
+//! The command as it is run: what it prints, writes and exits with.
+
+mod common;
+
+use std::path::Path;
+use std::process::Output;
+
+use common::{log, path, run};
+use serde_json::Value;
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn the_report_has_memprobes_own_verdicts_and_table() {
+    let output = run(&["report", shown(&path("json.log"))]);
+    assert!(output.status.success(), "{output:?}");
+    let text = text(&output);
+    for line in [
+        "pressure  task peaks at ",
+        "growing   ",
+        "churn     ",
+        "process   rss ",
+        "    function                               calls at once       peak",
+        "entry -> read",
+        "1 call never ended:",
+        "open_at_the_end, call ",
+        "last label 'loaded', held 7.0 MiB there",
+        "heaviest calls",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("unreadable"), "{text}");
+}
+
+#[test]
+fn json_is_the_report_with_the_log_beside_it() {
+    let output = run(&["report", "--json", shown(&path("full.log"))]);
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(value["functions"].as_array().map(Vec::len), Some(8));
+    assert!(value["verdicts"]["pressure"]["found"]["function"].is_string());
+    assert_eq!(value["log"]["unreadable"], 0);
+    let open = &value["log"]["processes"][0]["never_ended"][0];
+    assert_eq!(
+        (open["last_label"].as_str(), open["function"].as_str()),
+        (Some("loaded"), Some("program::open_at_the_end"))
+    );
+}
+
+#[test]
+fn pages_stacks_markdown_and_traces_are_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (page, trace) = (folder.path().join("a.html"), folder.path().join("a.trace"));
+    let (log, page_at, trace_at) =
+        (path("json.log"), shown(&page).to_owned(), shown(&trace).to_owned());
+    let output =
+        run(&["report", "--folded", "--html", &page_at, "--trace", &trace_at, shown(&log)]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output).lines().any(|line| line.starts_with("program::handler;program::parse ")));
+    let page = std::fs::read_to_string(&page).expect("a page");
+    assert!(page.contains("memprobe report") && page.contains("program::handler"), "{page}");
+    let trace: Value =
+        serde_json::from_slice(&std::fs::read(&trace).expect("a trace")).expect("JSON");
+    check_trace(&trace);
+    let markdown = text(&run(&["report", "--markdown", shown(&log)]));
+    assert!(markdown.starts_with("### Memory\n\n- **pressure**: "), "{markdown}");
+    assert!(markdown.contains("| `program::handler` | 12 | "), "{markdown}");
+}
+
+/// Holds a trace against the published format: each event has the fields of its phase, and the
+/// slices of one track lie in each other or beside each other.
+fn check_trace(trace: &Value) {
+    let events = trace["traceEvents"].as_array().expect("a list");
+    let mut slices: Vec<(u64, u64, u64, u64)> = Vec::new();
+    let mut counters = std::collections::BTreeSet::new();
+    for event in events {
+        assert!(event["pid"].is_u64() && event["name"].is_string(), "{event}");
+        match event["ph"].as_str() {
+            Some("M") => assert!(event["args"]["name"].is_string()),
+            Some("C") => {
+                assert!(event["ts"].is_u64() && event["args"]["bytes"].is_i64(), "{event}");
+                counters.insert(event["name"].as_str().expect("a name").to_owned());
+            }
+            Some("X") => {
+                let number = |name: &str| event[name].as_u64().unwrap_or_else(|| panic!("{event}"));
+                slices.push((number("pid"), number("tid"), number("ts"), number("dur")));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(slices.len() > 40, "{}", slices.len());
+    assert!(counters.contains("rss"), "{counters:?}");
+    for (at, a) in slices.iter().enumerate() {
+        for b in &slices[at + 1..] {
+            let (a_end, b_end) = (a.2 + a.3, b.2 + b.3);
+            let beside = a_end <= b.2 || b_end <= a.2;
+            let inside = (a.2 <= b.2 && b_end <= a_end) || (b.2 <= a.2 && a_end <= b_end);
+            assert!((a.0, a.1) != (b.0, b.1) || beside || inside, "{a:?} {b:?}");
+        }
+    }
+}
+
+#[test]
+fn single_calls_are_listed_above_a_bound_and_sorted() {
+    let output = run(&["calls", "--above", "1MiB", "--json", shown(&path("json-flat.log"))]);
+    let calls: Vec<Value> =
+        text(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(calls.len() > 3, "{calls:?}");
+    let peaks: Vec<u64> = calls.iter().map(|call| call["peak"].as_u64().expect("bytes")).collect();
+    assert!(peaks.is_sorted_by(|a, b| a >= b) && peaks.iter().all(|&peak| peak >= 1 << 20));
+    let text =
+        text(&run(&["calls", "--sort", "duration", "--most", "2", shown(&path("full.log"))]));
+    assert!(text.contains("more that are lighter"), "{text}");
+    assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("never ")), "{text}");
+}
+
+/// Writes two runs, of which the latter needs more in `parse`.
+fn two_runs(folder: &Path) -> (String, String) {
+    let before = log("json.log");
+    let more = |line: &str| {
+        let is_parse = line.contains("\"exit\"") && line.contains("program::parse");
+        if !is_parse {
+            return line.to_owned();
+        }
+        let mut value: Value = serde_json::from_str(line).expect("JSON");
+        let peak = value["fields"]["call_peak"].as_u64().expect("bytes");
+        value["fields"]["call_peak"] = (peak * 3 / 2).into();
+        value.to_string()
+    };
+    let after: String = before.lines().map(|line| more(line) + "\n").collect();
+    let (a, b) = (folder.join("a.log"), folder.join("b.log"));
+    std::fs::write(&a, before).expect("a file");
+    std::fs::write(&b, after).expect("a file");
+    (shown(&a).to_owned(), shown(&b).to_owned())
+}
+
+#[test]
+fn a_difference_is_told_and_its_exit_status_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (before, after) = two_runs(folder.path());
+    let output = run(&["diff", &before, &after]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = text(&output);
+    let first = shown.lines().nth(1).expect("a change");
+    assert!(first.starts_with("parse ") && first.contains("+50.0%"), "{shown}");
+    let output = run(&["diff", "--fail-over", "10%", &before, &after]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(errors(&output).contains("program::parse: peak has grown by 50.0 %"), "{output:?}");
+    let output = run(&["diff", "--fail-over", "60%", &before, &after]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // It needs less: that is no failure.
+    let output = run(&["diff", "--fail-over", "10%", &after, &before]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let markdown = text(&run(&["diff", "--markdown", &before, &after]));
+    assert!(markdown.contains("| `program::parse` | peak | "), "{markdown}");
+}
+
+#[test]
+fn saved_reports_are_compared_like_their_logs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (before, after) = two_runs(folder.path());
+    let of_logs = text(&run(&["diff", "--json", &before, &after]));
+    let saved = folder.path().join("a.json");
+    std::fs::write(&saved, run(&["report", "--json", &before]).stdout).expect("a file");
+    let of_report = text(&run(&["diff", "--json", shown(&saved), &after]));
+    assert_eq!(of_report, of_logs);
+}
+
+#[test]
+fn what_cannot_be_compared_is_status_2_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (before, _) = two_runs(folder.path());
+    let other = folder.path().join("other.log");
+    std::fs::write(
+        &other,
+        log("json.log").replace("program::", "another::").replace("the user's", "x"),
+    )
+    .expect("a file");
+    let output = run(&["diff", &before, shown(&other)]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(errors(&output).contains("cannot compare: no function is in both"), "{output:?}");
+    std::fs::write(&other, "nothing\n").expect("a file");
+    let output = run(&["diff", &before, shown(&other)]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(
+        errors(&output).contains("nothing of memprobe's in 1 lines. Expected were"),
+        "{output:?}"
+    );
+    let output = run(&["diff", &before, "/nowhere.log"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(errors(&output).contains("/nowhere.log: No such file"), "{output:?}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_shown_with_file_and_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("torn.log");
+    let whole = log("json.log");
+    let mut lines: Vec<&str> = whole.lines().collect();
+    lines[4] = &lines[4][..lines[4].len() - 40];
+    std::fs::write(&path, lines.join("\n")).expect("a file");
+    let output = run(&["report", shown(&path)]);
+    assert!(output.status.success());
+    let text = text(&output);
+    assert!(text.contains("1 lines of ours that cannot be read"), "{text}");
+    assert!(text.contains("torn.log:5: JSON was expected: EOF while parsing"), "{text}");
+}
+
+#[test]
+fn standard_input_and_several_files() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_memprobe"))
+        .args(["report", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    child.stdin.take().expect("piped").write_all(log("full.log").as_bytes()).expect("a pipe");
+    let output = child.wait_with_output().expect("it ends");
+    let one: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let (a, b) = (path("json.log"), path("full.log"));
+    let two = run(&["report", "--json", shown(&a), shown(&b)]);
+    let two: Value = serde_json::from_slice(&two.stdout).expect("JSON");
+    let calls = |value: &Value| {
+        let functions = value["functions"].as_array().expect("a list");
+        functions.iter().filter_map(|it| it["outcomes"]["returned"].as_u64()).sum::<u64>()
+    };
+    assert_eq!(calls(&two), 2 * calls(&one));
+    assert_eq!(two["log"]["processes"].as_array().map(Vec::len), Some(2));
+    let each = run(&["report", "--by", "process", "--json", shown(&a), shown(&b)]);
+    let each: Value = serde_json::from_slice(&each.stdout).expect("JSON");
+    assert_eq!(calls(&each["reports"][0]), calls(&one));
+}
+
+#[test]
+fn a_log_split_by_rotation_is_one_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = log("json.log");
+    let lines: Vec<&str> = whole.lines().collect();
+    let (older, newer) = lines.split_at(lines.len() / 2);
+    let (a, b) = (folder.path().join("app.log.1"), folder.path().join("app.log"));
+    std::fs::write(&a, older.join("\n")).expect("a file");
+    std::fs::write(&b, newer.join("\n")).expect("a file");
+    // In the order of a shell's `app.log*`.
+    let both = run(&["report", "--json", shown(&b), shown(&a)]);
+    let both: Value = serde_json::from_slice(&both.stdout).expect("JSON");
+    let one = run(&["report", "--json", shown(&path("json.log"))]);
+    let one: Value = serde_json::from_slice(&one.stdout).expect("JSON");
+    assert_eq!(both["functions"], one["functions"]);
+    assert_eq!(both["log"]["processes"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn only_what_was_asked_for_is_taken() {
+    let output = run(&["report", "--function", "parse", "--json", shown(&path("json.log"))]);
+    let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let functions = value["functions"].as_array().expect("a list");
+    assert_eq!(functions.len(), 1);
+    let output = run(&["report", "--until", "2001-01-01T00:00:00Z", shown(&path("json.log"))]);
+    assert!(text(&output).contains("events left out by what was asked for"), "{output:?}");
+    let output = run(&["report", "--since", "yesterday", shown(&path("json.log"))]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        errors(&output).contains("a time was expected, as in 2026-11-25T14:00:00Z"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn completions_and_the_manual_page_have_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&run(&["completions", shell]));
+        for word in ["report", "diff", "calls", "watch", "fail-over"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let page = text(&run(&["man"]));
+    for word in [".TH memprobe", "MEMPROBE\\-DIFF", "fail\\-over"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+}
