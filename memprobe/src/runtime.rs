@@ -17,6 +17,9 @@ pub(crate) mod watch;
 
 pub(crate) mod instrument;
 
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
+
 mod on_exit;
 mod report_every;
 #[cfg_attr(not(feature = "live"), path = "runtime/sampling_absent.rs")]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// The folders of the runtime, each of which uses only those before it. What stands in the
 /// runtime itself comes last.
-const RUNTIME: [&str; 8] =
-    ["sync", "readings", "events", "stats", "calls", "watch", "instrument", ""];
+const RUNTIME: [&str; 9] =
+    ["sync", "readings", "events", "stats", "calls", "watch", "instrument", "metrics", ""];
 
 /// Values, their formats and views, which know nothing of measuring.
 const VALUES: [&str; 3] = ["format", "values", "report"];

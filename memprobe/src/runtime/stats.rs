@@ -6,7 +6,8 @@
 //!    at once ([`concurrency`]). Every thread counts in a place of its own.
 //! 3. The [`timeline`] has the process at points of calls.
 //! 4. With the feature `live`, `live` has the blocks that jemalloc samples, and their owners.
-//! 5. [`gather`] makes a report of all of it.
+//! 5. [`gather`] makes a report of all of it; with the feature `metrics`, `lifetime` adds up over
+//!    resets.
 
 mod branches;
 pub(crate) mod call_tree;
@@ -14,6 +15,8 @@ pub(crate) mod concurrency;
 pub(crate) mod freed_elsewhere;
 pub(crate) mod gather;
 pub(crate) mod histogram;
+#[cfg(feature = "metrics")]
+pub(crate) mod lifetime;
 #[cfg(feature = "live")]
 pub(crate) mod live;
 mod rows;
