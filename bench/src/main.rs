@@ -39,6 +39,8 @@ enum Command {
     },
     /// Show what sampling for `live` costs.
     Live,
+    /// Show what handing the totals over to the crate `metrics` takes.
+    Metrics,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
 }
@@ -51,8 +53,11 @@ fn main() -> std::process::ExitCode {
         Some(Command::Live) => {
             report(live::table(arguments.rounds).map(|table| table.text(arguments.markdown)))
         }
+        Some(Command::Metrics) => {
+            report(reports::of_metrics().map(|table| table.text(arguments.markdown)))
+        }
         Some(Command::Reports) => {
-            report(reports::table().map(|table| table.text(arguments.markdown)))
+            report(reports::of_reports().map(|table| table.text(arguments.markdown)))
         }
         None => {
             measure(&arguments);
