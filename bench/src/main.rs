@@ -41,6 +41,8 @@ enum Command {
     Live,
     /// Show what spans as calls cost.
     Spans,
+    /// Show what handing the totals over to the crate `metrics` takes.
+    Metrics,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
 }
@@ -52,8 +54,11 @@ fn main() -> std::process::ExitCode {
         Some(Command::Instructions { renew: false }) => report(instructions::check()),
         Some(Command::Live) => ways(&ways::LIVE, &arguments),
         Some(Command::Spans) => ways(&ways::SPANS, &arguments),
+        Some(Command::Metrics) => {
+            report(reports::of_metrics().map(|table| table.text(arguments.markdown)))
+        }
         Some(Command::Reports) => {
-            report(reports::table().map(|table| table.text(arguments.markdown)))
+            report(reports::of_reports().map(|table| table.text(arguments.markdown)))
         }
         None => {
             measure(&arguments);

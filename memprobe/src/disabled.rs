@@ -157,6 +157,44 @@ impl Watch {
     }
 }
 
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics {
+    /// A collector that hands nothing over, because memprobe is compiled out.
+    #[derive(Clone, Debug, Default)]
+    pub struct Collector(());
+
+    impl Collector {
+        /// Creates a collector that hands nothing over, because memprobe is compiled out.
+        pub fn new() -> Collector {
+            Collector(())
+        }
+
+        /// Ignores the number, because memprobe is compiled out.
+        #[must_use]
+        pub fn max_functions(self, _functions: usize) -> Collector {
+            self
+        }
+
+        /// Ignores the number, because memprobe is compiled out.
+        #[must_use]
+        pub fn max_segments(self, _segments: usize) -> Collector {
+            self
+        }
+
+        /// Ignores the number, because memprobe is compiled out.
+        #[must_use]
+        pub fn max_values(self, _values: usize) -> Collector {
+            self
+        }
+
+        /// Describes nothing, because memprobe is compiled out.
+        pub fn describe(&self) {}
+
+        /// Hands nothing over, because memprobe is compiled out.
+        pub fn collect(&self) {}
+    }
+}
+
 /// Runs `f`, and nothing else, because memprobe is compiled out.
 #[inline]
 pub fn scope<T, F: FnOnce() -> T>(_name: &'static str, f: F) -> T {

@@ -191,8 +191,12 @@
 //! - `live`: live memory by owner, with `global_allocator!(live)`; jemalloc is built with its
 //!   profiling, which makes a malloc with its free some ns slower.
 //! - `symbols`: functions and lines in the stacks of `live`, by the crate `backtrace`.
+//! - `metrics`: `memprobe::metrics::Collector` hands the totals over to the recorder of the crate
+//!   `metrics`, for Prometheus, OpenTelemetry and others.
 //! - `profiling`: `Profiles`, jemalloc's heap profiles at a threshold of the watch or where a
 //!   segment passes a bound.
+//! - `pprof`: these profiles, and [`Live`](report::Live), also in the format of pprof, with names and
+//!   lines; with it comes `profiling`.
 //! - `dlopen`: for what is loaded while a program runs, as an extension of Python, a plugin or a
 //!   proc-macro crate. Without it the loader says `cannot allocate memory in static TLS block`:
 //!   jemalloc's thread-locals lie where only a program has room for them. With it they are found
@@ -257,6 +261,17 @@ pub mod __builder {
 /// Live memory by owner: how it is sampled, while the program runs.
 pub mod live {
     pub use crate::runtime::sampling::{set_active, set_interval, set_stack_every};
+}
+
+/// The totals as metrics, for Prometheus, OpenTelemetry and other engines.
+///
+/// The crate [`metrics`](::metrics) is a facade, as `tracing` is for events: the application installs
+/// a recorder, and a [`Collector`](metrics::Collector) hands over to it what memprobe has counted.
+/// `docs/fleet.md` has set-ups, alert rules and a dashboard.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use crate::runtime::metrics::Collector;
+    pub use crate::values::buckets::BUCKETS;
 }
 
 /// What is reached through [`Process`].

@@ -11,14 +11,18 @@ mod html;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod live;
+#[cfg(feature = "pprof")]
+pub(crate) mod pprof;
 #[cfg(all(test, feature = "enabled"))]
 mod sample_reports;
 mod style;
+mod symbols;
 mod text;
 pub(crate) mod verdicts;
 
 pub use distribution::Distribution;
-pub use live::{Age, Estimate, Frame, Live, LivePoint, Owner, OwnerKind, Rise, Stack};
+pub use live::{Age, Estimate, Live, LivePoint, Owner, OwnerKind, Rise, Stack};
+pub use symbols::Frame;
 pub use verdicts::{Churn, Growth, Owned, Pressure, Verdict, Verdicts};
 
 use std::time::Duration;

@@ -17,6 +17,8 @@ pub(crate) mod watch;
 
 pub(crate) mod instrument;
 
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 #[cfg(feature = "spans")]
 pub(crate) mod spans;
 #[cfg(feature = "tower")]

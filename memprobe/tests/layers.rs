@@ -7,8 +7,19 @@ use std::path::{Path, PathBuf};
 
 /// The folders of the runtime, each of which uses only those before it. What stands in the
 /// runtime itself comes last.
-const RUNTIME: [&str; 10] =
-    ["sync", "readings", "events", "stats", "calls", "watch", "instrument", "spans", "tower", ""];
+const RUNTIME: [&str; 11] = [
+    "sync",
+    "readings",
+    "events",
+    "stats",
+    "calls",
+    "watch",
+    "instrument",
+    "metrics",
+    "spans",
+    "tower",
+    "",
+];
 
 /// Values, their formats and views, which know nothing of measuring.
 const VALUES: [&str; 3] = ["format", "values", "report"];

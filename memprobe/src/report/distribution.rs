@@ -138,11 +138,27 @@ impl Distribution {
     }
 
     /// Adds the values of another distribution.
-    #[cfg(feature = "__builder")]
+    #[cfg(any(feature = "__builder", all(feature = "enabled", feature = "metrics")))]
     pub(crate) fn merge(&mut self, other: &Distribution) {
-        self.total += other.total;
-        self.highest = self.highest.max(other.highest);
-        self.buckets.add(&other.buckets);
+        let highest = other.highest.map_or(0, NonZeroU64::get);
+        self.add(other.total, highest, Some(&other.buckets));
+    }
+
+    /// Returns how many values there are in each bucket. Zeros may be missing.
+    #[cfg(all(feature = "enabled", feature = "metrics"))]
+    pub(crate) fn counts(&self) -> [u64; BUCKETS] {
+        let mut counts = [0; BUCKETS];
+        for bucket in &self.buckets.0 {
+            counts[bucket.bucket()] = bucket.count();
+        }
+        counts
+    }
+
+    /// Returns the value that stands for a bucket: its middle, or the highest value if that is known
+    /// and lower.
+    pub(crate) fn value_of(&self, bucket: usize) -> u64 {
+        let middle = middle(bucket);
+        self.highest.map_or(middle, |highest| middle.min(highest.get()))
     }
 
     /// Returns how many values there are.
@@ -150,10 +166,8 @@ impl Distribution {
         self.total
     }
 
-    /// Returns the middle of a bucket, or the highest value if that is known and lower.
     fn value(&self, bucket: Bucket) -> u64 {
-        let middle = middle(bucket.bucket());
-        self.highest.map_or(middle, |highest| middle.min(highest.get()))
+        self.value_of(bucket.bucket())
     }
 
     /// Returns the sum of the values, at most 12.5 % off unless there are values of 1 TiB or more.

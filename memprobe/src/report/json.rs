@@ -325,7 +325,10 @@ mod tests {
             })
         );
         assert_eq!(load["peaks"]["p99"], json!(2 * MIB));
-        assert_eq!(load["outcomes"], json!({ "returned": 10, "panicked": 0, "cancelled": 0 }));
+        assert_eq!(
+            load["outcomes"],
+            json!({ "returned": 10, "panicked": 0, "cancelled": 0, "closed": 0 })
+        );
         assert_eq!(load.get("max_concurrent"), None);
         assert_eq!(load.get("cold"), None);
         assert_eq!(value["process"].get("rss"), None);

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::format::units::{HumanBytes, percent};
+use crate::report::symbols::{self, Frame};
 use crate::report::verdicts::Path;
 
 /// Who owns the memory that is live now, returned by [`live`](crate::live()) and part of a
@@ -182,19 +183,6 @@ pub struct Stack {
     pub addresses: Vec<usize>,
 }
 
-/// A function on a stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Frame {
-    /// Demangled name of the function; `None` where the program has no symbols, or memprobe was
-    /// built without the feature `symbols`.
-    pub function: Option<String>,
-    /// Source file and line, from the debug information.
-    pub line: Option<(String, u32)>,
-    /// The return address.
-    pub address: usize,
-}
-
 impl OwnerKind {
     /// Returns the kind as a word for programs.
     #[cfg(feature = "serde")]
@@ -250,7 +238,7 @@ impl Stack {
     /// Finds the functions and the lines of code of this stack, the innermost first, without those
     /// of the allocator. An inlined function is a frame of its own.
     ///
-    /// With the feature `symbols` this reads the program's debug information, which can take a
+    /// With the feature `symbols` or `pprof` this reads the program's debug information, which can take a
     /// second and tens of MiB the first time.
     pub fn frames(&self) -> Vec<Frame> {
         let mut frames = Vec::new();
@@ -273,104 +261,6 @@ impl Stack {
 /// Runs work whose allocations are memprobe's own. Set by the runtime, which this module does not
 /// know: what symbols take must not be shown as the program's.
 pub(crate) static APART: OnceLock<fn(&mut dyn FnMut())> = OnceLock::new();
-
-impl Frame {
-    /// Returns the place of the innermost frame that is not in the standard library, or else 0;
-    /// `None` if there are no frames.
-    pub(crate) fn culprit(frames: &[Frame]) -> Option<usize> {
-        let users = frames.iter().position(Frame::is_users);
-        users.or((!frames.is_empty()).then_some(0))
-    }
-
-    /// Whether the frame is neither of the standard library nor of the allocator.
-    pub(crate) fn is_users(&self) -> bool {
-        const LIBRARIES: [&str; 4] = ["core::", "alloc::", "std::", "hashbrown::"];
-        // Where the standard library was built, and its dependencies.
-        const BUILT: [&str; 2] = ["/rustc/", "/rust/deps/"];
-        if let Some((file, _)) = &self.line {
-            return !BUILT.iter().any(|folder| file.starts_with(folder));
-        }
-        self.function.as_deref().is_some_and(|function| {
-            let function = function.trim_start_matches(['<', '&']);
-            !LIBRARIES.iter().any(|library| function.starts_with(library))
-        })
-    }
-}
-
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.function {
-            // Without the types of generic parameters, which are long.
-            Some(function) => f.write_str(match function.find('<') {
-                Some(generics @ 1..) => function[..generics].trim_end_matches("::"),
-                _ => function,
-            })?,
-            None => write!(f, "{:#x}", self.address)?,
-        }
-        match &self.line {
-            Some((file, line)) => write!(f, " at {file}:{line}"),
-            None => Ok(()),
-        }
-    }
-}
-
-#[cfg(feature = "symbols")]
-mod symbols {
-    use super::Frame;
-
-    /// How names of the allocator's functions begin, which are the innermost frames of a stack.
-    const ALLOCATOR: [&str; 8] = [
-        "_rjem_",
-        "prof_",
-        "imalloc",
-        "__rust_alloc",
-        "__rust_realloc",
-        "__rustc::__rust_",
-        "memprobe::allocator::",
-        "<memprobe::allocator::",
-    ];
-    /// They are among so many of the innermost frames: without optimization each call of jemalloc's
-    /// own is one.
-    const INNERMOST: usize = 24;
-
-    pub fn frames(addresses: &[usize]) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        for &address in addresses {
-            let before = frames.len();
-            // It looks before a return address, which is that of the next instruction.
-            backtrace::resolve(std::ptr::without_provenance_mut(address), |symbol| {
-                let line = symbol
-                    .filename()
-                    .zip(symbol.lineno())
-                    .map(|(file, line)| (file.display().to_string(), line));
-                let function = symbol.name().map(|name| format!("{name:#}"));
-                frames.push(Frame { function, line, address });
-            });
-            if frames.len() == before {
-                frames.push(Frame { function: None, line: None, address });
-            }
-        }
-        let is_allocators = |frame: &Frame| {
-            let begins = |name: &str| ALLOCATOR.iter().any(|start| name.starts_with(start));
-            frame.function.as_deref().is_some_and(begins)
-        };
-        // Further out, a match would be a function of the program.
-        let inner = &frames[..frames.len().min(INNERMOST)];
-        let own = inner.iter().rposition(is_allocators).map_or(0, |last| last + 1);
-        frames.drain(..own);
-        frames
-    }
-}
-
-#[cfg(not(feature = "symbols"))]
-mod symbols {
-    use super::Frame;
-
-    pub fn frames(addresses: &[usize]) -> Vec<Frame> {
-        let frame = |&address: &usize| Frame { function: None, line: None, address };
-        addresses.iter().map(frame).collect()
-    }
-}
 
 #[cfg(all(test, feature = "enabled"))]
 mod tests {

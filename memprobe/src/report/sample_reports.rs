@@ -157,7 +157,7 @@ pub fn hot_spots() -> Report {
         calls("app::trace", 1000, 200, 200, 0),
     ]);
     let mut handler = handler.node();
-    handler.outcomes = Outcomes { returned: 97, panicked: 1, cancelled: 2 };
+    handler.outcomes = Outcomes { returned: 97, panicked: 1, cancelled: 2, closed: 0 };
     handler.segments = [
         ("decoded", "resized", 60 * MIB, 88 * MIB, 0),
         ("entry", "decoded", 2 * MIB, 30 * MIB, 0),

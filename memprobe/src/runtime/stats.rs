@@ -7,7 +7,8 @@
 //! 3. [`outliers`] tells which calls are written whatever the rate of their function.
 //! 4. The [`timeline`] has the process at points of calls.
 //! 5. With the feature `live`, `live` has the blocks that jemalloc samples, and their owners.
-//! 6. [`gather`] makes a report of all of it.
+//! 6. [`gather`] makes a report of all of it; with the feature `metrics`, `lifetime` adds up over
+//!    resets.
 
 mod branches;
 pub(crate) mod call_tree;
@@ -16,6 +17,8 @@ pub(crate) mod freed_elsewhere;
 pub(crate) mod gather;
 pub(crate) mod generation;
 pub(crate) mod histogram;
+#[cfg(feature = "metrics")]
+pub(crate) mod lifetime;
 #[cfg(feature = "live")]
 pub(crate) mod live;
 pub(crate) mod outliers;

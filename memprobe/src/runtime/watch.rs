@@ -21,6 +21,8 @@ mod line_owners;
 pub(crate) mod monitor;
 #[cfg(feature = "live")]
 pub(crate) mod owners;
+#[cfg(feature = "pprof")]
+mod pprof;
 #[cfg(feature = "profiling")]
 pub(crate) mod profiles;
 pub(crate) mod setup;

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::ptr;
 use std::time::Duration;
 
+#[cfg(feature = "metrics")]
+use crate::report::distribution::BUCKETS;
 use crate::report::distribution::{Buckets, Distribution};
 use crate::report::{Figures, FirstCall, Function, Live, Outcomes, Report, SegmentTotals, Steady};
 use crate::runtime::readings::{clock, jemalloc, proc, system};
@@ -12,6 +14,8 @@ use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
 use crate::runtime::stats::generation;
 use crate::runtime::stats::histogram::Distributions;
+#[cfg(feature = "metrics")]
+use crate::runtime::stats::lifetime;
 #[cfg(feature = "live")]
 use crate::runtime::stats::live;
 use crate::runtime::stats::rows::{Row, at, figures, highest};
@@ -65,6 +69,20 @@ fn live(_: &mut Branches) -> Option<Live> {
     None
 }
 
+/// Returns the functions alone, without the call tree. The distributions are read after all sums, so
+/// that they have nearly every call of the sums, which counts first.
+#[cfg(feature = "metrics")]
+pub(crate) fn functions() -> Vec<Function> {
+    let summed = call_tree::all().map(|segment| (segment, segment.totals.sums()));
+    let summed: Vec<_> = summed.filter(|(_, sums)| sums.count > 0).collect();
+    let mut gathered = Gathered::default();
+    for (segment, sums) in summed {
+        let counts = gathered.is_first(segment).then(|| Counts::settled(segment.distributions));
+        gathered.function(segment, &sums, ended(segment), counts.as_ref());
+    }
+    Gathered::functions(gathered.functions)
+}
+
 /// Starts all totals anew. A call that is running then counts from its next point on.
 ///
 /// # Examples
@@ -74,6 +92,13 @@ fn live(_: &mut Branches) -> Option<Live> {
 /// assert!(memprobe::report().functions.is_empty());
 /// ```
 pub fn reset() {
+    #[cfg(feature = "metrics")]
+    lifetime::reset(functions, start_anew);
+    #[cfg(not(feature = "metrics"))]
+    start_anew();
+}
+
+fn start_anew() {
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
     #[cfg(feature = "live")]
@@ -99,7 +124,7 @@ impl Gathered {
     fn add(&mut self, segment: &'static Segment, sums: &Sums) {
         let node = segment.from.node;
         let ended = ended(segment);
-        let counts = self.counts(segment);
+        let counts = self.is_first(segment).then(|| Counts::of(segment.distributions));
         self.function(segment, sums, ended, counts.as_ref());
         if matches!(node.kind, Kind::Folded) {
             self.folded_calls += ended.map_or(0, |_| sums.count);
@@ -129,15 +154,9 @@ impl Gathered {
         at(&mut self.rows, row, rows, || SegmentTotals::new(segment)).add(segment, sums, counts);
     }
 
-    /// Returns the bucket counts of a segment's distributions the first time they are met, then
-    /// `None`.
-    fn counts(&mut self, segment: &Segment) -> Option<Counts> {
-        let Segment { distributions, .. } = segment;
-        let is_first = self.distributed.insert(ptr::from_ref(*distributions));
-        is_first.then(|| Counts {
-            peaks: Buckets::of(&distributions.peaks()),
-            allocations: Buckets::of(&distributions.allocations()),
-        })
+    /// Returns true the first time that a segment's distributions are met.
+    fn is_first(&mut self, segment: &Segment) -> bool {
+        self.distributed.insert(ptr::from_ref(segment.distributions))
     }
 
     fn functions(mut functions: Vec<Function>) -> Vec<Function> {
@@ -157,6 +176,29 @@ impl Gathered {
 struct Counts {
     peaks: Buckets,
     allocations: Buckets,
+}
+
+impl Counts {
+    fn of(distributions: &Distributions) -> Counts {
+        Counts {
+            peaks: Buckets::of(&distributions.peaks()),
+            allocations: Buckets::of(&distributions.allocations()),
+        }
+    }
+
+    /// Reads twice. A bucket may read too low while a thread carries its overflow, and never reads
+    /// too high.
+    #[cfg(feature = "metrics")]
+    fn settled(distributions: &Distributions) -> Counts {
+        let higher = |one: [u64; BUCKETS], other: [u64; BUCKETS]| {
+            std::array::from_fn(|bucket| one[bucket].max(other[bucket]))
+        };
+        let (peaks, allocations) = (distributions.peaks(), distributions.allocations());
+        Counts {
+            peaks: Buckets::of(&higher(peaks, distributions.peaks())),
+            allocations: Buckets::of(&higher(allocations, distributions.allocations())),
+        }
+    }
 }
 
 /// Returns the outcome of the calls that ended with this segment, if it stands for whole calls.

@@ -97,6 +97,13 @@ struct Installed {
 
 static INSTALLED: OnceLock<Installed> = OnceLock::new();
 
+/// Returns each threshold in percent of the limit, and how often it was reported; nothing before a
+/// watch is installed.
+#[cfg(feature = "metrics")]
+pub(crate) fn reports() -> impl Iterator<Item = (f64, u64)> {
+    INSTALLED.get().into_iter().flat_map(|watch| watch.thresholds.reports())
+}
+
 /// What the next point has to do: a bit for each task.
 static ASKED: AtomicU8 = AtomicU8::new(if cfg!(feature = "live") { START } else { 0 });
 /// Writes the events of crossings.

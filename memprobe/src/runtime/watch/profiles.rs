@@ -16,6 +16,8 @@ use crate::runtime::stats::call_tree::{Position, Segment};
 use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
+#[cfg(feature = "pprof")]
+use crate::runtime::watch::pprof;
 
 /// Where, when and how often a [`Watch`](crate::Watch) writes jemalloc's heap profiles: each time
 /// it reports a threshold, and the first time a segment named here exceeds a bound.
@@ -23,6 +25,12 @@ use crate::runtime::sync::static_ref::StaticRef;
 /// A profile shows the lines of code that allocated the live memory. It is written at the next
 /// point outside the allocator, and an event names the file and the command that opens it. No
 /// profile is written if the disk has less than 32 MiB left.
+///
+/// With the feature `pprof` each profile is also written in the format of pprof, as `….pb.gz` beside
+/// it, with the names and lines of the program and the tags `function` and `label`: a file that
+/// `go tool pprof -http=: FILE`, Grafana Pyroscope and speedscope open. Finding the names may take
+/// seconds, and as much memory as the program has debug information: a thread does it when so much is
+/// left of the limit that [`process`](crate::process()) finds, and an event follows when it is done.
 ///
 /// jemalloc samples only if the program was started with `_RJEM_MALLOC_CONF=prof:true` in its
 /// environment, or has `memprobe::global_allocator!(live)`; otherwise one event says so.
@@ -130,8 +138,11 @@ pub(crate) fn cross(innermost: Option<&'static Position>) -> bool {
     if INSTALLED.get().is_none() {
         return false;
     }
-    CROSSED_BY.store(innermost, Relaxed);
-    CROSSED.store(true, Relaxed);
+    // The first one, until its profile is written.
+    if !CROSSED.load(Relaxed) {
+        CROSSED_BY.store(innermost, Relaxed);
+        CROSSED.store(true, Relaxed);
+    }
     true
 }
 
@@ -182,7 +193,12 @@ impl Installed {
         let Ok(left) = self.left.fetch_update(Relaxed, Relaxed, one_less) else { return };
         let number = self.profiles.most - left + 1;
         let file = self.profiles.directory.join(file_name(number, label));
-        let message = match write_to(&file) {
+        let written = write_to(&file);
+        #[cfg(feature = "pprof")]
+        if written.is_ok() {
+            pprof::convert(file.clone(), function, label, report);
+        }
+        let message = match written {
             Ok(()) => format!(
                 "heap profile of {function} at \"{label}\": open it with `jeprof --text --cum --lines {} {}`",
                 std::env::current_exe().unwrap_or_default().display(),
@@ -190,16 +206,21 @@ impl Installed {
             ),
             Err(why) => format!("no heap profile of {function} at \"{label}\": {why}"),
         };
-        let path = file.exists().then(|| file.display().to_string());
-        if CALLSITE.is_wanted() {
-            CALLSITE.dispatch(&[
-                Some(&message.as_str()),
-                Some(&"profile"),
-                Some(&function),
-                Some(&label),
-                Some(&path.as_deref()),
-            ]);
-        }
+        report(&message, function, label, &file);
+    }
+}
+
+/// Writes an event; it names the file if that exists.
+fn report(message: &str, function: &'static str, label: &'static str, file: &Path) {
+    let path = file.exists().then(|| file.display().to_string());
+    if CALLSITE.is_wanted() {
+        CALLSITE.dispatch(&[
+            Some(&message),
+            Some(&"profile"),
+            Some(&function),
+            Some(&label),
+            Some(&path.as_deref()),
+        ]);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A threshold is reported once, and armed again when use falls 10 % below it. Above the highest
 //! threshold each further step of 2 % of the limit is reported the same way.
 
-use crate::runtime::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Most thresholds of a watch.
 pub(crate) const MOST: usize = 8;
@@ -75,6 +75,8 @@ pub(crate) struct Thresholds {
     reported: AtomicU32,
     /// How many steps above the highest threshold were reported.
     steps_reported: AtomicU32,
+    /// How often each threshold was reported; the highest also for each step above it.
+    reports: [AtomicU64; MOST],
 }
 
 impl Thresholds {
@@ -97,6 +99,7 @@ impl Thresholds {
             thresholds,
             reported: AtomicU32::new(0),
             steps_reported: AtomicU32::new(0),
+            reports: [const { AtomicU64::new(0) }; MOST],
         })
     }
 
@@ -151,7 +154,18 @@ impl Thresholds {
             let steps = steps.reached(used);
             self.steps_reported.fetch_max(steps, Relaxed) < steps
         });
-        (is_first || is_further).then_some(threshold)
+        if !is_first && !is_further {
+            return None;
+        }
+        self.reports[threshold.index].fetch_add(1, Relaxed);
+        Some(threshold)
+    }
+
+    /// Returns each threshold in percent of the limit, and how often it was reported.
+    #[cfg(feature = "metrics")]
+    pub fn reports(&self) -> impl Iterator<Item = (f64, u64)> {
+        let reports = self.thresholds.iter().zip(&self.reports);
+        reports.map(|(threshold, reports)| (threshold.percent, reports.load(Relaxed)))
     }
 
     /// Arms again the thresholds and steps that this use is more than 10 % below.
