@@ -47,9 +47,10 @@ fn bytes_of_calls() -> Result<bool, String> {
         return Ok(false);
     };
     let seen = [outer.allocated, outer.freed, outer.peak, inner.allocated, inner.peak];
-    match seen == [3 << 20, 2 << 20, 3 << 20, 2 << 20, 2 << 20] {
-        true => Ok(true),
-        false => Err(format!("figures of calls are not exact: {seen:?}")),
+    if seen == [3 << 20, 2 << 20, 3 << 20, 2 << 20, 2 << 20] {
+        Ok(true)
+    } else {
+        Err(format!("figures of calls are not exact: {seen:?}"))
     }
 }
 
