@@ -216,13 +216,16 @@
 //! - What other threads do on behalf of a call: a `spawn_blocking` closure is not in the
 //!   figures of the function that awaits it, unless [`carry()`] takes the call along.
 //! - Functions without an attribute: they count for the annotated function that calls them.
-//! - On MSVC jemalloc does not build, and without `/proc` there is no RSS: those figures are
-//!   absent there. On aarch64 Linux jemalloc 5.3.1 is built for pages of 64 KiB, so that
-//!   `jemalloc_active` and `jemalloc_resident` come in larger steps.
+//! - On Windows jemalloc is left out, so that calls have no bytes there, and only Linux has limits
+//!   that are found. On aarch64 Linux jemalloc is built for pages of 64 KiB, which takes more memory
+//!   and rounds sizes up further; [`status()`] says so, with the cure. `docs/platforms.md` has a
+//!   table.
 //!
 //! [`status()`] says what can be had in a program, and what to add.
 
 #![warn(missing_docs)]
+// Marks what needs a feature, where documentation is built by a nightly toolchain.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(feature = "enabled", target_family = "wasm"))]
 compile_error!(

@@ -329,6 +329,13 @@ macro_rules! global_allocator {
 /// Panics with the figures if the peak is above the bound, and also if there are no figures, so
 /// that a missing figure never passes a test.
 ///
+/// # Platforms
+///
+/// Bytes are those of jemalloc's size classes, which depend on the pages that it was built for: 4 KiB
+/// on x86-64, 16 KiB on Apple's processors, and 64 KiB on aarch64 Linux, where a block of 16 KiB or
+/// more may count for 12 % more. Leave a bound that much room, or build with
+/// `JEMALLOC_SYS_WITH_LG_PAGE=12` where no kernel has larger pages, as on Graviton.
+///
 /// # Examples
 ///
 /// ```

@@ -37,8 +37,7 @@ pub fn status() -> Status {
         jemalloc: jemalloc::version(),
         readings: readings.into(),
         pages: jemalloc::page()
-            .zip(pages::kernel())
-            .map(|(of_jemalloc, of_kernel)| Pages { of_jemalloc, of_kernel }),
+            .map(|of_jemalloc| Pages { of_jemalloc, of_kernel: pages::kernel_page() as u64 }),
         limit: process.limit,
         events: events(),
         rate: ceiling::a_second(),

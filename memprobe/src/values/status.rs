@@ -120,6 +120,35 @@ pub enum Events {
     },
 }
 
+impl Status {
+    fn write_pages_and_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pages) = self.pages.filter(|pages| pages.of_jemalloc > pages.of_kernel) {
+            write!(
+                f,
+                "\npages: jemalloc is built for {}, and this kernel has {}: blocks are rounded up \
+                 further and more stays resident; if the program runs on such kernels only, build \
+                 it with JEMALLOC_SYS_WITH_LG_PAGE={} in the environment",
+                HumanBytes(pages.of_jemalloc),
+                HumanBytes(pages.of_kernel),
+                pages.of_kernel.ilog2()
+            )?;
+        }
+        match &self.limit {
+            Some(limit) => {
+                writeln!(f, "\nlimit: {}, from {}", HumanBytes(limit.bytes), limit.source)
+            }
+            None if cfg!(any(target_os = "linux", target_os = "android")) => f.write_str(
+                "\nlimit: none; neither AWS_LAMBDA_FUNCTION_MEMORY_SIZE nor a memory cgroup \
+                 sets one\n",
+            ),
+            None => f.write_str(
+                "\nlimit: none, for this system sets none; give the watch one: \
+                 `memprobe::Watch::new().limit(memprobe::Limit::from_bytes(512 << 20))`\n",
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.enabled {
@@ -153,30 +182,7 @@ impl fmt::Display for Status {
         for Reading { name, available } in &self.readings {
             write!(f, " {name}{}", if *available { "" } else { " (cannot be had)" })?;
         }
-        if let Some(pages) = self.pages.filter(|pages| pages.of_jemalloc > pages.of_kernel) {
-            write!(
-                f,
-                "\npages: jemalloc is built for {}, and this kernel has {}: blocks are rounded up \
-                 further and more stays resident; if the program runs on such kernels only, build \
-                 it with JEMALLOC_SYS_WITH_LG_PAGE={} in the environment",
-                HumanBytes(pages.of_jemalloc),
-                HumanBytes(pages.of_kernel),
-                pages.of_kernel.ilog2()
-            )?;
-        }
-        match &self.limit {
-            Some(limit) => {
-                writeln!(f, "\nlimit: {}, from {}", HumanBytes(limit.bytes), limit.source)?;
-            }
-            None if cfg!(any(target_os = "linux", target_os = "android")) => f.write_str(
-                "\nlimit: none; neither AWS_LAMBDA_FUNCTION_MEMORY_SIZE nor a memory cgroup \
-                 sets one\n",
-            )?,
-            None => f.write_str(
-                "\nlimit: none, for this system sets none; give the watch one: \
-                 `memprobe::Watch::new().limit(memprobe::Limit::from_bytes(512 << 20))`\n",
-            )?,
-        }
+        self.write_pages_and_limit(f)?;
         match self.events {
             Events::NoSubscriber => f.write_str(
                 "events: nobody listens; install a subscriber in `main`, as in \
@@ -229,5 +235,26 @@ impl fmt::Display for Status {
             ),
             Sampling::Unavailable(why) => writeln!(f, "live: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_told_where_jemalloc_s_are_the_larger() {
+        let text = |of_jemalloc, of_kernel| {
+            let pages = Some(Pages { of_jemalloc, of_kernel });
+            Status { enabled: true, pages, ..Status::default() }.to_string()
+        };
+        let graviton = text(64 << 10, 4 << 10);
+        assert!(
+            graviton.contains("pages: jemalloc is built for 64 KiB, and this kernel has 4 KiB"),
+            "{graviton}"
+        );
+        assert!(graviton.contains("JEMALLOC_SYS_WITH_LG_PAGE=12 "), "{graviton}");
+        assert!(!text(4 << 10, 4 << 10).contains("pages:"));
+        assert!(!text(4 << 10, 16 << 10).contains("pages:"), "jemalloc does not start there");
     }
 }

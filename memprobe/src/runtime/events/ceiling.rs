@@ -70,6 +70,8 @@ fn get() -> &'static Ceiling {
 
 #[cold]
 fn read() -> &'static Ceiling {
+    /// Threads that come first together have all read it.
+    static TOLD: AtomicBool = AtomicBool::new(false);
     let _ignored = IgnoreAllocs::begin();
     let mut wrong = None;
     let ceiling = CEILING.get_or_init(|| {
@@ -78,8 +80,6 @@ fn read() -> &'static Ceiling {
             Ceiling::None
         })
     });
-    /// Threads that come first together have all read it.
-    static TOLD: AtomicBool = AtomicBool::new(false);
     if let Some(why) = wrong {
         if !TOLD.swap(true, Relaxed) {
             say(&why);

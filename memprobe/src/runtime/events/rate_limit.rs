@@ -170,6 +170,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_jumps_gives_a_burst_and_no_more() {
+        let (limiter, rate) = (RateLimiter::new(), Rate::a_second(10.0));
+        let burst = |now| (0..100).filter(|_| limiter.take(now, rate).is_some()).count();
+        assert_eq!(burst(SECOND), 20);
+        assert_eq!(burst(1_000_000 * SECOND), 20, "far ahead");
+        assert_eq!(burst(SECOND), 0, "back again, until it is as late as before");
+        assert_eq!(burst(1_000_001 * SECOND), 10);
+        assert_eq!(burst(u64::MAX / 4), 20, "after thousands of years");
+    }
+
+    #[test]
     fn what_another_refuses_counts_as_skipped() {
         for rate in [Rate::DEFAULT, Rate::a_second(0.0)] {
             let limiter = RateLimiter::new();

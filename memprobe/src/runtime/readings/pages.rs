@@ -12,12 +12,10 @@ pub(crate) fn kernel_page() -> usize {
     usize::try_from(size).ok().filter(|&size| size > 0).unwrap_or(PAGE)
 }
 
-/// Returns the size of the kernel's pages, in bytes.
-pub(crate) fn kernel() -> Option<u64> {
-    #[cfg(unix)]
-    return Some(kernel_page() as u64);
-    #[cfg(not(unix))]
-    None
+/// Returns the size of the system's pages, in bytes. It is that of x86 where memprobe has none to ask.
+#[cfg(not(unix))]
+pub(crate) fn kernel_page() -> usize {
+    PAGE
 }
 
 /// Returns the physical memory of the machine, in bytes.

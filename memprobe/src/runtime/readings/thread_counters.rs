@@ -124,6 +124,7 @@ mod tests {
         let names = by_name::Counters::of_any_allocator().expect("jemalloc");
         let pointers = Counters::of_any_allocator().expect("jemalloc");
         assert_eq!(names.read(), pointers.read());
+        assert_eq!(by_name::Counters::standing_still().read(), Counters::standing_still().read());
         // The allocator of the tests may be another, so that only jemalloc's own call counts.
         let mut seen = Vec::new();
         for size in [1_000, 100_000, 10_000_000] {

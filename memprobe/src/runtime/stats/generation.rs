@@ -41,7 +41,10 @@ impl Generation {
     /// is bounded: in a forked child the thread that clears may not exist.
     #[cold]
     pub fn renew(&self, clear: impl Fn()) {
-        let was = self.0.load(Relaxed);
+        let was = self.0.load(Acquire);
+        if was == generation() {
+            return;
+        }
         let is_ours = was != Self::CLEARING
             && self.0.compare_exchange(was, Self::CLEARING, Acquire, Relaxed).is_ok();
         if !is_ours {

@@ -14,7 +14,7 @@ fn begin(record: &'static Record, call: u64) {
 
 #[test]
 fn what_is_seen_of_a_record_is_of_one_call() {
-    Check { preemptions: Some(3), atomics: 40 }.run(|| {
+    Check { preemptions: Some(2), atomics: 40 }.run(|| {
         empty_pool();
         let record = pool::refill().expect("a record");
         begin(record, 10);
@@ -33,7 +33,7 @@ fn what_is_seen_of_a_record_is_of_one_call() {
 
 #[test]
 fn a_caller_that_is_followed_was_published_before() {
-    Check { preemptions: Some(3), atomics: 40 }.run(|| {
+    Check { preemptions: Some(2), atomics: 40 }.run(|| {
         empty_pool();
         let child = pool::refill().expect("a record");
         let reader = spawn(move || {
