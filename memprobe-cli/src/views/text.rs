@@ -142,7 +142,9 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
         alike.entry((call.function, call.after)).or_default().push((*id, call));
     }
     let mut alike: Vec<_> = alike.into_iter().collect();
-    let held = |calls: &[(u64, &Open)]| calls.iter().filter_map(|(_, call)| call.held).sum::<i64>();
+    let held = |calls: &[(u64, &Open)]| {
+        calls.iter().filter_map(|(_, call)| call.held).fold(0, i64::saturating_add)
+    };
     alike.sort_by_key(|(_, calls)| std::cmp::Reverse((held(calls), calls.len())));
     writeln!(out, "{} never ended:", plural(process.open.len(), "call"))?;
     for ((function, after), calls) in alike.iter().take(LISTED) {
