@@ -135,7 +135,11 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
     if process.open.is_empty() {
         return Ok(());
     }
-    let last = process.last_uptime_us.unwrap_or(0);
+    // The watch's line may be much later than the last event.
+    let of_watch = process.crossing.as_ref().and_then(|(crossing, _)| crossing.at);
+    let of_watch = of_watch.zip(process.started()).map(|(at, started)| at.saturating_sub(started));
+    let last = process.last_uptime_us.max(of_watch.and_then(|age| u64::try_from(age).ok()));
+    let last = last.unwrap_or(0);
     // Of one function at one label.
     let mut alike: BTreeMap<(&str, &str), Vec<(u64, &Open)>> = BTreeMap::new();
     for (id, call) in &process.open {
