@@ -48,10 +48,9 @@ fn lines_of_ours() -> Vec<String> {
 fn a_line_cut_anywhere_behind_its_mark_is_told_of() {
     let plain = lines_of_ours().into_iter().filter(|line| !line.contains('\u{1b}'));
     for line in plain.step_by(3) {
-        let mark = ["\"memprobe\":\"", "memprobe"]
-            .iter()
-            .find_map(|mark| Some(line.find(mark)? + mark.len()));
-        let start = mark.expect("a mark") + 12;
+        let marks = ["\"memprobe\":\"", " memprobe=\"", ", memprobe: \""];
+        let mark = marks.iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
+        let start = mark.expect("a mark") + 1;
         for end in (start..line.len()).step_by(7).filter(|&end| line.is_char_boundary(end)) {
             // Text whose figures are cut is an event with fewer figures, or tells what it lacks.
             let found = found(line[..end].as_bytes());
