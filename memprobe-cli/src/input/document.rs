@@ -147,10 +147,11 @@ impl<'de, S: Sink> Visitor<'de> for Part<'_, '_, '_, S> {
             }
             place += 1;
         }
-        if let [time, line] = &texts[..] {
-            if !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()) {
-                walk.line(line, origin).map_err(A::Error::custom)?;
-            }
+        if let [time, line] = &texts[..]
+            && !time.is_empty()
+            && time.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            walk.line(line, origin).map_err(A::Error::custom)?;
         }
         Ok(None)
     }

@@ -162,9 +162,10 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
         };
         let ran = Duration::from_micros(last.saturating_sub(oldest.entered_us));
         // Before its first probe nothing is known of what a call holds.
-        let holds = match calls.iter().any(|(_, call)| call.held.is_some()) {
-            true => format!(", held {} there", Net(held(calls))),
-            false => String::new(),
+        let holds = if calls.iter().any(|(_, call)| call.held.is_some()) {
+            format!(", held {} there", Net(held(calls)))
+        } else {
+            String::new()
         };
         writeln!(
             out,
@@ -266,8 +267,8 @@ fn differs_by(before: i64, after: i64) -> bool {
 pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} {}",
-        "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in", "at"
+        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} at",
+        "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in"
     )?;
     for call in model.heaviest.calls() {
         let took = call.duration_us.map_or(String::new(), |micros| {
