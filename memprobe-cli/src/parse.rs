@@ -59,7 +59,7 @@ impl Parser {
     /// Reads a line, and passes on what it finds.
     pub fn line(&mut self, line: &[u8], origin: Origin, found: &mut dyn FnMut(Found)) {
         if let Ok(text) = str::from_utf8(line) {
-            self.text(text, origin, None, 0, found)
+            self.text(text, origin, None, 0, found);
         } else {
             found(Found::NotUtf8);
             self.text(&String::from_utf8_lossy(line), origin, None, 0, found);
