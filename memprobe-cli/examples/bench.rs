@@ -1,7 +1,9 @@
 //! How fast a log is read, beside `grep` and `jq` on the same file:
 //!
 //! ```sh
-//! cargo run --release -p memprobe-cli --example bench -- 1024   # MiB of log
+//! cargo build --release -p memprobe-cli
+//! cargo run --release -p memprobe-cli --example bench -- 512          # MiB of log
+//! cargo run --release -p memprobe-cli --example bench -- 5120 mixed   # one of the logs
 //! ```
 //!
 //! It makes three logs of that size from the kept ones: lines that are not ours, lines that are, and
@@ -18,7 +20,8 @@ const OURS: &str = include_str!("../tests/logs/json-flat.log");
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let size = arguments.next().and_then(|size| size.parse().ok()).unwrap_or(512_u64) << 20;
-    let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let only = arguments.next();
+    let folder: PathBuf = std::env::temp_dir();
     let program = std::env::current_exe()?;
     let program = program.ancestors().nth(2).unwrap_or(Path::new("")).join("memprobe");
     println!(
@@ -26,6 +29,9 @@ fn main() -> io::Result<()> {
         "log", "command", "MB/s", "MB/s a core", "max RSS MiB"
     );
     for (name, ours) in [("others", 0), ("mixed", 20), ("ours", 1)] {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
         let path = folder.join(format!("memprobe-bench-{name}.log"));
         write(&path, size, ours)?;
         let file = path.to_string_lossy().into_owned();
@@ -98,14 +104,10 @@ fn again(line: &str, round: u64) -> String {
 
 /// Runs a command and prints how fast it was, by the clock and by the time of its cores.
 fn measure(log: &str, bytes: u64, program: &str, arguments: &[&str]) {
-    // GNU time's figures, of which the shell's own has no memory.
+    // Into a pipe: grep ends at the first line that it finds where its output is thrown away.
     let started = Instant::now();
     let child = Command::new("bash")
-        .args([
-            "-c",
-            "TIMEFORMAT='%U %S'; time \"$@\" > /dev/null; grep VmHWM /proc/self/status > /dev/null",
-            "-",
-        ])
+        .args(["-c", "TIMEFORMAT='%U %S'; { time \"$@\"; } | cat > /dev/null", "-"])
         .arg(program)
         .args(arguments)
         .stdout(Stdio::null())
@@ -142,10 +144,14 @@ fn measure(log: &str, bytes: u64, program: &str, arguments: &[&str]) {
 fn peak_of_children(parent: u32) -> std::thread::JoinHandle<Option<u64>> {
     std::thread::spawn(move || {
         let mut highest = None;
-        while let Ok(children) =
+        let children = |parent: &str| {
             std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
-        {
-            for child in children.split_whitespace() {
+        };
+        while let Ok(direct) = children(&parent.to_string()) {
+            // The part of a pipe before `cat` is in a shell of its own.
+            let further: String =
+                direct.split_whitespace().filter_map(|child| children(child).ok()).collect();
+            for child in direct.split_whitespace().chain(further.split_whitespace()) {
                 let status =
                     std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
                 let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

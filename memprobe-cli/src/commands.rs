@@ -8,6 +8,7 @@ pub use group::Group;
 pub mod report;
 pub mod watch;
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,7 @@ fn nothing(model: &Model, done: &Done) -> String {
     );
     for one in &model.unreadable {
         let source = done.sources.get(one.place.source).map_or(String::new(), Source::name);
-        text.push_str(&format!("\n{source}:{}: {}: {}", one.place.line, one.why, one.text));
+        let _ = write!(text, "\n{source}:{}: {}: {}", one.place.line, one.why, one.text);
     }
     text
 }

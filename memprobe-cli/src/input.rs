@@ -84,7 +84,7 @@ struct One<'s, S> {
 impl<S: Sink> One<'_, S> {
     fn line(&mut self, number: u64, line: &[u8], origin: Origin) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
-        let sink = &mut self.sink;
+        let sink = &mut *self.sink;
         self.parser.line(line, origin.or(self.origin), &mut |found| {
             if flow.is_continue() {
                 flow = sink(item(number, line, found));
@@ -94,7 +94,7 @@ impl<S: Sink> One<'_, S> {
     }
 
     fn finish(&mut self, number: u64) {
-        let sink = &mut self.sink;
+        let sink = &mut *self.sink;
         self.parser.finish(&mut |found| {
             let _ = sink(item(number, b"", found));
         });

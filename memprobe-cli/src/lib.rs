@@ -1,6 +1,12 @@
 //! The parts of the command `memprobe`, for its program, its tests and its fuzzer. It is no library
 //! for others, and promises nothing to them.
 #![allow(missing_docs, reason = "it is the inside of a program")]
+#![allow(
+    clippy::doc_markdown,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    reason = "products have capitals in their names, and the texts of the command line no backticks"
+)]
 
 pub mod args;
 mod commands;

@@ -26,6 +26,20 @@ pub const PROCESSES: usize = 1000;
 pub const ROWS: usize = 200_000;
 /// Most calls that are open at once, over all processes. Of further ones the exit is still summed.
 pub const OPEN: usize = 100_000;
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub processes: usize,
+    pub rows: usize,
+    pub open: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { processes: PROCESSES, rows: ROWS, open: OPEN }
+    }
+}
+
 /// Most lines that are shown of those that cannot be read.
 pub const SHOWN: usize = 10;
 
@@ -72,6 +86,7 @@ pub struct Model {
     streams: HashMap<(&'static str, Origin), Vec<usize>>,
     pub heaviest: Heaviest,
     pub filter: Filter,
+    pub limits: Limits,
     pub counts: Counts,
     pub unreadable: Vec<Unreadable>,
     rows: usize,
@@ -86,6 +101,7 @@ impl Model {
             streams: HashMap::new(),
             heaviest,
             filter,
+            limits: Limits::default(),
             counts: Counts::default(),
             unreadable: Vec::new(),
             rows: 0,
@@ -129,7 +145,10 @@ impl Model {
                     event.skipped.filter(|_| event.kind == Some(Kind::Entry)).unwrap_or(0);
                 process.see(&event, place);
                 let (rows, open) = (process.builder.rows(), process.open.len());
-                let room = calls::Room { rows: self.rows < ROWS, open: self.open < OPEN };
+                let room = calls::Room {
+                    rows: self.rows < self.limits.rows,
+                    open: self.open < self.limits.open,
+                };
                 let told = process.add(&event, place, room);
                 self.rows += process.builder.rows() - rows;
                 self.open = (self.open + process.open.len()).saturating_sub(open);
@@ -169,7 +188,7 @@ impl Model {
         if let Some(found) = found {
             return found;
         }
-        if self.processes.len() >= PROCESSES {
+        if self.processes.len() >= self.limits.processes {
             return self.processes.len() - 1;
         }
         let index = self.processes.len();
@@ -194,7 +213,7 @@ impl Model {
         if let Some(index) = known.into_iter().find(|&index| is_it(index)) {
             return index;
         }
-        if self.processes.len() >= PROCESSES {
+        if self.processes.len() >= self.limits.processes {
             return self.processes.len() - 1;
         }
         let index = self.processes.len();

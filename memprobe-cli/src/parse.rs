@@ -58,12 +58,11 @@ impl Parser {
 
     /// Reads a line, and passes on what it finds.
     pub fn line(&mut self, line: &[u8], origin: Origin, found: &mut dyn FnMut(Found)) {
-        match str::from_utf8(line) {
-            Ok(text) => self.text(text, origin, None, 0, found),
-            Err(_) => {
-                found(Found::NotUtf8);
-                self.text(&String::from_utf8_lossy(line), origin, None, 0, found);
-            }
+        if let Ok(text) = str::from_utf8(line) {
+            self.text(text, origin, None, 0, found);
+        } else {
+            found(Found::NotUtf8);
+            self.text(&String::from_utf8_lossy(line), origin, None, 0, found);
         }
     }
 
@@ -144,7 +143,7 @@ impl Parser {
         let origin = own.or(origin);
         event.at = event.at.or(at);
         if is_event {
-            event.message = line.map(|line| line.into());
+            event.message = line.map(Into::into);
             event_found(event, origin, found);
             return true;
         }
@@ -260,11 +259,11 @@ fn of_prefix(prefix: &str) -> Origin {
     let mut words = prefix.split(' ').filter(|word| !word.is_empty());
     let Some(first) = words.next() else { return origin };
     // docker compose: `web-1  | …`.
-    if let Some((name, _)) = prefix.split_once(" | ") {
-        if !name.trim().contains(' ') {
-            origin.stream = intern(name.trim());
-            return origin;
-        }
+    if let Some((name, _)) = prefix.split_once(" | ")
+        && !name.trim().contains(' ')
+    {
+        origin.stream = intern(name.trim());
+        return origin;
     }
     // kubectl logs --prefix: `[pod/web-7d/app] …`.
     if let Some(pod) = first.strip_prefix("[pod/").and_then(|pod| pod.strip_suffix(']')) {
@@ -281,13 +280,12 @@ fn of_prefix(prefix: &str) -> Origin {
     }
     // syslog and journalctl: `Nov 25 14:00:04 host unit[8521]: …`.
     let unit = prefix.split(' ').take(6).find_map(|word| word.strip_suffix("]:"));
-    if let Some((unit, pid)) = unit.and_then(|word| word.split_once('[')) {
-        if let Ok(pid) = pid.parse() {
-            origin.pid = Some(pid);
-            let before: Vec<&str> =
-                prefix.split(' ').take_while(|word| !word.contains(unit)).collect();
-            origin.host = before.last().map_or("", |host| intern(host));
-        }
+    if let Some((unit, pid)) = unit.and_then(|word| word.split_once('['))
+        && let Ok(pid) = pid.parse()
+    {
+        origin.pid = Some(pid);
+        let before: Vec<&str> = prefix.split(' ').take_while(|word| !word.contains(unit)).collect();
+        origin.host = before.last().map_or("", |host| intern(host));
     }
     origin
 }

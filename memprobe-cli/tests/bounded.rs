@@ -4,8 +4,10 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::model;
-use memprobe_cli::model::{OPEN, PROCESSES, ROWS};
+use common::{model, model_within};
+use memprobe_cli::model::Limits;
+
+const LIMITS: Limits = Limits { processes: 40, rows: 3000, open: 500 };
 
 fn exit(id: u64, function: &str, label: &str, uptime: u64) -> String {
     format!(
@@ -25,52 +27,53 @@ fn entry(id: u64, function: &str, uptime: u64) -> String {
 #[test]
 fn calls_that_never_end_are_kept_up_to_a_bound_and_then_counted() {
     let mut log = String::new();
-    let all = OPEN as u64 + 5000;
+    let all = LIMITS.open as u64 + 700;
     for id in 0..all {
         log += &entry(id, "a::f", id);
     }
-    let (model, extent) = model(log.as_bytes());
+    let (model, extent) = model_within(log.as_bytes(), LIMITS);
     assert_eq!(extent.lines, all);
     let open: usize = model.processes.iter().map(|process| process.open.len()).sum();
-    assert_eq!(open, OPEN);
+    assert_eq!(open, LIMITS.open);
     assert_eq!(model.counts.events, all);
-    assert_eq!(model.counts.beyond_room, 5000);
+    assert_eq!(model.counts.beyond_room, 700);
 }
 
 #[test]
 fn functions_and_labels_that_never_repeat_are_summed_up_to_a_bound() {
     let mut log = String::new();
-    let all = 120_000_u64;
+    let all = 4000_u64;
     for id in 0..all {
         log += &exit(id, &format!("a::f{id}"), &format!("l{id}"), id);
     }
-    let (model, _) = model(log.as_bytes());
+    let (model, _) = model_within(log.as_bytes(), LIMITS);
     let rows: usize = model.processes.iter().map(|process| process.builder.rows()).sum();
     // One event adds a context, a segment and a call.
-    assert!(rows <= ROWS + 3, "{rows}");
+    assert!(rows <= LIMITS.rows + 3, "{rows}");
     assert_eq!(model.counts.events, all);
     let summed: u64 =
         model.processes[0].builder.report().functions.iter().map(|it| it.outcomes.calls()).sum();
     assert_eq!(summed + model.counts.beyond_room, all);
+    assert!(model.counts.beyond_room > 2000, "{:?}", model.counts);
 }
 
 #[test]
 fn processes_are_told_apart_up_to_a_bound() {
     let mut log = String::new();
-    for at in 0..PROCESSES as u64 + 500 {
+    for at in 0..LIMITS.processes as u64 + 50 {
         let inner = exit(1, "a::f", "return", 1000 + at).trim_end().to_owned();
         let inner = inner.replace('"', "\\\"");
         writeln!(log, "{{\"pod\":\"p{at}\",\"message\":\"{inner}\"}}").expect("memory");
     }
-    let (model, _) = model(log.as_bytes());
-    assert_eq!(model.processes.len(), PROCESSES);
+    let (model, _) = model_within(log.as_bytes(), LIMITS);
+    assert_eq!(model.processes.len(), LIMITS.processes);
     let calls: u64 = model
         .processes
         .iter()
         .flat_map(|process| process.builder.report().functions)
         .map(|function| function.outcomes.calls())
         .sum();
-    assert_eq!(calls, PROCESSES as u64 + 500, "none is lost");
+    assert_eq!(calls, LIMITS.processes as u64 + 50, "none is lost");
 }
 
 #[test]

@@ -79,12 +79,11 @@ fn print(
 /// Writes a page for each group. With several the names have a number before the ending.
 fn pages(path: &Path, groups: &[Group<'_>]) -> io::Result<()> {
     for (at, group) in groups.iter().enumerate() {
-        let path = match groups.len() {
-            1 => path.to_owned(),
-            _ => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                path.with_file_name(format!("{stem}-{}.html", at + 1))
-            }
+        let path = if groups.len() == 1 {
+            path.to_owned()
+        } else {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}-{}.html", at + 1))
         };
         fs::write(&path, group.report.to_html()).map_err(|error| named(&path, &error))?;
         eprintln!(

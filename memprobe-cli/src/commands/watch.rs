@@ -129,13 +129,13 @@ impl Read for Follow {
                 return Ok(0);
             }
             // Rotation: another file has the name, or the same one was emptied.
-            if let Ok(size) = std::fs::metadata(path).map(|file| file.len()) {
-                if size < self.read {
-                    let mut file = File::open(path)?;
-                    file.seek(SeekFrom::Start(0))?;
-                    (self.file, self.read) = (Box::new(file), 0);
-                    continue;
-                }
+            if let Ok(size) = std::fs::metadata(path).map(|file| file.len())
+                && size < self.read
+            {
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(0))?;
+                (self.file, self.read) = (Box::new(file), 0);
+                continue;
             }
             thread::sleep(WAIT);
         }

@@ -18,7 +18,8 @@ use crate::parse::origin::{self, Origin};
 pub(super) fn is_one(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or(start).trim_ascii();
-    let keys: [&[u8]; 4] = [b"{\"events\":", b"{\"status\":\"success\"", b"{\"streams\":", b"[{\""];
+    let keys: [&[u8]; 5] =
+        [b"{\"events\":", b"{\"status\":\"success\"", b"{\"streams\":", b"{\"data\":{", b"[{\""];
     matches!(line, b"{" | b"[") || keys.iter().any(|key| line.starts_with(key))
 }
 
@@ -146,10 +147,11 @@ impl<'de, S: Sink> Visitor<'de> for Part<'_, '_, '_, S> {
             }
             place += 1;
         }
-        if let [time, line] = &texts[..] {
-            if !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()) {
-                walk.line(line, origin).map_err(A::Error::custom)?;
-            }
+        if let [time, line] = &texts[..]
+            && !time.is_empty()
+            && time.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            walk.line(line, origin).map_err(A::Error::custom)?;
         }
         Ok(None)
     }

@@ -19,7 +19,9 @@ const LONGEST: usize = 16 << 20;
 
 /// What each line of ours contains.
 static OURS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let words = ["memprobe"].into_iter().chain(kill::WORDS);
+    // What a collector has split or written as bytes may have the rest of it in the next line.
+    let split = ["memprobe", " stdout P ", " stderr P ", "\"MESSAGE\":[", "\"MESSAGE\" : ["];
+    let words = split.into_iter().chain(kill::WORDS);
     let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words);
     search.expect("a few short words")
 });

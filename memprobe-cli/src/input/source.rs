@@ -26,7 +26,7 @@ impl Source {
     /// Returns its size in bytes, if that is known.
     pub fn size(&self) -> Option<u64> {
         let file = std::fs::metadata(self.path.as_ref()?).ok()?;
-        file.is_file().then(|| file.len())
+        file.is_file().then_some(file.len())
     }
 
     /// Opens it.
@@ -57,10 +57,10 @@ impl Source {
         // The file without a number is the newest, and a higher number is older. A date tells
         // itself.
         let number = |digits: &str| digits.parse::<i64>().ok().filter(|_| digits.len() < 6);
-        if let Some((stem, digits)) = stem.rsplit_once('.') {
-            if let Some(number) = number(digits) {
-                return (stem.into(), (-number, String::new()));
-            }
+        if let Some((stem, digits)) = stem.rsplit_once('.')
+            && let Some(number) = number(digits)
+        {
+            return (stem.into(), (-number, String::new()));
         }
         match stem.rsplit_once(['.', '-']) {
             Some((stem, date))

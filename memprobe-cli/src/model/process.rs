@@ -100,7 +100,8 @@ impl Process {
         match (self.started, started(at, uptime_us)) {
             // The clock of an environment that is frozen stands still, so the start seems to be later.
             (Some(ours), Some(theirs)) => {
-                (theirs - ours).abs() <= JITTER || theirs > ours && uptime >= last
+                theirs.saturating_sub(ours).saturating_abs() <= JITTER
+                    || theirs > ours && uptime >= last
             }
             _ => is_later,
         }

@@ -156,7 +156,7 @@ impl Event {
     /// Adds a field of the probe's own, as far as there is room.
     pub fn add_own(&mut self, text: &str) {
         let mut own = self.own.take().map_or(String::new(), String::from);
-        if own.len() + text.len() + 1 <= OWN {
+        if own.len() + text.len() < OWN {
             if !own.is_empty() {
                 own.push(' ');
             }

@@ -29,6 +29,7 @@ impl Origin {
     }
 
     /// Returns this, and what only the other tells.
+    #[must_use]
     pub fn or(self, other: Origin) -> Origin {
         let first = |a: &'static str, b: &'static str| if a.is_empty() { b } else { a };
         Origin {

@@ -41,10 +41,11 @@ pub fn event(line: &str) -> Option<(Event, bool)> {
         event.message = Some(message(head).into());
     }
     let figures = start_of_figures(rest, style);
-    if let Some(own) = rest.get(..figures).map(|own| own.trim_matches([' ', ','])) {
-        if !own.is_empty() && event.kind != Some(Kind::Watch) {
-            event.add_own(own);
-        }
+    if let Some(own) = rest.get(..figures).map(|own| own.trim_matches([' ', ',']))
+        && !own.is_empty()
+        && event.kind != Some(Kind::Watch)
+    {
+        event.add_own(own);
     }
     rest = rest.get(figures..).unwrap_or("");
     while let Some((name, after)) = rest.split_once(style.equals) {
@@ -114,15 +115,12 @@ fn field<'a>(text: &'a str, name: &str, style: &Style) -> Option<(Read<'a>, &'a 
 }
 
 fn value<'a>(text: &'a str, style: &Style) -> Option<(Read<'a>, &'a str)> {
-    let (value, after) = match text.strip_prefix('"') {
-        Some(quoted) => {
-            let end = end_of_quoted(quoted)?;
-            (Read::Quoted(unescaped(&quoted[..end])), &quoted[end + 1..])
-        }
-        None => {
-            let end = text.find(style.between).unwrap_or(text.len());
-            (Read::Bare(text[..end].trim_end()), &text[end..])
-        }
+    let (value, after) = if let Some(quoted) = text.strip_prefix('"') {
+        let end = end_of_quoted(quoted)?;
+        (Read::Quoted(unescaped(&quoted[..end])), &quoted[end + 1..])
+    } else {
+        let end = text.find(style.between).unwrap_or(text.len());
+        (Read::Bare(text[..end].trim_end()), &text[end..])
     };
     Some((value, after.strip_prefix(style.between).unwrap_or(after)))
 }

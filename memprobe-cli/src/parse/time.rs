@@ -21,9 +21,9 @@ pub fn of_number(number: u64) -> Option<i64> {
     const YEAR_2001: u64 = 1_000_000_000;
     let micros = match number {
         0..YEAR_2001 => return None,
-        ..100_000_000_000 => number * 1_000_000,
-        ..100_000_000_000_000 => number * 1000,
-        ..100_000_000_000_000_000 => number,
+        YEAR_2001..100_000_000_000 => number * 1_000_000,
+        100_000_000_000..100_000_000_000_000 => number * 1000,
+        100_000_000_000_000..100_000_000_000_000_000 => number,
         _ => number / 1000,
     };
     i64::try_from(micros).ok()

@@ -31,6 +31,7 @@ impl Change {
 }
 
 /// The comparison of two runs.
+#[allow(clippy::struct_field_names, reason = "it is the list of them")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// The biggest change first.

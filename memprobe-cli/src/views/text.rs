@@ -135,14 +135,20 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
     if process.open.is_empty() {
         return Ok(());
     }
-    let last = process.last_uptime_us.unwrap_or(0);
+    // The watch's line may be much later than the last event.
+    let of_watch = process.crossing.as_ref().and_then(|(crossing, _)| crossing.at);
+    let of_watch = of_watch.zip(process.started()).map(|(at, started)| at.saturating_sub(started));
+    let last = process.last_uptime_us.max(of_watch.and_then(|age| u64::try_from(age).ok()));
+    let last = last.unwrap_or(0);
     // Of one function at one label.
     let mut alike: BTreeMap<(&str, &str), Vec<(u64, &Open)>> = BTreeMap::new();
     for (id, call) in &process.open {
         alike.entry((call.function, call.after)).or_default().push((*id, call));
     }
     let mut alike: Vec<_> = alike.into_iter().collect();
-    let held = |calls: &[(u64, &Open)]| calls.iter().filter_map(|(_, call)| call.held).sum::<i64>();
+    let held = |calls: &[(u64, &Open)]| {
+        calls.iter().filter_map(|(_, call)| call.held).fold(0, i64::saturating_add)
+    };
     alike.sort_by_key(|(_, calls)| std::cmp::Reverse((held(calls), calls.len())));
     writeln!(out, "{} never ended:", plural(process.open.len(), "call"))?;
     for ((function, after), calls) in alike.iter().take(LISTED) {
@@ -156,9 +162,10 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
         };
         let ran = Duration::from_micros(last.saturating_sub(oldest.entered_us));
         // Before its first probe nothing is known of what a call holds.
-        let holds = match calls.iter().any(|(_, call)| call.held.is_some()) {
-            true => format!(", held {} there", Net(held(calls))),
-            false => String::new(),
+        let holds = if calls.iter().any(|(_, call)| call.held.is_some()) {
+            format!(", held {} there", Net(held(calls)))
+        } else {
+            String::new()
         };
         writeln!(
             out,
@@ -260,8 +267,8 @@ fn differs_by(before: i64, after: i64) -> bool {
 pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} {}",
-        "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in", "at"
+        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} at",
+        "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in"
     )?;
     for call in model.heaviest.calls() {
         let took = call.duration_us.map_or(String::new(), |micros| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use memprobe_cli::input::{self, Extent};
-use memprobe_cli::model::{Filter, Heaviest, Model, Order};
+use memprobe_cli::model::{Filter, Heaviest, Limits, Model, Order};
 use memprobe_cli::parse::origin::Origin;
 use serde_json::Value;
 
@@ -31,8 +31,14 @@ pub fn all() -> Vec<(String, String)> {
 
 /// Reads bytes into a model.
 pub fn model(bytes: &[u8]) -> (Model, Extent) {
+    model_within(bytes, Limits::default())
+}
+
+/// Reads bytes into a model that keeps so much.
+pub fn model_within(bytes: &[u8], limits: Limits) -> (Model, Extent) {
     let heaviest = Heaviest::new(Order::Peak, 0, 10, false);
     let mut model = Model::new(heaviest, Filter::default());
+    model.limits = limits;
     let mut sink = |item| {
         model.add((0, "a.log"), item);
         ControlFlow::Continue(())

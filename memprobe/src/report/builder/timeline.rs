@@ -77,9 +77,9 @@ impl Timeline {
         for sample in self.samples.drain(..) {
             let largest = [passed, sample.largest].into_iter().flatten();
             let largest = largest.max_by_key(|pass| pass.peak);
-            let is_due = kept
-                .last()
-                .is_none_or(|last| sample.uptime_us >= last.uptime_us + self.interval_us);
+            let is_due = kept.last().is_none_or(|last| {
+                sample.uptime_us >= last.uptime_us.saturating_add(self.interval_us)
+            });
             if is_due {
                 kept.push(Sample { largest, ..sample });
                 passed = None;

@@ -46,7 +46,7 @@ impl Axes {
     /// Returns round values for the lines of the grid.
     pub fn heights(&self) -> Vec<u64> {
         let step = ((self.top / 5.0) as u64).max(1).next_power_of_two();
-        (0..=(self.top / step as f64) as u64).map(|at| at * step).collect()
+        (0..=(self.top / step as f64) as u64).map(|at| at.saturating_mul(step)).collect()
     }
 
     /// Renders the values beside the lines of the grid, and the times below the chart.
@@ -74,7 +74,7 @@ impl Axes {
             100_000..1_000_000 => format!("{:.1} s", at as f64 / 1e6),
             _ => format!("{} s", at / 1_000_000),
         };
-        let times = (self.start.div_ceil(step)..=last).map(|at| at * step);
+        let times = (self.start.div_ceil(step)..=last).map(|at| at.saturating_mul(step));
         times.map(|at| (text(at), share(self.x(at), 1.0))).collect()
     }
 }

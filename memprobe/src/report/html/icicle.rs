@@ -40,7 +40,7 @@ struct Item {
 }
 
 pub(super) fn icicle<'a>(report: &'a Report, verdicts: &Verdicts) -> impl RenderOnce + use<'a> {
-    let whole: u64 = report.tree.iter().map(allocated).sum();
+    let whole = report.tree.iter().map(allocated).fold(0, u64::saturating_add);
     let paths = verdicts.paths().collect();
     let icicle = Icicle { paths, whole: whole as f64 };
     let (items, rest) = icicle.items(&report.tree, &mut Vec::new(), &mut 0);
