@@ -21,14 +21,12 @@ static FUNCTIONS: Map<SpanFunction> = Map::new();
 pub(super) fn of(span: &'static Metadata<'static>, limits: Limits) -> &'static Annotated {
     let hash = map::hash(ptr::from_ref(span));
     let is = |known: &SpanFunction| ptr::eq(known.span, span) && known.limits == limits;
-    match FUNCTIONS.get(hash, is) {
-        Some(known) => &known.function,
-        None => {
-            let _ignored = IgnoreAllocs::begin();
-            let make = || SpanFunction { span, limits, function: function_of(span, limits) };
-            &FUNCTIONS.get_or_init(hash, is, make).function
-        }
+    if let Some(known) = FUNCTIONS.get(hash, is) {
+        return &known.function;
     }
+    let _ignored = IgnoreAllocs::begin();
+    let make = || SpanFunction { span, limits, function: function_of(span, limits) };
+    &FUNCTIONS.get_or_init(hash, is, make).function
 }
 
 /// Creates the function of a span. Its name is that of an annotated function in the same place:
