@@ -3,6 +3,7 @@
 
 mod live;
 mod reports;
+mod requests;
 mod run;
 mod sizes;
 mod table;
@@ -41,6 +42,8 @@ enum Command {
     Live,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
+    /// Show what the layer for `tower` costs a request.
+    Requests,
 }
 
 fn main() -> std::process::ExitCode {
@@ -53,6 +56,9 @@ fn main() -> std::process::ExitCode {
         }
         Some(Command::Reports) => {
             report(reports::table().map(|table| table.text(arguments.markdown)))
+        }
+        Some(Command::Requests) => {
+            report(Ok(requests::table(arguments.rounds).text(arguments.markdown)))
         }
         None => {
             measure(&arguments);
@@ -76,7 +82,7 @@ fn report(result: Result<String, String>) -> std::process::ExitCode {
 
 fn measure(arguments: &Arguments) {
     let (code, futures) = sizes::code_and_futures();
-    let results = run::run(arguments.rounds);
+    let results = run::run(&PEERS, arguments.rounds);
     let builds = if arguments.no_builds { Vec::new() } else { sizes::clean_builds() };
     let tables = [
         overheads(&results),
