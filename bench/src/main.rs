@@ -2,6 +2,7 @@
 //! on one machine, and prints what each costs.
 
 mod reports;
+mod requests;
 mod run;
 mod sizes;
 mod table;
@@ -45,6 +46,8 @@ enum Command {
     Metrics,
     /// Show what the totals and the reports of 600 to 10,000 functions take.
     Reports,
+    /// Show what the layer for `tower` costs a request.
+    Requests,
 }
 
 fn main() -> std::process::ExitCode {
@@ -59,6 +62,9 @@ fn main() -> std::process::ExitCode {
         }
         Some(Command::Reports) => {
             report(reports::of_reports().map(|table| table.text(arguments.markdown)))
+        }
+        Some(Command::Requests) => {
+            report(Ok(requests::table(arguments.rounds).text(arguments.markdown)))
         }
         None => {
             measure(&arguments);
@@ -86,7 +92,7 @@ fn report(result: Result<String, String>) -> std::process::ExitCode {
 
 fn measure(arguments: &Arguments) {
     let (code, futures) = sizes::code_and_futures();
-    let results = run::run(arguments.rounds);
+    let results = run::run(&PEERS, arguments.rounds);
     let builds = if arguments.no_builds { Vec::new() } else { sizes::clean_builds() };
     let tables = [
         overheads(&results),

@@ -88,22 +88,22 @@ pub fn bar(steps: u64) -> ProgressBar {
     ProgressBar::new(steps).with_style(style.expect("a template"))
 }
 
-/// Runs everything.
+/// Runs these peers in turns.
 ///
 /// # Panics
 ///
 /// Where a peer fails.
-pub fn run(rounds: u64) -> Results {
-    let bar = bar((rounds + 1) * PEERS.len() as u64);
+pub fn run(peers: &[Peer], rounds: u64) -> Results {
+    let bar = bar((rounds + 1) * peers.len() as u64);
     let mut programs = Vec::new();
-    for peer in PEERS {
+    for peer in peers {
         bar.set_message(format!("building {}", peer.name));
         programs.push(build(peer.binary, peer.feature).expect(peer.name));
         bar.inc(1);
     }
     let mut results = Results::default();
     for round in 1..=rounds {
-        for (peer, program) in PEERS.iter().zip(&programs) {
+        for (peer, program) in peers.iter().zip(&programs) {
             bar.set_message(format!("round {round}: {}", peer.name));
             let output = Command::new(program).args(peer.argument).output().expect("it runs");
             let error = String::from_utf8_lossy(&output.stderr);

@@ -188,6 +188,10 @@
 //!   `serde::Serialize`.
 //! - `color`: `Report::colored`, and colour in what [`report_on_exit()`] prints on a terminal,
 //!   unless `NO_COLOR` is set.
+//! - `spans`: `memprobe::spans`, the spans of `tracing` as calls, on the registry of
+//!   `tracing-subscriber`.
+//! - `tower`: `memprobe::tower`, the requests of services of `tower` as calls.
+//! - `axum`: `tower`, and requests are named by the path that the router of axum 0.8 has matched.
 //! - `live`: live memory by owner, with `global_allocator!(live)`; jemalloc is built with its
 //!   profiling, which makes a malloc with its free some ns slower.
 //! - `symbols`: functions and lines in the stacks of `live`, by the crate `backtrace`.
@@ -301,6 +305,13 @@ pub mod status {
 /// - [`layer()`](tower::layer()) names the requests of an HTTP service by method and route.
 /// - [`layer_named()`](tower::layer_named()) names them by a closure.
 /// - [`layer_without_body()`](tower::layer_without_body()) is for services of any other kind.
+///
+/// A request whose client goes away is `cancelled`, and what it held is given back in its call. In
+/// [`in_flight()`] it stands until the last of its response is sent.
+///
+/// What runs outside the layer is in no figure of it: a middleware that is added after it, the
+/// server, which allocates the request and frees the head of the response, and work that the handler
+/// has spawned, unless [`carry()`] takes the call along.
 #[cfg(feature = "tower")]
 pub mod tower {
     pub use crate::runtime::tower::*;

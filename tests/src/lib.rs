@@ -15,6 +15,7 @@ pub mod big_report;
 pub mod browser;
 pub mod cgroup;
 pub mod exact;
+pub mod http;
 pub mod listener;
 pub mod output;
 pub mod record;

@@ -17,6 +17,7 @@ pub struct Counters {
     pub uploads: Calls,
     pub thumbnails: Calls,
     pub searches: Calls,
+    pub exports: Calls,
     /// Room that was made for bodies of uploads.
     pub received: Bytes,
     /// For decoded pictures.
@@ -25,6 +26,10 @@ pub struct Counters {
     pub shrunk: Bytes,
     /// For results of searches.
     pub results: Bytes,
+    /// For blocks of exports.
+    pub exported: Bytes,
+    /// Bytes of answers that came to their good end, and of blocks of exports.
+    pub sent: Bytes,
 }
 
 #[derive(Default, Serialize)]

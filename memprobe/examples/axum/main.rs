@@ -1,16 +1,18 @@
-//! A small service on axum that makes thumbnails and searches pages, with memprobe built in.
+//! A small service on axum that makes thumbnails, searches pages and streams them, with memprobe
+//! built in.
 //!
 //! | route | |
 //! |---|---|
 //! | `POST /thumbnails/{side}` | the body is a grey picture of `side × side` pixels, a byte each |
 //! | `GET /search?word=…` | the pages with that word |
+//! | `GET /export?times=…` | all pages, so many times: a stream of any length |
 //! | `GET /counters` | the service's own counters, as JSON |
 //! | `GET /debug/memprobe` | the report as a page |
 //! | `GET /debug/memprobe.json` | the report as raw numbers |
 //! | `GET /debug/memprobe/in_flight` | the calls that run now, as JSON |
 //!
 //! ```sh
-//! cargo run --release -p memprobe --example axum --features html,json
+//! cargo run --release -p memprobe --example axum --features axum,spans,html,json
 //! head -c 262144 /dev/urandom | curl --data-binary @- localhost:8080/thumbnails/512 > small
 //! ```
 //!
@@ -19,6 +21,7 @@
 mod cache;
 mod counters;
 mod debug;
+mod export;
 mod pages;
 mod pictures;
 mod service;
@@ -31,6 +34,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::prelude::*;
 
 use service::Service;
 
@@ -41,9 +45,9 @@ memprobe::global_allocator!();
 memprobe::global_allocator!(live);
 
 const HELP: &str = "\
-Makes thumbnails and searches pages, and shows which part of that takes the memory.
+Makes thumbnails, searches pages and streams them, and shows which part of that takes the memory.
 
-Usage: cargo run --release -p memprobe --example axum --features html,json -- [OPTION]...
+Usage: cargo run --release -p memprobe --example axum --features axum,spans,html,json -- [OPTION]...
 
   --port PORT  the port of 127.0.0.1 to listen on, by default 8080; 0 takes a free one
   --leak       remember every thumbnail, and not just the latest
@@ -86,7 +90,9 @@ fn run(options: &Options) -> ExitCode {
 
 #[tokio::main]
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
+    // Each span is a call, and what the subscriber allocates for its text is in no figure.
+    let subscriber = tracing_subscriber::registry().with(memprobe::spans::layer());
+    memprobe::spans::ignore(subscriber.with(tracing_subscriber::fmt::layer())).init();
     // Says who took the memory before the service is killed for it.
     memprobe::Watch::new().install()?;
     let service = Arc::new(Service::new(options.leak));

@@ -37,6 +37,7 @@ pub async fn upload(
     probe!("made", bytes = small.len());
 
     service.cache.remember(&small);
+    COUNTERS.sent.add(small.len());
     call.done();
     Ok(small)
 }

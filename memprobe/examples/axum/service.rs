@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::cache::Cache;
-use crate::{counters, debug, pages, pictures};
+use crate::{counters, debug, export, pages, pictures};
 
 /// What handlers share.
 pub struct Service {
@@ -24,6 +24,9 @@ pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/thumbnails/{side}", post(pictures::upload))
         .route("/search", get(pages::search))
+        .route("/export", get(export::export))
+        // A request to one of the routes above is a call.
+        .layer(memprobe::tower::layer())
         .route("/counters", get(counters::counters))
         .merge(debug::routes())
         .with_state(service)

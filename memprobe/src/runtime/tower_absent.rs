@@ -73,3 +73,18 @@ macro_rules! layers {
 }
 
 layers!(HttpLayer ServiceLayer);
+
+/// The service itself, because memprobe is compiled out.
+pub type HttpService<S, N> = <HttpLayer<N> as Layer<S>>::Service;
+
+/// The service itself, because memprobe is compiled out.
+pub type ServiceWithoutBody<S, N> = <ServiceLayer<N> as Layer<S>>::Service;
+
+/// The body itself, because memprobe is compiled out.
+pub type MeasuredBody<B> = B;
+
+/// The future itself, because memprobe is compiled out.
+pub type CallFuture<F> = F;
+
+/// The future itself, because memprobe is compiled out.
+pub type ResponseFuture<F> = F;

@@ -39,6 +39,25 @@ async fn sum(rows: usize) -> Result<u64, std::num::TryFromIntError> {
     u32::try_from(sum).map(u64::from)
 }
 
+struct Rows(Vec<u64>);
+
+#[memprobe(level = "debug")]
+impl Rows {
+    const fn of(rows: Vec<u64>) -> Rows {
+        Rows(rows)
+    }
+
+    fn sum(&self) -> u64 {
+        probe!("summing", rows = self.0.len());
+        self.0.iter().sum()
+    }
+
+    #[memprobe(skip)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -53,6 +72,8 @@ fn main() {
     memprobe::reset();
     let _report = memprobe::report_on_exit();
     assert_eq!(block_on(sum(100)), Ok(4950));
+    let rows = Rows::of(load(10));
+    assert_eq!((rows.sum(), rows.len()), (45, 10));
     assert_eq!(memprobe::scope("scope", || 1), 1);
     assert_eq!(block_on(memprobe::scope_future("future", async { 2 })), 2);
     assert_eq!(memprobe::carry(|| 3)(), 3);

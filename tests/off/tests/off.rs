@@ -15,6 +15,21 @@ fn works() -> Vec<u8> {
     vec![1; 1000]
 }
 
+struct Block(Vec<u8>);
+
+#[memprobe]
+impl Block {
+    fn new(bytes: usize) -> Block {
+        probe!("never evaluated", panics = panics());
+        Block(vec![1; bytes])
+    }
+
+    #[memprobe(skip)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 struct Shown;
 
 impl std::fmt::Debug for Shown {
@@ -39,6 +54,7 @@ fn compiled_out() {
     assert!(!status.enabled, "built with the whole workspace: run `cargo test -p memprobe-off`");
     assert!(status.to_string().contains("compiled out"), "{status}");
     assert_eq!(works().len(), 1000);
+    assert_eq!(Block::new(100).len(), 100);
     assert_eq!(memprobe::scope("scope", || works().len()), 1000);
     assert_eq!(memprobe::process(), memprobe::Process::default(), "absent, not 0");
     for _ in 0..2 {

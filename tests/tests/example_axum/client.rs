@@ -20,7 +20,7 @@ impl Client {
     }
 
     pub fn get(&mut self, path: &str) -> Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), &[]);
+        self.ask(path);
         self.answer()
     }
 
@@ -56,18 +56,44 @@ impl Client {
         };
         let status = line();
         let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let mut bytes = 0;
+        let (mut bytes, mut is_chunked) = (0, false);
         loop {
             let header = line();
             if let Some(length) = header.strip_prefix("content-length: ") {
                 bytes = length.parse().expect("a number");
             }
+            is_chunked |= header == "transfer-encoding: chunked";
             if header.is_empty() {
                 break;
             }
         }
-        let mut body = vec![0; bytes];
-        self.0.read_exact(&mut body).expect("the whole answer");
+        let mut body = self.read(bytes);
+        while is_chunked {
+            let chunk = self.chunk();
+            is_chunked = !chunk.is_empty();
+            body.extend(chunk);
+        }
         Answer { status: status.expect("a status"), body }
+    }
+
+    /// The next chunk of a stream; empty at its end.
+    fn chunk(&mut self) -> Vec<u8> {
+        let mut length = String::new();
+        self.0.read_line(&mut length).expect("a chunk");
+        let length = usize::from_str_radix(length.trim_end(), 16).expect("a length");
+        let chunk = self.read(length);
+        assert_eq!(self.read(2), b"\r\n");
+        chunk
+    }
+
+    fn read(&mut self, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        self.0.read_exact(&mut read).expect("the whole answer");
+        read
+    }
+
+    /// Asks, and leaves the answer unread.
+    pub fn ask(&mut self, path: &str) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"), &[]);
     }
 }

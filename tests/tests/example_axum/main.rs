@@ -9,42 +9,47 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use client::Client;
+use client::{Answer, Client};
 use service::{Report, Service};
 
 const UPLOAD: &str = "axum::pictures::upload";
 const THUMBNAIL: &str = "axum::pictures::thumbnail";
-const SEARCH: &str = "axum::pages::search";
 const REMEMBER: &str = "axum::cache::Cache::remember";
+// Spans.
+const FIND: &str = "axum::pages::find";
+const BLOCK: &str = "axum::export::block";
+// Routes.
+const THUMBNAILS: &str = "POST /thumbnails/{side}";
+const SEARCH: &str = "GET /search";
+const EXPORT: &str = "GET /export";
 
 const CLIENTS: usize = 20;
 /// Bytes of a decoded pixel.
 const RGBA: usize = 4;
-/// jemalloc's smallest block, in which the word of a search is.
-const WORD: u64 = 8;
 
-/// Answers by what was asked and their status.
-type Answers = BTreeMap<(&'static str, u16), u64>;
+/// Answers by what was asked and their status: their number, and the bytes of their bodies.
+type Answers = BTreeMap<(&'static str, u16), (u64, u64)>;
 
-fn upload(client: &mut Client, side: usize) -> u16 {
-    client.post(&format!("/thumbnails/{side}"), &vec![7; side * side]).status
+fn upload(client: &mut Client, side: usize) -> Answer {
+    client.post(&format!("/thumbnails/{side}"), &vec![7; side * side])
 }
 
-fn search(client: &mut Client) -> u16 {
-    client.get("/search?word=word17").status
+fn search(client: &mut Client) -> Answer {
+    client.get("/search?word=word17")
 }
 
 /// What one client asks: pictures of two sizes, a picture cut short, one too large, one of no
-/// side that there is, and searches.
-fn visit(client: &mut Client, request: usize) -> (&'static str, u16) {
+/// side that there is, searches, and exports.
+fn visit(client: &mut Client, request: usize) -> (&'static str, Answer) {
     match request {
-        10 => ("upload", client.post("/thumbnails/128", b"cut short").status),
-        20 => ("upload", client.post("/thumbnails/8", &[7; 65]).status),
-        30 => ("upload", client.post("/thumbnails/9", b"").status),
+        10 => ("upload", client.post("/thumbnails/128", b"cut short")),
+        20 => ("upload", client.post("/thumbnails/8", &[7; 65])),
+        30 => ("upload", client.post("/thumbnails/9", b"")),
         _ if request % 5 < 3 => ("upload", upload(client, 64 << (request % 2))),
-        _ => ("search", search(client)),
+        _ if request % 5 == 3 => ("search", search(client)),
+        _ => ("export", client.get(&format!("/export?times={}", request % 7))),
     }
 }
 
@@ -52,7 +57,7 @@ fn visit(client: &mut Client, request: usize) -> (&'static str, u16) {
 fn load(
     service: &Service,
     requests: usize,
-    visit: fn(&mut Client, usize) -> (&'static str, u16),
+    visit: fn(&mut Client, usize) -> (&'static str, Answer),
 ) -> Answers {
     let visitor = || {
         let mut client = service.client();
@@ -61,8 +66,10 @@ fn load(
     let mut answers = Answers::new();
     thread::scope(|scope| {
         let visitors: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(visitor)).collect();
-        for answer in visitors.into_iter().flat_map(|one| one.join().expect("no panic")) {
-            *answers.entry(answer).or_default() += 1;
+        for (asked, answer) in visitors.into_iter().flat_map(|one| one.join().expect("no panic")) {
+            let (count, bytes) = answers.entry((asked, answer.status)).or_default();
+            *count += 1;
+            *bytes += answer.body.len() as u64;
         }
     });
     answers
@@ -99,12 +106,14 @@ fn outcomes(report: &Report, function: &str) -> [u64; 3] {
 fn figures_under_load_are_those_of_the_services_own_counters() {
     let service = Service::start("load", &[]);
     let answers = load(&service, 150, visit);
+    service.wait_until_idle();
+    check_routes(&service.report(), &service.counters(), &answers);
     let left = leave_uploads(&service);
     let (report, counters) = (service.report(), service.counters());
 
     let clients = CLIENTS as u64;
     for (status, count) in [(500, clients), (413, clients), (404, clients)] {
-        assert_eq!(answers[&("upload", status)], count, "{answers:?}");
+        assert_eq!(answers[&("upload", status)], (count, 0), "{answers:?}");
     }
     check_calls(&report, &counters["handlers"], &answers, left);
     check_bytes(&report, &counters);
@@ -123,33 +132,72 @@ fn figures_under_load_are_those_of_the_services_own_counters() {
     assert!(!ended.stderr.contains("has not ended"), "{}", ended.stderr);
     assert!(ended.stdout.contains("upload: entry -> received: peak +"), "{}", ended.stdout);
     let calls = |function: &str| outcomes(&report, function).iter().sum::<u64>();
-    for (row, calls) in [("pictures::upload", calls(UPLOAD) + 1), ("pages::search", calls(SEARCH))]
-    {
+    for (row, calls) in [("pictures::upload", calls(UPLOAD) + 1), (SEARCH, calls(SEARCH))] {
         let row = ended.stderr.lines().find(|line| line.contains(row)).expect(row);
         let calls = calls.to_string();
         assert!(row.split_whitespace().any(|word| word == calls), "{calls}: {}", ended.stderr);
     }
 }
 
+fn answered(answers: &Answers, asked: &str) -> u64 {
+    answers.iter().filter(|((which, _), _)| *which == asked).map(|(_, (count, _))| count).sum()
+}
+
+/// Figures by route add up: to what the clients have sent and got, and to all that there is below
+/// the routes.
+fn check_routes(report: &Report, counters: &Value, answers: &Answers) {
+    let of = |what: &str| number(&counters["handlers"][what]);
+    let bytes = answers.values().map(|(_, bytes)| bytes).sum::<u64>();
+    assert_eq!(bytes, of("sent"));
+
+    let panicked = answers[&("upload", 500)].0;
+    for (route, asked) in [(THUMBNAILS, "upload"), (SEARCH, "search"), (EXPORT, "export")] {
+        // The panic is that of work which the handler waits for.
+        assert_eq!(outcomes(report, route), [answered(answers, asked), 0, 0], "{route}");
+    }
+    assert_eq!(outcomes(report, THUMBNAIL)[1], panicked);
+
+    // A route has what its handler does, and what its body does later.
+    let figure = |function: &str, what: &str| number(&report.function(function)["figures"][what]);
+    for what in ["allocated", "freed"] {
+        let routes = [THUMBNAILS, SEARCH, EXPORT].map(|route| figure(route, what));
+        let functions = report.0["functions"].as_array().expect("functions").iter();
+        let each = functions.map(|one| number(&one["figures"][format!("self_{what}")]));
+        assert_eq!(routes.iter().sum::<u64>(), each.sum::<u64>(), "{what}");
+    }
+    assert!(figure(THUMBNAILS, "allocated") >= figure(UPLOAD, "allocated"));
+
+    // What these two send is freed once it is sent, in their calls.
+    for (route, kept, what) in [(SEARCH, FIND, "results"), (EXPORT, BLOCK, "exported")] {
+        let net = |function: &str| report.function(function)["figures"]["net"].as_i64();
+        assert_eq!(net(kept), Some(of(what) as i64), "{kept}");
+        assert_eq!(report.parent(kept), route);
+        // The head of the request comes from the server, and that of the response goes to it.
+        let calls = outcomes(report, route)[0] as i64;
+        let net = net(route).expect("jemalloc counts");
+        assert!(net.abs() < 4096 * calls, "{route}: {net}");
+    }
+}
+
 fn check_calls(report: &Report, handlers: &Value, answers: &Answers, left: u64) {
     let of = |handler: &str, what: &str| number(&handlers[handler][what]);
-    let answered = |asked| -> u64 {
-        answers.iter().filter(|((which, _), _)| *which == asked).map(|(_, count)| count).sum()
-    };
     let refused: u64 =
-        answers.iter().filter(|((_, status), _)| *status != 200).map(|(_, count)| count).sum();
+        answers.iter().filter(|((_, status), _)| *status != 200).map(|(_, (count, _))| count).sum();
 
-    assert_eq!(of("uploads", "begun"), answered("upload") + left);
+    assert_eq!(of("uploads", "begun"), answered(answers, "upload") + left);
     // Of those that were left some came to their end before that was seen.
     let returned = of("uploads", "done") + refused;
     assert_eq!(outcomes(report, UPLOAD), [returned, 0, of("uploads", "begun") - returned]);
+    assert_eq!(outcomes(report, THUMBNAILS).iter().sum::<u64>(), of("uploads", "begun"));
 
-    let panicked = answers[&("upload", 500)];
+    let panicked = answers[&("upload", 500)].0;
     assert_eq!(of("thumbnails", "begun"), of("thumbnails", "done") + panicked);
     assert_eq!(outcomes(report, THUMBNAIL), [of("thumbnails", "done"), panicked, 0]);
 
-    assert_eq!(of("searches", "begun"), answered("search"));
-    assert_eq!(outcomes(report, SEARCH), [answered("search"), 0, 0]);
+    for (route, handler, asked) in [(SEARCH, "searches", "search"), (EXPORT, "exports", "export")] {
+        assert_eq!(of(handler, "done"), answered(answers, asked));
+        assert_eq!(outcomes(report, route), [answered(answers, asked), 0, 0]);
+    }
     assert_eq!(outcomes(report, REMEMBER), [of("uploads", "done"), 0, 0]);
 }
 
@@ -175,12 +223,10 @@ fn check_bytes(report: &Report, counters: &Value) {
     assert_eq!(carried["count"], counters["handlers"]["thumbnails"]["begun"]);
     assert_eq!(carried["figures"]["allocated"], thumbnail["allocated"]);
 
-    assert_eq!(segment(SEARCH, "indexed", "found", "allocated"), of("results"));
-    assert_eq!(segment(SEARCH, "indexed", "found", "freed"), 0);
-    // What a search keeps is its result, and it frees the word that it was given.
-    let searches = number(&counters["handlers"]["searches"]["done"]);
-    let search = &report.function(SEARCH)["figures"];
-    assert_eq!(search["net"], json!(of("results") - searches * WORD));
+    for (span, what) in [(FIND, "results"), (BLOCK, "exported")] {
+        assert_eq!(segment(span, "entry", "close", "allocated"), of(what));
+        assert_eq!(segment(span, "entry", "close", "freed"), 0);
+    }
 
     let remember = &report.function(REMEMBER)["figures"];
     assert_eq!(remember["net"], counters["cache"]);
@@ -233,8 +279,9 @@ fn each_upload_is_in_flight_once() {
     let mut decoding = 0;
     for _ in 0..100 {
         let uploads = hold_uploads(&service, CLIENTS);
-        let waiting = vec![(UPLOAD.to_owned(), "entry".to_owned()); CLIENTS];
-        assert_eq!(service.in_flight(), waiting);
+        // Each in the call of its route.
+        let waiting = |name: &str| vec![(name.to_owned(), "entry".to_owned()); CLIENTS];
+        assert_eq!(service.in_flight(), [waiting(UPLOAD), waiting(THUMBNAILS)].concat());
         decoding += look_while_they_are_decoded(&service, uploads);
         if decoding > 5 {
             return;
@@ -263,6 +310,31 @@ fn look_while_they_are_decoded(service: &Service, uploads: Vec<Client>) -> usize
     });
     service.wait_until_idle();
     decoding
+}
+
+#[test]
+fn an_export_holds_a_few_blocks_and_is_cancelled_when_its_client_goes() {
+    let service = Service::start("export", &[]);
+    let mut client = service.client();
+    // More than sockets take.
+    client.ask("/export?times=100000");
+    let held = service.wait_for("the export waits for its client", || {
+        let held = |call: &Value| call["held"].as_u64();
+        let calls = service.json("/debug/memprobe/in_flight");
+        let export = calls.as_array()?.iter().find(|call| call["function"] == EXPORT)?;
+        held(export).filter(|&held| held > 32 << 10)
+    });
+    assert!(held < 1 << 20, "{held}");
+    drop(client);
+    service.wait_until_idle();
+    let report = service.report();
+    assert_eq!(outcomes(&report, EXPORT), [0, 0, 1]);
+    let figures = &report.function(EXPORT)["figures"];
+    let exported = number(&service.counters()["handlers"]["exported"]);
+    assert_eq!(number(&report.function(BLOCK)["figures"]["allocated"]), exported);
+    let net = figures["net"].as_i64().expect("a number");
+    assert!((-4096..=0).contains(&net), "{net}");
+    assert!(number(&figures["peak"]) < 1 << 20, "{figures}");
 }
 
 #[test]

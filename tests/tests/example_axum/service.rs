@@ -58,7 +58,7 @@ impl Service {
         Client::of(self.address)
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub fn json(&self, path: &str) -> Value {
         let answer = self.client().get(path);
         assert_eq!(answer.status, 200, "{path}");
         serde_json::from_slice(&answer.body).expect("JSON")
@@ -130,6 +130,18 @@ impl Report {
     pub fn function(&self, name: &str) -> &Value {
         let functions = self.0["functions"].as_array().expect("functions");
         functions.iter().find(|function| function["name"] == name).expect(name)
+    }
+
+    /// The function in whose calls all calls of a function are nested.
+    pub fn parent(&self, function: &str) -> &str {
+        let nodes = self.0["tree"].as_array().expect("a tree").iter();
+        let of = |node: &&Value| {
+            let children = node["children"].as_array().expect("children");
+            children.iter().any(|child| child["function"] == function)
+        };
+        let parents: Vec<_> = nodes.filter(of).collect();
+        let [parent] = parents[..] else { panic!("{function}: {parents:?}") };
+        parent["function"].as_str().expect("a name")
     }
 
     pub fn segment(&self, function: &str, from: &str, label: &str) -> &Value {

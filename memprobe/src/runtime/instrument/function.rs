@@ -15,6 +15,15 @@ pub(crate) struct Limits {
     pub above: Option<u64>,
 }
 
+#[cfg(any(feature = "spans", feature = "tower"))]
+impl Limits {
+    /// Sets the calls a second. What is no rate is no limit, as it is in the attribute.
+    pub fn set_rate(&mut self, calls_a_second: f64) {
+        // Not NaN, which equals nothing: each call would have a function of its own.
+        self.rate = Some(if calls_a_second > 0.0 { calls_a_second } else { 0.0 });
+    }
+}
+
 /// Creates a function, whose callsites are never freed. Its entries and exits have this target and
 /// level; `place` is file, line and module.
 pub(crate) fn named(

@@ -100,7 +100,7 @@ impl SpanLayer {
     /// Sets the number of calls of each span that are written a second: the `rate` of
     /// [`#[memprobe]`](macro@crate::memprobe).
     pub fn rate(mut self, calls_a_second: f64) -> SpanLayer {
-        self.limits.rate = Some(calls_a_second);
+        self.limits.set_rate(calls_a_second);
         self
     }
 

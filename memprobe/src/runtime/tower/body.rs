@@ -1,5 +1,6 @@
 //! The body of a response, which the call follows until it is sent.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +9,9 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::readings::bytes::Bytes as Counts;
+use crate::runtime::readings::thread::{IgnoreAllocs, is_ignoring, thread};
+use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::runtime::tower::request::RequestCall;
 
 pin_project_lite::pin_project! {
@@ -42,8 +45,9 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// How far a body was sent. A server stops to poll it once it has sent all that the length
-/// promises, and never polls it for a `HEAD`.
+/// How far a body was sent. A server no longer polls a body that has sent all that its length
+/// promises, or its trailers, and it never polls the body of the response to a `HEAD`.
+#[derive(Default)]
 struct Progress {
     is_polled: bool,
     has_ended: bool,
@@ -61,7 +65,7 @@ impl<B: Body> MeasuredBody<B> {
     pub(super) fn new(call: RequestCall, headers: &HeaderMap, body: B) -> MeasuredBody<B> {
         let promised = || headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         let length = body.size_hint().exact().or_else(promised);
-        let progress = Progress { is_polled: false, has_ended: false, sent: 0, length };
+        let progress = Progress { length, ..Progress::default() };
         MeasuredBody { call, progress, body: Some(body) }
     }
 }
@@ -80,10 +84,13 @@ impl<B: Body<Data = Bytes>> Body for MeasuredBody<B> {
         // Only `drop` empties it, and no poll comes after that.
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
         call.run(|| body.poll_frame(context)).map(|frame| match frame {
-            Some(Ok(frame)) => Some(Ok(frame.map_data(|data| {
-                progress.sent += data.len() as u64;
-                measured(call, data)
-            }))),
+            Some(Ok(frame)) => {
+                progress.has_ended |= frame.is_trailers();
+                Some(Ok(frame.map_data(|data| {
+                    progress.sent += data.len() as u64;
+                    measured(call, data)
+                })))
+            }
             end => {
                 progress.has_ended = true;
                 end
@@ -100,29 +107,65 @@ impl<B: Body<Data = Bytes>> Body for MeasuredBody<B> {
     }
 }
 
+/// An empty body of no call, as middlewares make one for a response of their own.
+impl<B: Body + Default> Default for MeasuredBody<B> {
+    fn default() -> MeasuredBody<B> {
+        let body = Some(B::default());
+        MeasuredBody { call: RequestCall::default(), progress: Progress::default(), body }
+    }
+}
+
+impl<B: Body + fmt::Debug> fmt::Debug for MeasuredBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MeasuredBody").field(&self.body).finish()
+    }
+}
+
 /// Returns data whose memory is freed inside the call. The server holds them for a while.
 fn measured(call: &RequestCall, data: Bytes) -> Bytes {
     if data.is_empty() {
         return data;
     }
     let _ignored = IgnoreAllocs::begin();
-    Bytes::from_owner(Data { call: call.clone(), data })
+    let before = thread().raw();
+    let data = Bytes::from_owner(MeasuredData { data, call: call.clone(), _block: OwnBlock });
+    if OWN_BLOCK.load(Relaxed) == 0 {
+        OWN_BLOCK.store(thread().raw().since(before).allocated, Relaxed);
+    }
+    data
 }
 
-struct Data {
-    call: RequestCall,
+/// Data of a body. Its fields are dropped in this order.
+struct MeasuredData {
     data: Bytes,
+    call: RequestCall,
+    _block: OwnBlock,
 }
 
-impl AsRef<[u8]> for Data {
+impl AsRef<[u8]> for MeasuredData {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
 }
 
-impl Drop for Data {
+impl Drop for MeasuredData {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
         self.call.run(|| drop(data));
+    }
+}
+
+/// Bytes of the block in which `Bytes` keeps [`MeasuredData`]: all have the same size.
+static OWN_BLOCK: AtomicU64 = AtomicU64::new(0);
+
+/// Keeps the block in which [`MeasuredData`] are out of the figures: `Bytes` frees it after all fields have
+/// been dropped, whoever's call is open then.
+struct OwnBlock;
+
+impl Drop for OwnBlock {
+    fn drop(&mut self) {
+        if !is_ignoring() {
+            thread().spend(Counts { allocated: 0, freed: OWN_BLOCK.load(Relaxed) });
+        }
     }
 }

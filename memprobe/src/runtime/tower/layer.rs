@@ -24,9 +24,14 @@ use crate::runtime::tower::request::{CallFuture, ResponseFuture};
 /// handler, or the body, has panicked. The body of the *request* comes from the server, so that its
 /// bytes are allocated outside the call.
 ///
-/// Functions with `#[memprobe]`, scopes and spans in the handler are nested in it.
+/// Functions with `#[memprobe]`, scopes and spans in the handler are nested in it. Its events have the
+/// target `memprobe::route`.
 ///
+/// A request for which the router has no route is `GET (no route)`, also where it has a whole service
+/// for it (`Router::nest_service`), and one whose method is not of the standard is `(other method)`.
 /// There are at most 256 names of requests, of all layers together; further requests are `(other)`.
+///
+/// The data of the body are [`Bytes`], as for axum, tonic and hyper.
 ///
 /// # Examples
 ///
@@ -46,10 +51,13 @@ pub fn layer() -> HttpLayer<ByRoute> {
 
 /// Makes each request of an HTTP service a call, as [`layer`] does, and names it by a closure.
 ///
-/// Use only few names: paths come from clients. For a gRPC service of tonic the path is its
-/// service and method.
+/// Use only few names: paths come from clients, and of all layers together only 256 names have
+/// totals of their own.
 ///
 /// # Examples
+///
+/// For a gRPC service of tonic the path is its service and method:
+/// `layer_named(|request: &http::Request<tonic::body::Body>| request.uri().path().to_owned())`.
 ///
 /// ```
 /// let layer = memprobe::tower::layer_named(|request: &http::Request<()>| {
@@ -126,7 +134,7 @@ macro_rules! limits {
             /// [`#[memprobe]`](macro@crate::memprobe).
             #[must_use]
             pub fn rate(mut self, calls_a_second: f64) -> Self {
-                self.0.limits.rate = Some(calls_a_second);
+                self.0.limits.set_rate(calls_a_second);
                 self
             }
 

@@ -1,6 +1,7 @@
 //! The function of each route.
 
 use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
 
 use http::{Method, Request};
 use tracing::Level;
@@ -8,7 +9,7 @@ use tracing::Level;
 use crate::runtime::instrument::function::{self, Limits};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
-use crate::runtime::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::runtime::sync::map::{self, Map};
 
 /// Maximum number of names: each has totals of its own, which are never freed.
@@ -85,7 +86,9 @@ struct Route {
 }
 
 static ROUTES: Map<Route> = Map::new();
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// The number of routes, without those of [`OTHER`].
+static COUNT: Mutex<usize> = Mutex::new(0);
+static IS_FULL: AtomicBool = AtomicBool::new(false);
 
 /// Returns the function of a request, created when its name is first seen.
 pub(super) fn function<R>(
@@ -96,10 +99,8 @@ pub(super) fn function<R>(
 ) -> &'static Annotated {
     let _ignored = IgnoreAllocs::begin();
     let name = names.name(request);
-    find(&name, limits).unwrap_or_else(|| {
-        let is_full = COUNT.fetch_add(1, Relaxed) >= NAMES;
-        add(if is_full { OTHER } else { &name }, limits, place)
-    })
+    let found = find(&name, limits).or_else(|| add(&name, limits, place));
+    found.unwrap_or_else(|| get_or_init(OTHER, limits, place))
 }
 
 fn find(name: &str, limits: Limits) -> Option<&'static Annotated> {
@@ -107,7 +108,31 @@ fn find(name: &str, limits: Limits) -> Option<&'static Annotated> {
     route.map(|route| &route.function)
 }
 
-fn add(name: &str, limits: Limits, place: &'static Location<'static>) -> &'static Annotated {
+/// Adds a name unless there are too many.
+fn add(
+    name: &str,
+    limits: Limits,
+    place: &'static Location<'static>,
+) -> Option<&'static Annotated> {
+    if IS_FULL.load(Relaxed) {
+        return None;
+    }
+    let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another thread may have added it meanwhile.
+    find(name, limits).or_else(|| {
+        IS_FULL.store(*count + 1 >= NAMES, Relaxed);
+        (*count < NAMES).then(|| {
+            *count += 1;
+            get_or_init(name, limits, place)
+        })
+    })
+}
+
+fn get_or_init(
+    name: &str,
+    limits: Limits,
+    place: &'static Location<'static>,
+) -> &'static Annotated {
     let make = || {
         let (name, place) = (&*name.to_owned().leak(), (place.file(), place.line(), ""));
         let function = function::named(name, "memprobe::route", Level::INFO, place, limits);

@@ -1,6 +1,7 @@
 //! The call of a request, and the future that runs its handler.
 
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use crate::runtime::tower::body::MeasuredBody;
 
 /// The call of a request. It ends when the last that holds it is dropped: the handler, the body, or
 /// a part of the body that is still to be sent. `None` once the call was handed on.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct RequestCall(Option<Arc<Inner>>);
 
 struct Inner {
@@ -25,6 +26,10 @@ struct Inner {
     /// The handler has returned, and the body was sent to its end.
     is_done: AtomicBool,
 }
+
+// It refers only to counters.
+impl UnwindSafe for RequestCall {}
+impl RefUnwindSafe for RequestCall {}
 
 impl RequestCall {
     pub fn new(function: &'static Annotated) -> RequestCall {
@@ -121,9 +126,7 @@ impl<F: Future> CallFuture<F> {
             Some(polled)
         });
         match output {
-            Some(Poll::Ready(output)) => {
-                Poll::Ready((output, std::mem::replace(this.call, RequestCall(None))))
-            }
+            Some(Poll::Ready(output)) => Poll::Ready((output, std::mem::take(this.call))),
             // Pending, or polled again after its end.
             Some(Poll::Pending) | None => Poll::Pending,
         }
