@@ -184,7 +184,9 @@ fn by_name(calls: impl Iterator<Item = (String, u64, u64, u64)>) -> ByName {
     for (name, allocated, freed, peak) in calls {
         all.entry((name, allocated, freed)).or_default().push(peak);
     }
-    all.values_mut().for_each(|peaks| peaks.sort_unstable());
+    for peaks in all.values_mut() {
+        peaks.sort_unstable();
+    }
     all
 }
 

@@ -101,19 +101,20 @@ fn left_out_of_order_each_has_what_was_done_in_it() {
     assert_eq!(figures("spans_hard::last_in"), (1, 6, 0, 4));
 }
 
+async fn wrong(n: u64) {
+    let span = info_span!("guarded", n);
+    let _entered = span.enter();
+    for _ in 0..3 {
+        drop(block(1));
+        yield_now().await;
+    }
+}
+
 /// A guard that is held over an `await` is wrong use of spans: what other tasks do meanwhile is in
 /// the span. The figures stay sane.
 #[test]
 fn a_guard_over_an_await_does_no_harm() {
     install();
-    async fn wrong(n: u64) {
-        let span = info_span!("guarded", n);
-        let _entered = span.enter();
-        for _ in 0..3 {
-            drop(block(1));
-            yield_now().await;
-        }
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let tasks = tokio::task::LocalSet::new();
     for n in 0..10 {
@@ -170,15 +171,16 @@ fn a_span_that_is_never_entered_is_no_call() {
     assert!(function("spans_hard::cause").is_none());
 }
 
+#[memprobe(name = "middle")]
+fn middle() {
+    drop(block(2));
+    probe!("half");
+    info_span!("inner").in_scope(|| drop(block(1)));
+}
+
 #[test]
 fn spans_and_functions_nest_in_each_other() {
     install();
-    #[memprobe(name = "middle")]
-    fn middle() {
-        drop(block(2));
-        probe!("half");
-        info_span!("inner").in_scope(|| drop(block(1)));
-    }
     info_span!("outer").in_scope(middle);
     let tree = memprobe::report().tree;
     let outer = tree.iter().find(|node| node.function.ends_with("::outer")).expect("a root");
@@ -219,6 +221,14 @@ fn a_future_that_is_dropped_frees_inside_its_span() {
     assert_eq!((outcomes.closed, outcomes.cancelled), (1, 0), "whether it was done is not known");
 }
 
+/// Enters its span when it is dropped, as an instrumented future does.
+struct Cleanup(Span);
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        self.0.in_scope(|| drop(block(1)));
+    }
+}
+
 #[test]
 fn a_panic_is_told_and_unwinding_is_not() {
     install();
@@ -232,13 +242,6 @@ fn a_panic_is_told_and_unwinding_is_not() {
     let outcomes = ended("spans_hard::panics").outcomes;
     assert_eq!((outcomes.panicked, outcomes.closed), (1, 0));
 
-    /// Enters its span when it is dropped, as an instrumented future does.
-    struct Cleanup(Span);
-    impl Drop for Cleanup {
-        fn drop(&mut self) {
-            self.0.in_scope(|| drop(block(1)));
-        }
-    }
     let caught = std::panic::catch_unwind(|| {
         let _cleanup = Cleanup(info_span!("cleanup"));
         panic!("on purpose");
