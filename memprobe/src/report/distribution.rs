@@ -106,7 +106,7 @@ impl Buckets {
 impl Distribution {
     /// Adds `total` values. Zeros may be missing from the buckets. `highest` is 0 if it is not
     /// known.
-    #[cfg(feature = "enabled")]
+    #[cfg(any(feature = "enabled", feature = "__builder"))]
     pub(crate) fn add(&mut self, total: u64, highest: u64, buckets: Option<&Buckets>) {
         self.total += total;
         self.highest = self.highest.max(NonZeroU64::new(highest));

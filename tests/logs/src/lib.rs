@@ -7,6 +7,10 @@ use memprobe_cli::model::{Filter, Heaviest, Model, Order};
 use memprobe_cli::read;
 
 /// Reads a log as the command does.
+///
+/// # Panics
+///
+/// If the log cannot be read.
 pub fn model(path: &Path) -> Model {
     let heaviest = Heaviest::new(Order::Peak, 0, 100, false);
     let mut model = Model::new(heaviest, Filter::default());

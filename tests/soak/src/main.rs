@@ -112,21 +112,22 @@ fn report() {
 fn phase(length: Duration, tasks: &Arc<tokio::runtime::Runtime>, seed: u64, block: usize) {
     STOP.store(false, Relaxed);
     let barrier = Arc::new(Barrier::new(WORKERS));
-    let (send, receive) = mpsc::channel::<Work>();
+    let (to_carrier, receive) = mpsc::channel::<Work>();
     let carrier = thread::spawn(move || receive.into_iter().for_each(|work| work()));
     let workers = (0..WORKERS as u64).map(|at| {
-        let (barrier, tasks, send) = (Arc::clone(&barrier), Arc::clone(tasks), send.clone());
+        let (barrier, tasks, to_carrier) =
+            (Arc::clone(&barrier), Arc::clone(tasks), to_carrier.clone());
         thread::spawn(move || {
             let mut random = Random(seed ^ (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
             barrier.wait();
             while !STOP.load(Relaxed) {
-                act(&mut random, &tasks, &|work| send.send(work).expect("the carrier runs"));
+                act(&mut random, &tasks, &|work| to_carrier.send(work).expect("the carrier runs"));
             }
         })
     });
     let others = [thread::spawn(fork), thread::spawn(report), thread::spawn(move || cross(block))];
     let all: Vec<_> = workers.collect();
-    drop(send);
+    drop(to_carrier);
     thread::sleep(length);
     STOP.store(true, Relaxed);
     for thread in all.into_iter().chain(others).chain([carrier]) {

@@ -13,7 +13,7 @@ fn ends(how: &str) {
     match how {
         "exit" => exit(7),
         "thread" => {
-            std::thread::spawn(|| in_thread()).join().expect("never");
+            std::thread::spawn(in_thread).join().expect("never");
         }
         _ => std::process::abort(),
     }

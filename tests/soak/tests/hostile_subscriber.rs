@@ -59,10 +59,11 @@ fn works(n: u64) {
     drop(block);
 }
 
+const CALLS: u64 = 1000;
+
 #[test]
 fn a_subscriber_may_do_what_it_likes() {
     tracing::subscriber::set_global_default(Spawns).expect("the first");
-    const CALLS: u64 = 1000;
     let mut panics = 0;
     for n in 0..CALLS {
         panics += u64::from(catch_unwind(|| works(n)).is_err());
