@@ -88,7 +88,7 @@
 //! | `call_net`, `call_allocated`, `call_freed` | of the whole call |
 //! | `peak_rss` | highest resident set so far (`VmHWM`) |
 //! | `cold` | `true` in the first call of the function |
-//! | `why` | `highest`, `above`: the call stands out, see below |
+//! | `why` | the call stands out: `above` the bound, or, where it has no entry, `highest` (see below) |
 //!
 //! The first 20 calls of a function are written, and then one a second (`rate = …`). Such a call is
 //! written from its entry to its exit, each of its probes at the same rate: of a probe in a loop

@@ -127,7 +127,7 @@ fn calls_that_stand_out_are_written() {
     Block::has_its_own();
     let records = record::take();
     let why: Vec<_> = exits(&records).iter().map(|exit| exit.get("why")).collect();
-    assert_eq!(why, [Some("above"), Some("highest")]);
+    assert_eq!(why, [Some("above"), None]);
 
     // The bound is one line a second. The highest of the others waits, and none is lost.
     for _ in 0..100 {
@@ -147,12 +147,11 @@ fn calls_that_stand_out_are_written() {
     let ids = |record: &&Record| record.number("call_id");
     assert!(outliers(&records).iter().map(ids).all(|id| id > 0));
 
-    // Where every call is written, each has one exit.
+    // Where every call is written, each has one exit, and needs no reason.
     for step in 1..=10 {
         all(step * 1024);
     }
     let records = record::take();
     assert_eq!((records.len(), exits(&records).len()), (20, 10));
-    let peaks = outliers(&records).into_iter().map(|exit| exit.number("call_peak") >> 20);
-    assert_eq!(peaks.collect::<Vec<_>>(), [1, 2, 3, 4, 5], "by a quarter higher than the last");
+    assert!(outliers(&records).is_empty(), "{records:?}");
 }

@@ -1,6 +1,6 @@
 //! The names of the fields that memprobe writes itself.
 
-const RESERVED: [&str; 31] = [
+const RESERVED: [&str; 32] = [
     "message",
     "memprobe",
     "function",
@@ -32,6 +32,7 @@ const RESERVED: [&str; 31] = [
     "call_freed",
     "peak_rss",
     "cold",
+    "why",
 ];
 
 pub fn is_reserved(name: &str) -> bool {

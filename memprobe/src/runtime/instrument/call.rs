@@ -275,6 +275,8 @@ impl Exit {
         }
         let why = outliers.why(progress.call_peak.max(0) as u64);
         if let Some(ids) = self.ids {
+            // It would be written in any case.
+            let why = why.filter(|why| *why == Why::Above);
             write_exit(site, &self.event(site, ids, progress, why));
         } else if why.is_some() && outliers.is_listening() {
             let event = self.event(site, new_ids(), progress, why);

@@ -12,8 +12,8 @@ use tower_service::Service;
 
 use crate::runtime::instrument::function::Limits;
 use crate::runtime::tower::body::MeasuredBody;
+use crate::runtime::tower::future::{CallFuture, ResponseFuture};
 use crate::runtime::tower::names::{self, ByRoute, Name, Named};
-use crate::runtime::tower::request::{CallFuture, ResponseFuture};
 
 /// Makes each request of an HTTP service a call, named by its method and, with the feature `axum`,
 /// by the path that axum's router has matched: `GET /users/{id}`.
