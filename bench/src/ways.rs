@@ -23,7 +23,7 @@ pub struct Way {
 pub struct Ways {
     title: &'static str,
     binary: &'static str,
-    ways: &'static [Way],
+    columns: &'static [Way],
     /// The way with which the others are compared.
     base: usize,
 }
@@ -40,7 +40,7 @@ const fn spans(name: &'static str, feature: &'static str, subscriber: &'static s
 pub const LIVE: Ways = Ways {
     title: "ns each, and times memprobe without `live`, medians",
     binary: "live",
-    ways: &[
+    columns: &[
         sampled("jemalloc alone", "live-floor", ""),
         sampled("memprobe", "live-without", ""),
         sampled("`live`, inactive", "live", "prof_active:false"),
@@ -56,7 +56,7 @@ pub const LIVE: Ways = Ways {
 pub const SPANS: Ways = Ways {
     title: "ns each, and times the registry alone, medians",
     binary: "spans",
-    ways: &[
+    columns: &[
         spans("no subscriber", "spans-floor", "none"),
         spans("registry", "spans-floor", "registry"),
         spans("spans left out", "spans", "filtered"),
@@ -70,7 +70,7 @@ pub const SPANS: Ways = Ways {
 /// Runs all of them so many times. Gives the medians, and those of the ratios within a round to the
 /// base.
 pub fn table(of: &Ways, rounds: u64) -> Result<Table, String> {
-    let ways = of.ways;
+    let ways = of.columns;
     let bar = bar((rounds + 1) * ways.len() as u64);
     let mut programs: Vec<PathBuf> = Vec::new();
     for Way { name, feature, .. } in ways {
