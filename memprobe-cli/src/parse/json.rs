@@ -29,7 +29,7 @@ pub struct Object<'a> {
 pub fn object(text: &str) -> Result<(Object<'_>, usize), serde_json::Error> {
     let mut object = Object::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Fields { object: &mut object, depth: 0 }.deserialize(&mut deserializer)?;
+    Field { object: &mut object, key: "", depth: 0 }.deserialize(&mut deserializer)?;
     if deserializer.end().is_ok() {
         return Ok((object, text.len()));
     }
@@ -42,140 +42,11 @@ pub fn object(text: &str) -> Result<(Object<'_>, usize), serde_json::Error> {
 /// Objects in objects deeper than this are passed over: `fields`, and what collectors add.
 const DEPTH: usize = 3;
 
-pub(crate) struct Fields<'o, 'a> {
-    pub object: &'o mut Object<'a>,
-    pub depth: usize,
-}
-
-impl<'a> DeserializeSeed<'a> for Fields<'_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Fields<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let Fields { object, depth } = self;
-        while let Some(Text(key)) = map.next_key_seed(TextSeed)? {
-            match &*key {
-                "fields" | "kubernetes" | "labels" | "stream" | "attributes" | "log" | "docker"
-                    if depth < DEPTH =>
-                {
-                    map.next_value_seed(Inner { object, key: &key, depth: depth + 1 })?;
-                }
-                "span" | "spans" | "level" | "target" | "filename" | "line_number" => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                _ => map.next_value_seed(Field { object, key: &key })?,
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-}
-
-/// A value that is an object of more fields, or a scalar.
-struct Inner<'o, 'k, 'a> {
-    object: &'o mut Object<'a>,
-    key: &'k str,
-    depth: usize,
-}
-
-impl<'a> DeserializeSeed<'a> for Inner<'_, '_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
-        Fields { object: self.object, depth: self.depth }.visit_map(map)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
-        self.object.set_text(self.key, Cow::Borrowed(text));
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.object.set_text(self.key, Cow::Owned(text.to_owned()));
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-}
-
-/// One scalar field.
+/// The value of a field: a scalar, or an object of more fields.
 struct Field<'o, 'k, 'a> {
     object: &'o mut Object<'a>,
     key: &'k str,
+    depth: usize,
 }
 
 impl<'a> DeserializeSeed<'a> for Field<'_, '_, 'a> {
@@ -228,7 +99,23 @@ impl<'a> Visitor<'a> for Field<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        let Field { object, depth, .. } = self;
+        if depth > DEPTH {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        }
+        while let Some(Text(key)) = map.next_key_seed(TextSeed)? {
+            let depth = match &*key {
+                "fields" | "kubernetes" | "labels" | "stream" | "attributes" | "log" | "docker" => {
+                    depth + 1
+                }
+                "span" | "spans" | "level" | "target" | "filename" | "line_number" => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                _ => DEPTH + 1,
+            };
+            map.next_value_seed(Field { object, key: &key, depth })?;
+        }
         Ok(())
     }
 
