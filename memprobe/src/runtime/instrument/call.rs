@@ -267,8 +267,8 @@ impl Exit {
     #[cold]
     fn write(&self, site: &'static Site, progress: &Progress) {
         let _ignored = IgnoreAllocs::begin();
-        let (outliers, now) = (&site.outliers, clock::coarse());
-        if !wants_outliers(site) {
+        let (outliers, now, is_wanted) = (&site.outliers, clock::coarse(), wants_outliers(site));
+        if !is_wanted {
             outliers.stop_listening();
         } else if let Some(waiting) = outliers.take_waiting(now) {
             write_outlier(site, *waiting);
@@ -278,7 +278,7 @@ impl Exit {
             // It would be written in any case.
             let why = why.filter(|why| *why == Why::Above);
             write_exit(site, &self.event(site, ids, progress, why));
-        } else if why.is_some() && outliers.is_listening() {
+        } else if why.is_some() && is_wanted {
             let event = self.event(site, new_ids(), progress, why);
             if outliers.has_room(now) {
                 write_outlier(site, event);

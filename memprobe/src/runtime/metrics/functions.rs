@@ -98,12 +98,9 @@ impl Handed {
             (Outcome::Cancelled, risen(&mut before.cancelled, now.cancelled)),
             (Outcome::Closed, risen(&mut before.closed, now.closed)),
         ];
-        // Functions have the first three, and spans the last.
-        let is_span = now.closed > 0;
-        let calls = calls
-            .into_iter()
-            .filter(|(outcome, calls)| *calls > 0 || (*outcome == Outcome::Closed) == is_span);
-        for (outcome, calls) in calls {
+        // Only spans are closed.
+        let is_possible = |outcome| outcome != Outcome::Closed || now.closed > 0;
+        for (outcome, calls) in calls.into_iter().filter(|(outcome, _)| is_possible(*outcome)) {
             let mut labels = labels.to_vec();
             labels.push(Label::from_static_parts("outcome", outcome.name()));
             counter!(names::CALLS, labels).increment(calls);

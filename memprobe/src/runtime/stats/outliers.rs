@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use tracing::Level;
 
 use crate::runtime::events::callsite::Callsite;
+use crate::runtime::events::ceiling;
 use crate::runtime::events::figures::{ExitEvent, Why};
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
 use crate::runtime::sync::OnceLock;
@@ -60,12 +61,12 @@ impl Outliers {
     /// Looks at calls from now on, because somebody listens.
     #[inline]
     pub fn listen(&self) {
-        if !self.is_listening() {
+        if !self.is_listening() && !ceiling::is_off() {
             self.look_at_next();
         }
     }
 
-    pub fn is_listening(&self) -> bool {
+    fn is_listening(&self) -> bool {
         self.looked_at_from.load(Relaxed) != u64::MAX
     }
 
