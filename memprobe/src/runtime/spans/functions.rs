@@ -33,8 +33,15 @@ pub(super) fn of(span: &'static Metadata<'static>, limits: Limits) -> &'static A
 /// the target of a span is the path of its module, unless the user gave another.
 fn function_of(span: &'static Metadata<'static>, limits: Limits) -> Annotated {
     let name = format!("{}::{}", span.target(), span.name()).leak();
-    let target = format!("memprobe::{}", span.target()).leak();
-    let place =
-        (span.file().unwrap_or(""), span.line().unwrap_or(0), span.module_path().unwrap_or(""));
-    function::named(name, target, *span.level(), place, limits)
+    function::named(name, target(span), *span.level(), place(span), limits)
+}
+
+/// Returns the target of memprobe's events about a span or an event of the program.
+pub(super) fn target(of: &Metadata<'_>) -> &'static str {
+    format!("memprobe::{}", of.target()).leak()
+}
+
+/// Returns file, line and module of a span or an event of the program.
+pub(super) fn place(of: &Metadata<'static>) -> (&'static str, u32, &'static str) {
+    (of.file().unwrap_or(""), of.line().unwrap_or(0), of.module_path().unwrap_or(""))
 }

@@ -16,6 +16,7 @@ use tracing::{Event, Metadata};
 use crate::runtime::events::callsite::Callsite;
 use crate::runtime::instrument::probe::{self, Pending, ProbePoint};
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::spans::functions;
 use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::map::{self, Map};
 
@@ -75,10 +76,8 @@ impl Labels {
 }
 
 fn point(event: &'static Metadata<'static>, label: String) -> &'static ProbePoint {
-    let target = format!("memprobe::{}", event.target()).leak();
-    let at =
-        (event.file().unwrap_or(""), event.line().unwrap_or(0), event.module_path().unwrap_or(""));
-    let callsite = Callsite::new(target, *event.level(), at, crate::__fields!(probe));
+    let (target, place) = (functions::target(event), functions::place(event));
+    let callsite = Callsite::new(target, *event.level(), place, crate::__fields!(probe));
     let point = ProbePoint::new(label.leak(), || "", Box::leak(Box::new(callsite)));
     Box::leak(Box::new(point))
 }

@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::runtime::instrument::function::Limits;
+use crate::runtime::stats::call_tree::Annotated;
 use crate::runtime::tower::body::MeasuredBody;
 use crate::runtime::tower::future::{CallFuture, ResponseFuture};
 use crate::runtime::tower::names::{self, ByRoute, Name, Named};
@@ -119,6 +120,13 @@ impl<N> Options<N> {
     fn new(names: N) -> Options<N> {
         Options { names: Arc::new(names), limits: Limits::default(), place: Location::caller() }
     }
+
+    fn function<R>(&self, request: &R) -> &'static Annotated
+    where
+        N: Name<R>,
+    {
+        names::function(&*self.names, request, self.limits, self.place)
+    }
 }
 
 impl<N> Clone for Options<N> {
@@ -127,8 +135,13 @@ impl<N> Clone for Options<N> {
     }
 }
 
-macro_rules! limits {
-    ($layer:ident) => {
+/// Declares a layer and its service.
+macro_rules! layer {
+    ($(#[$of_layer:meta])* $layer:ident, $(#[$of_service:meta])* $service:ident) => {
+        $(#[$of_layer])*
+        #[derive(Debug)]
+        pub struct $layer<N>(Options<N>);
+
         impl<N> $layer<N> {
             /// Sets the number of calls of each name that are written a second: the `rate` of
             /// [`#[memprobe]`](macro@crate::memprobe).
@@ -152,34 +165,42 @@ macro_rules! limits {
                 $layer(self.0.clone())
             }
         }
+
+        impl<S, N> Layer<S> for $layer<N> {
+            type Service = $service<S, N>;
+
+            fn layer(&self, inner: S) -> $service<S, N> {
+                $service { inner, options: self.0.clone() }
+            }
+        }
+
+        $(#[$of_service])*
+        #[derive(Debug)]
+        pub struct $service<S, N> {
+            inner: S,
+            options: Options<N>,
+        }
+
+        impl<S: Clone, N> Clone for $service<S, N> {
+            fn clone(&self) -> Self {
+                $service { inner: self.inner.clone(), options: self.options.clone() }
+            }
+        }
     };
 }
 
-/// A layer for HTTP services. [`layer`] and [`layer_named`] return one.
-#[derive(Debug)]
-pub struct HttpLayer<N>(Options<N>);
-
-limits!(HttpLayer);
-
-impl<S, N> Layer<S> for HttpLayer<N> {
-    type Service = HttpService<S, N>;
-
-    fn layer(&self, inner: S) -> HttpService<S, N> {
-        HttpService { inner, options: self.0.clone() }
-    }
+layer! {
+    /// A layer for HTTP services. [`layer`] and [`layer_named`] return one.
+    HttpLayer,
+    /// An HTTP service whose requests are calls, with the bodies of their responses.
+    HttpService
 }
 
-/// An HTTP service whose requests are calls, with the bodies of their responses.
-#[derive(Debug)]
-pub struct HttpService<S, N> {
-    inner: S,
-    options: Options<N>,
-}
-
-impl<S: Clone, N> Clone for HttpService<S, N> {
-    fn clone(&self) -> Self {
-        HttpService { inner: self.inner.clone(), options: self.options.clone() }
-    }
+layer! {
+    /// A layer for any service. [`layer_without_body`] returns one.
+    ServiceLayer,
+    /// A service whose requests are calls, from the request to the return of the handler.
+    ServiceWithoutBody
 }
 
 impl<S, N, B, R> Service<Request<B>> for HttpService<S, N>
@@ -197,36 +218,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S::Future> {
-        let Options { names, limits, place } = &self.options;
-        let function = names::function(&**names, &request, *limits, place);
+        let function = self.options.function(&request);
         ResponseFuture::new(CallFuture::new(function, || self.inner.call(request)))
-    }
-}
-
-/// A layer for any service. [`layer_without_body`] returns one.
-#[derive(Debug)]
-pub struct ServiceLayer<N>(Options<N>);
-
-limits!(ServiceLayer);
-
-impl<S, N> Layer<S> for ServiceLayer<N> {
-    type Service = ServiceWithoutBody<S, N>;
-
-    fn layer(&self, inner: S) -> ServiceWithoutBody<S, N> {
-        ServiceWithoutBody { inner, options: self.0.clone() }
-    }
-}
-
-/// A service whose requests are calls, from the request to the return of the handler.
-#[derive(Debug)]
-pub struct ServiceWithoutBody<S, N> {
-    inner: S,
-    options: Options<N>,
-}
-
-impl<S: Clone, N> Clone for ServiceWithoutBody<S, N> {
-    fn clone(&self) -> Self {
-        ServiceWithoutBody { inner: self.inner.clone(), options: self.options.clone() }
     }
 }
 
@@ -244,8 +237,7 @@ where
     }
 
     fn call(&mut self, request: R) -> CallFuture<S::Future> {
-        let Options { names, limits, place } = &self.options;
-        let function = names::function(&**names, &request, *limits, place);
+        let function = self.options.function(&request);
         CallFuture::new(function, || self.inner.call(request))
     }
 }
