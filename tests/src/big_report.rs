@@ -7,6 +7,8 @@ use std::iter;
 use memprobe::report::{Figures, Function, Node};
 use memprobe::{Report, memprobe, probe};
 
+use crate::random::Random;
+
 /// Functions for each module.
 const MODULE: usize = 8;
 /// Functions for each root of the call tree, which is one of them.
@@ -136,16 +138,4 @@ fn of(function: &Function, template: &mut Node) -> Node {
 
 fn leak(name: String) -> &'static str {
     name.leak()
-}
-
-/// xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound.max(1)
-    }
 }

@@ -1,14 +1,13 @@
 //! The handler of the example on the real `lambda_runtime`: what its log says of a real
 //! photograph. The Lambda is a process of its own: its environment is set before it starts.
 
-use std::process::Stdio;
-use std::{env, fs};
+use std::fs;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_runtime::service_fn;
+use memprobe_tests::lambda;
 use memprobe_tests::record::{self, Record, Recorder};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 #[path = "../../memprobe/examples/lambda/handler.rs"]
 mod handler;
@@ -28,21 +27,13 @@ const COLUMNS: i64 = 5312 * 360 * 4 * 4;
 
 #[tokio::test]
 async fn the_log_says_which_phase_takes_the_memory() {
-    if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+    if lambda::is_this() {
         be_the_lambda().await;
         return;
     }
     let api = RuntimeApi::start().await.expect("a port");
-    let mut lambda = Command::new(env::current_exe().expect("this test"))
-        .args(["--exact", "the_log_says_which_phase_takes_the_memory", "--nocapture"])
-        .env("AWS_LAMBDA_RUNTIME_API", api.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "thumbnail")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "300")
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
+    let mut lambda =
+        lambda::start("the_log_says_which_phase_takes_the_memory", "thumbnail", api.address());
     let mut answers = Vec::new();
     for body in [photo(), photo(), b"not a picture".to_vec()] {
         answers.push(tokio::select! {

@@ -10,6 +10,7 @@ use std::thread;
 
 use memprobe::memprobe;
 use memprobe_tests::exact::{Exact, Figures, Scope, pause};
+use memprobe_tests::random::Random;
 use memprobe_tests::record;
 use memprobe_tests::uncounted::{RecorderLayer, Uncounted};
 use memprobe_tests::yield_now;
@@ -84,28 +85,17 @@ fn counted_sync<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
     output
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
-
-    fn block(&mut self) -> Vec<u8> {
-        let size = if self.below(3) == 0 { 1 << 20 } else { 4 << 10 };
-        black_box(Vec::with_capacity(self.below(size) as usize + 1))
-    }
+fn block(random: &mut Random) -> Vec<u8> {
+    let size = if random.below(3) == 0 { 1 << 20 } else { 4 << 10 };
+    black_box(Vec::with_capacity(random.below(size) as usize + 1))
 }
 
 /// Allocates and frees, so that some of it outlives the caller.
 fn act(random: &mut Random, kept: &mut Vec<Vec<u8>>) {
     match random.below(4) {
-        0 if kept.len() < kept.capacity() => kept.push(random.block()),
+        0 if kept.len() < kept.capacity() => kept.push(block(random)),
         1 => drop(kept.pop()),
-        2 => drop(random.block()),
+        2 => drop(block(random)),
         _ => {
             if let Some(block) = kept.last_mut() {
                 block.reserve_exact(random.below(300_000) as usize);

@@ -1,14 +1,11 @@
 //! The layer on the real `lambda_runtime`. The Lambda is a process of its own: its environment is
 //! set before it starts.
 
-use std::env;
 use std::hint::black_box;
-use std::process::Stdio;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use memprobe_tests::function;
+use memprobe_tests::{function, lambda};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tower::Layer;
 
 #[path = "../../memprobe/examples/lambda/runtime_api.rs"]
@@ -31,21 +28,13 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 #[tokio::test]
 async fn the_calls_of_a_lambda_have_the_names_of_its_events() {
-    if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+    if lambda::is_this() {
         be_the_lambda().await;
         return;
     }
     let api = RuntimeApi::start().await.expect("a port");
-    let mut lambda = Command::new(env::current_exe().expect("this test"))
-        .args(["--exact", "the_calls_of_a_lambda_have_the_names_of_its_events", "--nocapture"])
-        .env("AWS_LAMBDA_RUNTIME_API", api.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "paths")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "300")
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
+    let mut lambda =
+        lambda::start("the_calls_of_a_lambda_have_the_names_of_its_events", "paths", api.address());
     let mut answers = Vec::new();
     for path in ["/good", "/good", "/panics", "/nowhere"] {
         let event = json!({ "path": path }).to_string();
