@@ -22,8 +22,11 @@ use crate::runtime::tower::names::{self, ByRoute, Name, Named};
 /// The call goes from the handler to the end of the body of the response: what the body allocates
 /// while it is sent counts for it, and so does what the server frees once it is sent. It ends with
 /// the last of these. Its outcome is `cancelled` if the client was gone before, and `panicked` if the
-/// handler, or the body, has panicked. The body of the *request* comes from the server, so that its
-/// bytes are allocated outside the call.
+/// handler, or the body, has panicked.
+///
+/// The *request* comes from the server, which allocates its head and its body outside the call. What
+/// the handler frees of them makes the net of the call negative, with hyper by up to some hundred KiB on
+/// a connection that also carries large bodies: all requests are slices of its buffers.
 ///
 /// Functions with `#[memprobe]`, scopes and spans in the handler are nested in it. Its events have the
 /// target `memprobe::route`.
