@@ -16,7 +16,7 @@ pub(in crate::runtime) fn position() -> &'static Position {
     static CALLSITE: Callsite =
         Callsite::new("memprobe::models", tracing::Level::INFO, ("", 1, ""), &["message"]);
     static FUNCTION: Annotated =
-        Annotated::new(Site::new(Some("model"), || "model", None, &CALLSITE, &CALLSITE));
+        Annotated::new(Site::new(Some("model"), || "model", None, None, &CALLSITE, &CALLSITE));
     FUNCTION.start(None)
 }
 
