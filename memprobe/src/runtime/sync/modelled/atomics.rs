@@ -17,13 +17,23 @@ struct Execution {
 }
 
 struct Pool<T> {
-    all: Vec<T>,
+    all: Vec<Modelled<T>>,
     used: plain::AtomicUsize,
+}
+
+#[derive(Default)]
+struct Modelled<T> {
+    atomic: T,
+    /// Changed before each access. To choose which threads to run in the other order, loom looks at
+    /// the last access of an atomic alone, and two loads need no other order for it. Where a thread
+    /// loads and then stores, its own load would hide that of another thread from its store.
+    accesses: loom::sync::atomic::AtomicUsize,
 }
 
 impl<T: Default> Pool<T> {
     fn new(count: usize) -> Pool<T> {
-        Pool { all: (0..count).map(|_| T::default()).collect(), used: plain::AtomicUsize::new(0) }
+        let all = (0..count).map(|_| Modelled::default()).collect();
+        Pool { all, used: plain::AtomicUsize::new(0) }
     }
 }
 
@@ -84,6 +94,7 @@ impl Taken {
         Taken(plain::AtomicU64::new(0))
     }
 
+    /// Returns the atomic, for one access.
     fn of<'a, T>(&self, number: u64, pool: &'a Pool<T>) -> &'a T {
         let taken = self.0.load(Relaxed);
         let index = if taken >> 16 == number {
@@ -93,7 +104,9 @@ impl Taken {
             self.0.store(number << 16 | index as u64, Relaxed);
             index
         };
-        pool.all.get(index).expect("a model that uses fewer atomics")
+        let modelled = pool.all.get(index).expect("a model that uses fewer atomics");
+        modelled.accesses.fetch_add(1, Relaxed);
+        &modelled.atomic
     }
 }
 
