@@ -19,10 +19,13 @@ pub(crate) mod clock;
 pub(crate) mod errno;
 pub(crate) mod fork;
 pub(crate) mod heap_stats;
-#[cfg_attr(any(windows, target_family = "wasm"), path = "readings/jemalloc_absent.rs")]
+#[cfg_attr(
+    any(windows, target_family = "wasm", memprobe_loom),
+    path = "readings/jemalloc_absent.rs"
+)]
 pub(crate) mod jemalloc;
 pub(crate) mod limit;
-#[cfg(not(any(windows, target_family = "wasm")))]
+#[cfg(not(any(windows, target_family = "wasm", memprobe_loom)))]
 pub(crate) mod mallctl;
 pub(crate) mod mounts;
 pub(crate) mod pages;
@@ -31,11 +34,14 @@ pub(crate) mod resident;
 #[cfg(feature = "live")]
 pub(crate) mod sample_hooks;
 #[cfg(feature = "live")]
-#[cfg_attr(any(windows, target_family = "wasm"), path = "readings/samples_absent.rs")]
+#[cfg_attr(
+    any(windows, target_family = "wasm", memprobe_loom),
+    path = "readings/samples_absent.rs"
+)]
 pub(crate) mod samples;
 pub(crate) mod shard;
 pub(crate) mod system;
 pub(crate) mod thread;
-#[cfg(not(any(windows, target_family = "wasm")))]
+#[cfg(not(any(windows, target_family = "wasm", memprobe_loom)))]
 pub(crate) mod thread_counters;
 pub(crate) mod utc;

@@ -5,7 +5,7 @@ use crate::runtime::sync::modelled::{Check, leak, spawn};
 
 #[test]
 fn no_more_than_the_burst_is_admitted_and_each_skipped_event_is_told_once() {
-    Check { preemptions: Some(3), atomics: 32 }.run(|| {
+    Check { preemptions: Some(2), atomics: 32 }.run(|| {
         let limiter = leak(RateLimiter::new());
         // Two at once.
         let rate = Rate::a_second(1.0);
