@@ -35,7 +35,7 @@ fn a_request_has_an_entry_and_an_exit() {
         records.iter().map(outline).collect::<Vec<_>>(),
         [
             (Level::INFO, "entry of 65536  ".to_owned()),
-            (Level::INFO, "exit of 65536 returned highest".to_owned()),
+            (Level::INFO, "exit of 65536 returned ".to_owned()),
             (Level::INFO, "entry of 4194304  ".to_owned()),
             (Level::WARN, "exit of 4194304 returned above".to_owned()),
         ]

@@ -13,7 +13,9 @@ use crate::runtime::events::callsite;
 use crate::runtime::instrument::function::Limits;
 use crate::runtime::instrument::shared_call::SharedCall;
 use crate::runtime::readings::thread::{Counting, IgnoreAllocs};
-use crate::runtime::spans::{entered, functions, probes};
+use crate::runtime::spans::entered::{self, EnteredSpan};
+use crate::runtime::spans::open::OPEN;
+use crate::runtime::spans::{functions, probes};
 use crate::runtime::stats::site::Outcome;
 
 /// Makes every span a call: the figures of a function that carries `#[memprobe]`, for code that
@@ -119,6 +121,18 @@ impl SpanLayer {
         })
     }
 
+    /// Returns what tells a span from those of other registries.
+    fn entered(&self, span: &Id) -> EnteredSpan {
+        EnteredSpan { layer: ptr::from_ref(self) as usize, id: span.into_u64() }
+    }
+
+    /// Writes what probes of this thread wait.
+    fn write_probes(&self) {
+        if self.events {
+            probes::write();
+        }
+    }
+
     fn takes(&self, metadata: &Metadata<'_>) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter(metadata))
     }
@@ -139,7 +153,7 @@ fn call_of<S>(id: &Id, context: &Context<'_, S>) -> Option<Arc<SharedCall>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let span = context.span(id)?;
+    let span = OPEN.may_contain(id).then(|| context.span(id))??;
     let extensions = span.extensions();
     extensions.get::<SpanCall>().map(|call| Arc::clone(&call.0))
 }
@@ -150,42 +164,48 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(_counting) = Counting::begin() else { return };
-        let _ignored = IgnoreAllocs::begin();
         let metadata = attributes.metadata();
-        if let Some(span) = context.span(id).filter(|_| self.takes(metadata)) {
+        if !self.takes(metadata) {
+            return;
+        }
+        let _ignored = IgnoreAllocs::begin();
+        if let Some(span) = context.span(id) {
             let mut extensions = span.extensions_mut();
             // Another layer of this kind may have been here.
             if extensions.get_mut::<SpanCall>().is_none() {
                 let function = functions::of(metadata, self.limits);
                 extensions.insert(SpanCall(Arc::new(SharedCall::new(function))));
+                OPEN.insert(id);
             }
         }
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         let Some(_counting) = Counting::begin() else { return };
-        probes::write();
+        self.write_probes();
         if let Some(call) = call_of(id, &context) {
-            entered::enter(call);
+            entered::enter(self.entered(id), call);
         }
     }
 
-    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
         let Some(_counting) = Counting::begin() else { return };
-        if let Some(call) = call_of(id, &context) {
-            entered::leave(&call);
-        }
-        probes::write();
+        entered::leave(self.entered(id));
+        self.write_probes();
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(_counting) = Counting::begin() else { return };
-        probes::write();
+        self.write_probes();
+        if !OPEN.may_contain(&id) {
+            return;
+        }
         let ignored = IgnoreAllocs::begin();
         // Removed here, because what the registry drops later counts as freed by the call around.
         let call = context.span(&id).and_then(|span| span.extensions_mut().remove::<SpanCall>());
         drop(ignored);
         if let Some(SpanCall(call)) = call {
+            OPEN.remove(&id);
             let span = self.is_current().then_some(&id);
             callsite::inside(span, || call.end(Outcome::Closed));
             let _ignored = IgnoreAllocs::begin();
