@@ -1,7 +1,7 @@
 //! `memprobe watch`: follows a growing log, and keeps the table live in the terminal.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -99,47 +99,61 @@ fn take(items: &Receiver<Item>, log: &'static str, model: &mut Model) -> bool {
     false
 }
 
-/// A file that is read on as it grows. One that was replaced or cut short is read from its start.
-struct Follow {
-    path: Option<PathBuf>,
-    file: Box<dyn Read + Send>,
-    read: u64,
-    stop: Arc<AtomicBool>,
+/// A log that is read on as it grows. A file that was replaced or cut short is read from its start.
+enum Follow {
+    Stdin(io::Stdin),
+    File { path: PathBuf, file: File, read: u64, stop: Arc<AtomicBool> },
 }
 
 impl Follow {
     fn open(path: &Path, stop: Arc<AtomicBool>) -> io::Result<Follow> {
         if path == Path::new("-") {
-            return Ok(Follow { path: None, file: Box::new(io::stdin()), read: 0, stop });
+            return Ok(Follow::Stdin(io::stdin()));
         }
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let file = File::open(path).map_err(named)?;
-        Ok(Follow { path: Some(path.to_owned()), file: Box::new(file), read: 0, stop })
+        Ok(Follow::File { path: path.to_owned(), file, read: 0, stop })
     }
 }
 
 impl Read for Follow {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (path, file, read, stop) = match self {
+            Follow::Stdin(stdin) => return stdin.read(into),
+            Follow::File { path, file, read, stop } => (path, file, read, stop),
+        };
         loop {
-            let count = self.file.read(into)?;
-            self.read += count as u64;
-            let Some(path) = self.path.as_ref().filter(|_| count == 0) else { return Ok(count) };
-            if self.stop.load(Relaxed) {
-                return Ok(0);
+            let count = file.read(into)?;
+            *read += count as u64;
+            if count > 0 || stop.load(Relaxed) {
+                return Ok(count);
             }
-            // Rotation: another file has the name, or the same one was emptied.
-            if let Ok(size) = std::fs::metadata(path).map(|file| file.len())
-                && size < self.read
-            {
-                let mut file = File::open(path)?;
-                file.seek(SeekFrom::Start(0))?;
-                (self.file, self.read) = (Box::new(file), 0);
-                continue;
+            if is_rotated(path, file, *read) {
+                // Until the next log is there, the last one may still grow.
+                if let Ok(next) = File::open(&*path) {
+                    (*file, *read) = (next, 0);
+                    continue;
+                }
             }
             thread::sleep(WAIT);
         }
     }
+}
+
+/// Whether another file has the name, or the file is shorter than what was read of it.
+fn is_rotated(path: &Path, file: &File, read: u64) -> bool {
+    let Ok(named) = std::fs::metadata(path) else { return false };
+    #[cfg(unix)]
+    if let Ok(open) = file.metadata() {
+        use std::os::unix::fs::MetadataExt as _;
+        if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
+            return true;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    named.len() < read
 }
 
 struct Screen {
@@ -180,11 +194,12 @@ impl Screen {
             return;
         };
         let verdicts = group.report.verdicts();
+        let processes = self.model.processes.len();
         let mut head = vec![Line::from(format!(
-            "{}: {} events, {} processes, {} calls run, {} unreadable",
+            "{}: {} events, {processes} {}, {} calls run, {} unreadable",
             self.name,
             HumanCount(self.model.counts.events),
-            self.model.processes.len(),
+            if processes == 1 { "process" } else { "processes" },
             self.model.processes.iter().map(|process| process.open.len()).sum::<usize>(),
             self.model.counts.unreadable
         ))];
