@@ -126,6 +126,12 @@ macro_rules! __option {
     };
 }
 
+/// Prepares jemalloc for its first sample, before `main`.
+#[cfg(all(target_env = "musl", feature = "profiling"))]
+pub extern "C" fn before_samples() {
+    crate::runtime::readings::unwind::use_ours();
+}
+
 /// Starts to follow sampled blocks. `global_allocator!(live)` has it called before `main`, so that
 /// no block is missed.
 #[cfg(feature = "live")]

@@ -252,11 +252,32 @@ macro_rules! global_allocator {
     () => {
         #[global_allocator]
         static MEMPROBE_ALLOCATOR: $crate::Allocator = $crate::Allocator;
+        $crate::__before_samples!();
     };
     (live) => {
         $crate::global_allocator!();
         $crate::__sample!();
     };
+}
+
+/// Prepares jemalloc for the first sample that a configuration of the user's may ask for.
+#[cfg(all(target_env = "musl", feature = "profiling", feature = "jemalloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __before_samples {
+    () => {
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        static MEMPROBE_BEFORE_SAMPLES: extern "C" fn() = $crate::__private::before_samples;
+    };
+}
+
+/// There is nothing to prepare, or nothing that samples.
+#[cfg(all(not(all(target_env = "musl", feature = "profiling")), feature = "jemalloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __before_samples {
+    () => {};
 }
 
 /// Has jemalloc sample allocations. The symbol is jemalloc's second one for a configuration in the

@@ -44,4 +44,6 @@ pub(crate) mod system;
 pub(crate) mod thread;
 #[cfg(not(any(windows, target_family = "wasm", memprobe_loom)))]
 pub(crate) mod thread_counters;
+#[cfg(all(target_env = "musl", any(feature = "live", feature = "profiling")))]
+pub(crate) mod unwind;
 pub(crate) mod utc;

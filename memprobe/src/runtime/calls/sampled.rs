@@ -30,6 +30,7 @@ static STARTED: OnceLock<Result<(), Missing>> = OnceLock::new();
 /// known. The first call decides.
 pub(crate) fn start() -> Result<(), Missing> {
     *STARTED.get_or_init(|| {
+        samples::prepare();
         let _ignored = IgnoreAllocs::begin();
         samples::check()?;
         if !BLOCKS.map() {

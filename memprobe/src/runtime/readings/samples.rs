@@ -21,6 +21,12 @@ type Backtrace = extern "C" fn(*mut *mut c_void, *mut c_uint, c_uint);
 type OnSample = extern "C" fn(*const c_void, usize, *mut *mut c_void, c_uint, usize);
 type OnFree = extern "C" fn(*const c_void, usize);
 
+/// Prepares jemalloc for its first sample. Allocates nothing.
+pub(crate) fn prepare() {
+    #[cfg(target_env = "musl")]
+    crate::runtime::readings::unwind::use_ours();
+}
+
 /// Returns whether jemalloc samples and can report it.
 ///
 /// # Errors
