@@ -18,7 +18,9 @@ use crate::runtime::readings::fork;
 use crate::runtime::readings::pages::{self, PAGE, Zeroed};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::append_list::AppendList;
-use crate::runtime::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::Release};
+use crate::runtime::sync::atomic::{
+    AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 use crate::runtime::sync::thread_local;
 use crate::runtime::sync::{Mutex, MutexGuard};
@@ -158,7 +160,7 @@ fn pop() -> Option<&'static Record> {
 pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
     SLABS.iter().flat_map(|slab| {
         let pages = slab.pages.iter().zip(slab.records);
-        pages.filter(|(page, _)| page.in_use.load(Relaxed)).flat_map(|(_, records)| &records.0)
+        pages.filter(|(page, _)| page.in_use.load(Acquire)).flat_map(|(_, records)| &records.0)
     })
 }
 
