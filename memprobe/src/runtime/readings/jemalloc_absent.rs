@@ -1,5 +1,11 @@
 //! Replaces `jemalloc.rs` where jemalloc does not build: every reading is absent.
 
+#![allow(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signatures are those of `jemalloc.rs`"
+)]
+
 use crate::runtime::readings::bytes::Bytes;
 use crate::values::process::Heap;
 
