@@ -36,7 +36,7 @@ impl Terminal {
                 &raw mut theirs,
                 null,
                 null.cast(),
-                &raw const size as *mut _,
+                (&raw const size).cast_mut(),
             )
         };
         assert_eq!(opened, 0, "a pseudo terminal");
