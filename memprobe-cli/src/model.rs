@@ -7,7 +7,7 @@ pub mod process;
 mod recent;
 pub mod trend;
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::input::Item;
 use crate::parse::event::{Event, Kind};

@@ -1,8 +1,9 @@
 //! Names of functions and labels, each kept once for the life of the program: a report has them as
 //! `&'static str`.
 
-use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+
+use foldhash::{HashSet, HashSetExt as _};
 
 /// Most names that are kept, and most bytes of one.
 const MOST: usize = 50_000;

@@ -143,7 +143,10 @@ impl Parser {
         let origin = own.or(origin);
         event.at = event.at.or(at);
         if is_event {
-            event.message = line.map(Into::into);
+            // Only of a watch it has what the fields do not.
+            if event.kind == Some(Kind::Watch) {
+                event.message = line.map(Into::into);
+            }
             event_found(event, origin, found);
             return true;
         }

@@ -1,8 +1,9 @@
 //! One process of a log.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt as _};
 use memprobe::process::LimitSource;
 use memprobe::{__builder::Builder, Limit};
 

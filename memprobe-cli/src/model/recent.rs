@@ -1,7 +1,10 @@
 //! Events that were seen before: collectors deliver some lines twice.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::HashSet;
+use foldhash::fast::RandomState;
 
 use crate::parse::event::Event;
 
@@ -9,17 +12,11 @@ use crate::parse::event::Event;
 const REMEMBERED: usize = 4096;
 
 /// The last events of a process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recent {
     seen: HashSet<u64>,
     order: VecDeque<u64>,
     hash: RandomState,
-}
-
-impl Default for Recent {
-    fn default() -> Self {
-        Recent { seen: HashSet::new(), order: VecDeque::new(), hash: RandomState::new() }
-    }
 }
 
 impl Recent {

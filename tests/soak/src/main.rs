@@ -18,6 +18,8 @@ use memprobe_soak::{in_child, take_stderr};
 memprobe::global_allocator!();
 
 const WORKERS: usize = 32;
+/// The limit of the watch, in bytes.
+const LIMIT: usize = 2 << 30;
 const HAS_BYTES: bool = !cfg!(feature = "system-allocator");
 /// Bytes by which live memory may differ between two times at which nothing runs.
 const NOISE: u64 = 512 << 10;
@@ -57,7 +59,7 @@ fn act(random: &mut Random, tasks: &tokio::runtime::Runtime, send: &dyn Fn(Work)
         75..85 => work::call_carries(bytes, send),
         85..90 => work::call_fails(bytes),
         90..98 => {
-            tasks.block_on(async { tokio::spawn(work::call_task(bytes)).await.expect("ends") })
+            tasks.block_on(async { tokio::spawn(work::call_task(bytes)).await.expect("ends") });
         }
         _ => {
             let short = thread::spawn(move || work::call_outer(bytes));
@@ -176,7 +178,6 @@ fn main() {
     });
     let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
     let tasks = Arc::new(tasks.expect("a runtime"));
-    const LIMIT: usize = 2 << 30;
     let watch = memprobe::Watch::new().limit(memprobe::Limit::from_bytes(LIMIT as u64));
     let mode = watch.thresholds([0.5, 0.9]).install().expect("a watch");
     println!("watch {mode:?}, {WORKERS} threads, {seconds} s");

@@ -83,7 +83,7 @@ fn handler(request: usize) -> Vec<u8> {
     let parsed = parse(&page, request);
     probe!("parsed", rows = parsed.len(), first = ?parsed.first());
     drop(page);
-    if request % 2 == 0 {
+    if request.is_multiple_of(2) {
         probe!("even");
     }
     parsed
