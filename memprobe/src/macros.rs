@@ -91,7 +91,8 @@ use crate::format::units::HumanBytes;
 ///
 /// On a module there are these limits, of any attribute macro: what it holds must be in its braces,
 /// and so must the modules in it (no `mod name;`); a `#[macro_export]` macro in it cannot be called
-/// by a path such as `crate::name!`; and lints of clippy that look for `#[cfg(test)]` do not see it.
+/// by a path such as `crate::name!`; lints of clippy that look for `#[cfg(test)]` do not see it; and
+/// rustc's `redundant_imports`, which is off by default, passes over the imports in it.
 ///
 /// # Limits
 ///

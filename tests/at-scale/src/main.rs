@@ -76,7 +76,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         chosen = CRATES.to_vec();
     }
     let folder = target_folder()?.join("at-scale");
-    let setup = Setup { folder, lints: lints_off_by_default()?, on };
+    let setup = Setup { folder, lints: lints_off_by_default(on)?, on };
     let started = Instant::now();
     let mut rows = Vec::new();
     for (number, krate) in chosen.iter().enumerate() {
@@ -139,15 +139,20 @@ fn target_folder() -> Result<PathBuf, Box<dyn Error>> {
 /// memprobe is new, and a library with a global allocator always counts as used.
 const ABOUT_DEPENDENCIES: [&str; 2] = ["unused-crate-dependencies", "unused-extern-crates"];
 
+/// The compiler passes over imports that an attribute macro returns, as those of a whole module.
+const NOT_IN_BLOCKS: &str = "redundant-imports";
+
 /// The lints of the compiler that are off unless asked for, as flags that ask for them.
-fn lints_off_by_default() -> Result<Vec<String>, Box<dyn Error>> {
+fn lints_off_by_default(on: On) -> Result<Vec<String>, Box<dyn Error>> {
     let output = Command::new("rustc").args(["-W", "help"]).output()?;
     let flags: Vec<String> = String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (lint, default) = (words.next()?, words.next()?);
-            (default == "allow" && !ABOUT_DEPENDENCIES.contains(&lint)).then(|| format!("-W{lint}"))
+            let is_left_out = ABOUT_DEPENDENCIES.contains(&lint)
+                || on == On::Blocks && lint == NOT_IN_BLOCKS;
+            (default == "allow" && !is_left_out).then(|| format!("-W{lint}"))
         })
         .collect();
     if flags.is_empty() {
