@@ -150,8 +150,8 @@ fn lints_off_by_default(on: On) -> Result<Vec<String>, Box<dyn Error>> {
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (lint, default) = (words.next()?, words.next()?);
-            let is_left_out = ABOUT_DEPENDENCIES.contains(&lint)
-                || on == On::Blocks && lint == NOT_IN_BLOCKS;
+            let is_left_out =
+                ABOUT_DEPENDENCIES.contains(&lint) || on == On::Blocks && lint == NOT_IN_BLOCKS;
             (default == "allow" && !is_left_out).then(|| format!("-W{lint}"))
         })
         .collect();
