@@ -9,7 +9,7 @@ use tracing::Level;
 use crate::runtime::instrument::function::{self, Limits};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
-use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use crate::runtime::sync::map::{self, Map};
 
 /// Maximum number of names: each has totals of its own, which are never freed.
@@ -114,17 +114,19 @@ fn add(
     limits: Limits,
     place: &'static Location<'static>,
 ) -> Option<&'static Annotated> {
-    if IS_FULL.load(Relaxed) {
-        return None;
+    if IS_FULL.load(Acquire) {
+        // The last name may have come after it was looked for.
+        return find(name, limits);
     }
     let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
     // Another thread may have added it meanwhile.
     find(name, limits).or_else(|| {
-        IS_FULL.store(*count + 1 >= NAMES, Relaxed);
-        (*count < NAMES).then(|| {
+        let added = (*count < NAMES).then(|| {
             *count += 1;
             get_or_init(name, limits, place)
-        })
+        });
+        IS_FULL.store(*count >= NAMES, Release);
+        added
     })
 }
 
