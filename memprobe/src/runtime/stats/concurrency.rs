@@ -17,8 +17,8 @@ use crate::runtime::readings::shard::{self, SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::generation::generation;
 use crate::runtime::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire,
-    Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence,
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, Ordering::SeqCst, fence,
 };
 use crate::runtime::sync::static_ref::StaticRef;
 
@@ -110,17 +110,16 @@ impl Concurrency {
             self.set_bound();
             return;
         }
-        // All four are swaps, so that each sees what went before it.
-        self.again.swap(true, AcqRel);
+        self.again.store(true, SeqCst);
         for _ in 0..4 {
-            if self.is_looking.swap(true, AcqRel) {
+            if self.is_looking.swap(true, SeqCst) {
                 // The thread that looks checks `again` when it is done.
                 return;
             }
-            self.again.swap(false, AcqRel);
+            self.again.store(false, SeqCst);
             self.look_alone();
-            self.is_looking.swap(false, AcqRel);
-            if !self.again.swap(false, AcqRel) {
+            self.is_looking.store(false, SeqCst);
+            if !self.again.load(SeqCst) {
                 return;
             }
         }
