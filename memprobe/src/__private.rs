@@ -127,7 +127,7 @@ macro_rules! __option {
 }
 
 /// Prepares jemalloc for its first sample, before `main`.
-#[cfg(all(target_env = "musl", feature = "profiling"))]
+#[cfg(all(target_env = "musl", any(feature = "live", feature = "profiling")))]
 pub extern "C" fn before_samples() {
     crate::runtime::readings::unwind::use_ours();
 }

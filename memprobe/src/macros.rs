@@ -262,7 +262,11 @@ macro_rules! global_allocator {
 }
 
 /// Prepares jemalloc for the first sample that a configuration of the user's may ask for.
-#[cfg(all(target_env = "musl", feature = "profiling", feature = "jemalloc"))]
+#[cfg(all(
+    target_env = "musl",
+    any(feature = "live", feature = "profiling"),
+    feature = "jemalloc"
+))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __before_samples {
@@ -274,7 +278,10 @@ macro_rules! __before_samples {
 }
 
 /// There is nothing to prepare, or nothing that samples.
-#[cfg(all(not(all(target_env = "musl", feature = "profiling")), feature = "jemalloc"))]
+#[cfg(all(
+    not(all(target_env = "musl", any(feature = "live", feature = "profiling"))),
+    feature = "jemalloc"
+))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __before_samples {
