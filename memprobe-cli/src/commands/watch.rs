@@ -129,12 +129,12 @@ impl Read for Follow {
             if count > 0 || stop.load(Relaxed) {
                 return Ok(count);
             }
-            if is_rotated(path, file, *read) {
-                // Until the next log is there, the last one may still grow.
-                if let Ok(next) = File::open(&*path) {
-                    (*file, *read) = (next, 0);
-                    continue;
-                }
+            // Until the next log can be opened, the last one may still grow.
+            if is_rotated(path, file, *read)
+                && let Ok(next) = File::open(&*path)
+            {
+                (*file, *read) = (next, 0);
+                continue;
             }
             thread::sleep(WAIT);
         }

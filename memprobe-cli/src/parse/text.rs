@@ -37,7 +37,7 @@ pub fn event(line: &str) -> Option<(Event, bool)> {
             rest = after;
         }
     }
-    if event.kind == Some(Kind::Watch) || event.kind == Some(Kind::Warning) {
+    if event.kind == Some(Kind::Watch) {
         event.message = Some(message(head).into());
     }
     let figures = start_of_figures(rest, style);
