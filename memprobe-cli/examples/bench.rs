@@ -90,15 +90,25 @@ fn write(path: &Path, size: u64, one_of: u64) -> io::Result<()> {
 
 /// Returns a line of a later round: all calls again, with further ids and at a later time.
 fn again(line: &str, round: u64) -> String {
+    /// Time that a round takes, in µs.
+    const ROUND: u64 = 100_000;
     let mut line = line.to_owned();
-    for (key, step) in
-        [("\"call_id\":", 1000), ("\"parent_id\":", 1000), ("\"uptime_us\":", 100_000)]
+    let mut replace = |key: &str, with: &dyn Fn(&str) -> Option<String>| {
+        let Some(start) = line.find(key).map(|start| start + key.len()) else { return };
+        let end = line[start..].find(['"', ',', '}']).map_or(line.len(), |end| start + end);
+        if let Some(value) = with(&line[start..end]) {
+            line.replace_range(start..end, &value);
+        }
+    };
+    for (key, step) in [("\"call_id\":", 1000), ("\"parent_id\":", 1000), ("\"uptime_us\":", ROUND)]
     {
-        let Some(start) = line.find(key).map(|start| start + key.len()) else { continue };
-        let end = line[start..].find([',', '}']).map_or(line.len(), |end| start + end);
-        let number: u64 = line[start..end].parse().unwrap_or(0);
-        line.replace_range(start..end, &(number + round * step).to_string());
+        replace(key, &|value| Some((value.parse::<u64>().ok()? + round * step).to_string()));
     }
+    replace("\"timestamp\":\"", &|value| {
+        let time: jiff::Timestamp = value.parse().ok()?;
+        let later = jiff::SignedDuration::from_micros(i64::try_from(round * ROUND).ok()?);
+        Some(time.checked_add(later).ok()?.to_string())
+    });
     line
 }
 

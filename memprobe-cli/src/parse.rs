@@ -19,8 +19,12 @@ use watch::Crossing;
 
 /// What a line tells.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are events, and a box would be freed by another thread"
+)]
 pub enum Record {
-    Event(Box<Event>),
+    Event(Event),
     Crossing(Box<Crossing>),
     Kill(Kill),
 }
@@ -90,7 +94,7 @@ impl Parser {
             }
             return;
         }
-        let (prefix, start) = match text.find("{\"") {
+        let (prefix, start) = match start_of_object(text) {
             Some(start) => (&text[..start], start),
             None => return plain(text, origin.or(of_prefix(text)), at, found),
         };
@@ -107,7 +111,7 @@ impl Parser {
                     rest = rest.get(2..).unwrap_or("");
                 }
             }
-            match rest.find("{\"") {
+            match start_of_object(rest) {
                 Some(next) => rest = &rest[next..],
                 None => break,
             }
@@ -184,6 +188,11 @@ impl Parser {
     }
 }
 
+fn start_of_object(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'{', bytes).find(|at| bytes.get(at + 1) == Some(&b'"'))
+}
+
 fn is_ours(text: &str) -> bool {
     text.contains("memprobe=\"") || text.contains("\"memprobe\":\"") || text.contains(watch::PREFIX)
 }
@@ -251,7 +260,7 @@ fn event_found(event: Event, origin: Origin, found: &mut dyn FnMut(Found)) {
         };
         return found(Found::Record(origin, Record::Crossing(crossing.into())));
     }
-    found(Found::Record(origin, Record::Event(event.into())));
+    found(Found::Record(origin, Record::Event(event)));
 }
 
 /// Reads where a line is from in what a collector has put before it.

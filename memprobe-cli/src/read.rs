@@ -14,8 +14,8 @@ use crate::model::Model;
 use crate::parse::origin::Origin;
 
 /// Items that are passed on at once, and how many such batches of a log wait to be taken.
-const BATCH: usize = 512;
-const WAITING: usize = 8;
+const BATCH: usize = 128;
+const WAITING: usize = 16;
 
 /// What was read, and what could not be.
 #[derive(Debug, Default)]

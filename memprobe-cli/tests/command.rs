@@ -98,7 +98,16 @@ fn check_trace(trace: &Value) {
         }
     }
     assert!(slices.len() > 40, "{}", slices.len());
-    assert!(counters.contains("rss"), "{counters:?}");
+    let held = counters.iter().filter(|name| name.starts_with("held by ")).count();
+    assert!(counters.contains("rss") && (4..10).contains(&held), "{counters:?}");
+    // A counter ends at 0: what is held by running calls is held by nobody when they have ended.
+    let mut last = std::collections::BTreeMap::new();
+    for event in events.iter().filter(|event| event["ph"] == "C") {
+        last.insert(event["name"].as_str().expect("a name"), &event["args"]["bytes"]);
+    }
+    for (name, bytes) in last.into_iter().filter(|(name, _)| name.starts_with("held by ")) {
+        assert_eq!(bytes.as_i64(), Some(0), "{name}");
+    }
     for (at, a) in slices.iter().enumerate() {
         for b in &slices[at + 1..] {
             let (a_end, b_end) = (a.2 + a.3, b.2 + b.3);

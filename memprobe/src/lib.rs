@@ -220,6 +220,9 @@
 //! - What other threads do on behalf of a call: a `spawn_blocking` closure is not in the
 //!   figures of the function that awaits it, unless [`carry()`] takes the call along.
 //! - Functions without an attribute: they count for the annotated function that calls them.
+//! - Some calls in a forked child, if a thread of the parent was acquiring records for its calls at the
+//!   moment of the fork: it does not exist in the child, where what it had locked stays locked. Threads
+//!   that have made calls before have records of their own.
 //! - On Windows jemalloc is left out, so that calls have no bytes there, and only Linux has limits
 //!   that are found. On aarch64 Linux jemalloc is built for pages of 64 KiB, which takes more memory
 //!   and rounds sizes up further; [`status()`] says so, with the cure. `docs/platforms.md` has a

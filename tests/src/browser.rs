@@ -133,7 +133,11 @@ impl Browser {
 
     /// Opens a file.
     pub fn open(&mut self, file: &Path) {
-        let url = format!("file://{}", file.display());
+        self.open_url(&format!("file://{}", file.display()));
+    }
+
+    /// Opens an address.
+    pub fn open_url(&mut self, url: &str) {
         self.call("Page.navigate", &json!({ "url": url }));
         let is_open = format!(
             "location.href.startsWith({}) && document.readyState === 'complete'",

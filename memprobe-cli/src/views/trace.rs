@@ -1,7 +1,7 @@
 //! A trace of single calls, in the JSON of Chrome's trace viewer, which Perfetto reads: calls and
-//! their segments on a track each, and counters of what the process and the calls hold.
+//! their segments on tracks, and counters of what the process and the calls of each function hold.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -27,9 +27,11 @@ pub fn write(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
     let mut calls = model.heaviest.calls();
     calls.sort_by_key(|call| (call.process, call.entered_us, std::cmp::Reverse(call.uptime_us)));
     let tracks = tracks(&calls);
-    for (call, track) in calls.iter().zip(&tracks) {
-        slices(call, *track, sources, &mut events)?;
+    for (call, Track { number, .. }) in calls.iter().zip(&tracks) {
+        slices(call, *number, sources, &mut events)?;
     }
+    let outermost = calls.iter().zip(&tracks).filter(|(_, track)| !track.is_recursion);
+    counters(outermost.map(|(call, _)| *call), &mut events)?;
     // Of the whole process, as each event has it.
     for (at, process) in model.processes.iter().enumerate() {
         for sample in process.builder.report().timeline {
@@ -61,9 +63,16 @@ impl<W: Write> Events<'_, W> {
     }
 }
 
+/// Where a call is drawn.
+struct Track {
+    number: u64,
+    /// A call of the same function is around it, and has what it holds.
+    is_recursion: bool,
+}
+
 /// Gives each call a track: that of the call around it, or a free one. Slices of one track must lie
 /// in each other or beside each other.
-fn tracks(calls: &[&CallRow]) -> Vec<u64> {
+fn tracks(calls: &[&CallRow]) -> Vec<Track> {
     // For each process, the calls that are open on each track.
     let mut open: HashMap<usize, Vec<Vec<&CallRow>>> = HashMap::new();
     let mut places = Vec::with_capacity(calls.len());
@@ -81,8 +90,9 @@ fn tracks(calls: &[&CallRow]) -> Vec<u64> {
         if place == tracks.len() {
             tracks.push(Vec::new());
         }
+        let is_recursion = tracks[place].iter().any(|around| around.function == call.function);
         tracks[place].push(call);
-        places.push(place as u64 + 1);
+        places.push(Track { number: place as u64 + 1, is_recursion });
     }
     places
 }
@@ -111,17 +121,6 @@ fn slices<W: Write>(
             "net": call.net, "allocated": call.allocated, "line": place(call.place, sources),
         },
     }))?;
-    let counter = format!("held by {} {}", call.function, call.call_id);
-    let mut held = |ts: u64, bytes: i64| {
-        events.add(&json!({
-            "ph": "C", "name": counter, "pid": pid, "ts": ts, "args": { "bytes": bytes },
-        }))
-    };
-    held(call.entered_us, 0)?;
-    for segment in &call.segments {
-        held(segment.uptime_us, segment.held)?;
-    }
-    held(call.uptime_us, 0)?;
     if call.segments.len() < 2 {
         return Ok(());
     }
@@ -137,6 +136,38 @@ fn slices<W: Write>(
             },
         }))?;
         start = end;
+    }
+    Ok(())
+}
+
+/// A counter for each function: what its calls hold that run.
+fn counters<'c, W: Write>(
+    calls: impl Iterator<Item = &'c CallRow>,
+    events: &mut Events<'_, W>,
+) -> io::Result<()> {
+    // By process, function and time, by how much it changes.
+    let mut changes: BTreeMap<(usize, &str, u64), i64> = BTreeMap::new();
+    for call in calls {
+        let mut before = 0_i64;
+        let mut held = |at: u64, bytes: i64| {
+            let change = changes.entry((call.process, call.function, at)).or_default();
+            *change = change.wrapping_add(bytes.wrapping_sub(before));
+            before = bytes;
+        };
+        held(call.entered_us, 0);
+        for segment in &call.segments {
+            held(segment.uptime_us, segment.held);
+        }
+        held(call.uptime_us, 0);
+    }
+    let (mut of, mut sum) = (None, 0_i64);
+    for ((process, function, at), change) in changes {
+        sum = if of == Some((process, function)) { sum.wrapping_add(change) } else { change };
+        of = Some((process, function));
+        events.add(&json!({
+            "ph": "C", "name": format!("held by {function}"), "pid": process + 1, "ts": at,
+            "args": { "bytes": sum },
+        }))?;
     }
     Ok(())
 }

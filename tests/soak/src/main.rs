@@ -82,12 +82,16 @@ fn cross(bytes: usize) {
 /// Forks in the midst of everything; the child makes calls and a report.
 fn fork() {
     let mut random = Random(7);
+    // From here on the thread has what it needs for its calls. In a child it could not get it if
+    // another thread was just getting it at the fork.
+    work::call_outer(random.size());
     while !STOP.load(Relaxed) {
         let bytes = random.size();
         let ended = in_child(Duration::from_secs(60), || {
             work::call_outer(bytes);
-            let functions = memprobe::report().functions.len();
-            assert!(functions > 0 && memprobe::in_flight().len() < 10_000);
+            let (report, running) = (memprobe::report(), memprobe::in_flight().len());
+            assert!(!report.functions.is_empty(), "the child's call is in no report: {report}");
+            assert!(running < 10_000, "{running} calls run in the child");
         });
         if let Err(why) = ended {
             println!("a forked child failed: {why}");

@@ -2,7 +2,7 @@
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, yield_now};
 
 /// Distinguishes the process that it was made in from children that are forked from it.
 #[derive(Debug)]
@@ -35,17 +35,22 @@ impl ForkDetector {
 }
 
 /// Locks `mutex`, which nobody holds while it waits for something. In a forked child the holder may
-/// not exist, so there the lock is only tried: `None` if it stays locked.
+/// not exist, so the wait is bounded there: `None` if it stays locked.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    /// How often a thread lets others run before it takes the holder for lost.
+    const PATIENCE: u32 = 100;
     static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
     if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
         return Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
     }
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
+    for _ in 0..PATIENCE {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => yield_now(),
+        }
     }
+    None
 }
 
 /// Maps a page that is all zero in a forked child. Needs Linux 4.14.
