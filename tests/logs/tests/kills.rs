@@ -1,11 +1,12 @@
-//! The log of each kind of kill that `tests/watch_oom.rs` has, with a kill's message behind it:
-//! `memprobe report` names who took the memory. Skipped, with the reason, where no cgroup can be
-//! made.
+//! The log of each kind of kill that `tests/watch_oom.rs` has, with a kill's message behind it and
+//! mixed with the lines of others, `LOG_MB` of them (8 if it is not set): `memprobe report` names who
+//! took the memory. Skipped, with the reason, where no cgroup can be made.
 
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 
-use memprobe_logs::model;
+use memprobe_logs::model_of;
 use memprobe_tests::cgroup::Cgroup;
 
 const LIMIT: u64 = 128 << 20;
@@ -31,9 +32,73 @@ const CULPRITS: [(&str, Option<&str>, &str); 17] = [
     ("tmpfs", None, "outside the process"),
 ];
 
+/// Lines of other programs, and of people who write about memprobe.
+fn others() -> Vec<u8> {
+    let mut lines = String::new();
+    for at in 0..5000_u64 {
+        let _ = match at % 5 {
+            0 => writeln!(
+                lines,
+                "2026-11-25T14:00:04.{at:06}Z  INFO shop::http: request done status=200"
+            ),
+            1 => writeln!(lines, "installed memprobe, see https://example.org/memprobe?at={at}"),
+            2 => writeln!(
+                lines,
+                "[{at}] signal handlers are set; outcome=\"returned\" label={{\"a\":1}}"
+            ),
+            3 => writeln!(
+                lines,
+                "thread 'main' panicked at src/{at}.rs: out of memory, said the cat"
+            ),
+            _ => writeln!(
+                lines,
+                "{{\"timestamp\":\"2026-11-25T14:00:04.{at:06}Z\",\"level\":\"INFO\",\"message\":\"request done\",\
+                 \"path\":\"/api/v1/orders/{at}/items\",\"function\":\"handler\",\"peak\":{at}}}"
+            ),
+        };
+    }
+    lines.into_bytes()
+}
+
+/// A log with so many bytes of the others' lines between its own.
+struct Mixed<'l> {
+    own: Vec<&'l [u8]>,
+    others: &'l [u8],
+    /// How often `others` comes between two lines of its own.
+    times: usize,
+    /// The next line of its own, how often the others' came since the last, and where in what comes
+    /// now.
+    at: (usize, usize, usize),
+}
+
+impl<'l> Mixed<'l> {
+    fn new(own: &'l [u8], others: &'l [u8], bytes: usize) -> Mixed<'l> {
+        let own: Vec<_> = own.split_inclusive(|&byte| byte == b'\n').collect();
+        let times = bytes.div_ceil(others.len() * own.len());
+        Mixed { own, others, times, at: (0, 0, 0) }
+    }
+}
+
+impl Read for Mixed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (line, time, start) = self.at;
+        let Some(own) = self.own.get(line) else { return Ok(0) };
+        let now = if time < self.times { self.others } else { own };
+        let count = into.len().min(now.len() - start);
+        into[..count].copy_from_slice(&now[start..start + count]);
+        self.at = match (start + count < now.len(), time < self.times) {
+            (true, _) => (line, time, start + count),
+            (false, true) => (line, time + 1, 0),
+            (false, false) => (line + 1, 0, 0),
+        };
+        Ok(count)
+    }
+}
+
 #[test]
 fn the_report_names_the_culprit_of_each_kill() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let megabytes = std::env::var("LOG_MB").map_or(8, |it| it.parse().expect("a number"));
+    let others = others();
     for (scenario, culprit, sentence) in CULPRITS {
         let group = match Cgroup::new(LIMIT) {
             Ok(group) => group,
@@ -45,13 +110,12 @@ fn the_report_names_the_culprit_of_each_kill() {
         };
         let output = group.run(env!("CARGO_BIN_EXE_victim"), &[scenario]);
         assert_eq!(output.status.signal(), Some(9), "{scenario} is killed");
-        let path = folder.path().join(format!("{scenario}.log"));
         let mut log = output.stdout;
         log.extend(&output.stderr);
         // What a Lambda's log has behind it.
         log.extend(b"RequestId: 8f3c Error: Runtime exited with error: signal: killed\n");
-        std::fs::write(&path, log).expect("a file");
-        let model = model(&path);
+        let model = model_of(Mixed::new(&log, &others, megabytes * 1_000_000));
+        assert_eq!(model.counts.unreadable, 0, "{scenario}: {:?}", model.unreadable);
         let [process] = &model.processes[..] else { panic!("{scenario}: one process") };
         let death = process.death.as_ref().expect("a kill");
         assert_eq!(death.words, "signal: killed", "{scenario}");
