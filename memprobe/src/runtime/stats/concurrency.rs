@@ -7,7 +7,8 @@
 //! 2. Each lane has an allowance. The allowances add up to the highest sum seen, so while each lane
 //!    stays within its own there is no new highest, and no thread reads the other lanes.
 //! 3. A lane that exceeds its allowance looks: it closes all lanes, reads them until two readings
-//!    in a row are equal, keeps the sum if it is the highest, and hands out new allowances.
+//!    in a row are equal, keeps the sum if it is the highest, and hands out new allowances. While one
+//!    thread does so, others that would look read the lanes too, and keep the sum.
 //!
 //! A function with many short calls on many threads would look all the time, so looks that find no
 //! new highest are limited in each tick of the clock. Where the limit is reached, the highest is
@@ -25,10 +26,11 @@ use crate::runtime::sync::static_ref::StaticRef;
 /// The calls that run, and the highest number that ran at once.
 pub(crate) struct Concurrency {
     lanes: StaticRef<[Lane; SHARDS]>,
-    generation: AtomicU32,
-    most: AtomicI64,
-    /// True if more calls than `most` may have run at once.
-    is_bound: AtomicBool,
+    /// The highest number of calls that were seen to run at once, after the generation that it is of,
+    /// which is its upper half. One word, so that a number of before a reset cannot be kept after it.
+    highest: AtomicU64,
+    /// The last generation in which more calls than the highest may have run at once.
+    bound_in: AtomicU32,
     is_looking: AtomicBool,
     /// A look was asked for and has not begun.
     again: AtomicBool,
@@ -65,9 +67,8 @@ impl Concurrency {
     pub const fn new() -> Concurrency {
         Concurrency {
             lanes: StaticRef::none(),
-            generation: AtomicU32::new(0),
-            most: AtomicI64::new(0),
-            is_bound: AtomicBool::new(false),
+            highest: AtomicU64::new(0),
+            bound_in: AtomicU32::new(0),
             is_looking: AtomicBool::new(false),
             again: AtomicBool::new(false),
             tick: AtomicU64::new(0),
@@ -105,15 +106,18 @@ impl Concurrency {
     #[cold]
     #[inline(never)]
     fn look(&self, lane: &Lane, now: u64) {
+        let of = generation();
         if !self.may_look(now) {
             lane.paused.store(now, Relaxed);
-            self.set_bound();
+            self.set_bound(of);
             return;
         }
         self.again.store(true, SeqCst);
         for _ in 0..4 {
             if self.is_looking.swap(true, SeqCst) {
-                // The thread that looks checks `again` when it is done.
+                // The thread that looks checks `again` when it is done. The kernel may have taken it
+                // off its core, and what runs now may have ended by then.
+                self.raise(of, &read_all(self.lanes_in_use()));
                 return;
             }
             self.again.store(false, SeqCst);
@@ -123,7 +127,7 @@ impl Concurrency {
                 return;
             }
         }
-        self.set_bound();
+        self.set_bound(of);
     }
 
     /// Whether one more look is allowed in this tick.
@@ -135,35 +139,46 @@ impl Concurrency {
         self.looks.load(Relaxed) < LOOKS
     }
 
-    fn set_bound(&self) {
-        if !self.is_bound.load(Relaxed) {
-            self.is_bound.store(true, Relaxed);
+    fn set_bound(&self, of: u32) {
+        if self.bound_in.load(Relaxed) != of {
+            self.bound_in.store(of, Relaxed);
         }
     }
 
-    fn look_alone(&self) {
-        let lanes = &self.lanes()[..shard::in_use()];
-        if self.generation.load(Relaxed) != generation() {
-            self.most.store(0, Relaxed);
-            self.is_bound.store(false, Relaxed);
-            // Whoever sees the new generation does not see the highest of before.
-            self.generation.store(generation(), Release);
+    fn lanes_in_use(&self) -> &'static [Lane] {
+        &self.lanes()[..shard::in_use()]
+    }
+
+    /// Keeps the number of calls in a reading if it is the highest of its generation. Returns it, and
+    /// the highest.
+    fn raise(&self, of: u32, (counts, is_whole): &([u64; SHARDS], bool)) -> (i64, Highest) {
+        let sum: i64 = counts.iter().map(|&count| open(count)).sum();
+        if !is_whole {
+            self.set_bound(of);
+            return (sum, Highest::from(self.highest.load(Relaxed)));
         }
+        let calls = sum.clamp(0, u32::MAX.into()) as u32;
+        let seen = Highest { of, calls };
+        // Of an older generation it is less.
+        let before = Highest::from(self.highest.fetch_max(seen.into(), Release));
+        (sum, before.max(seen))
+    }
+
+    fn look_alone(&self) {
+        let of = generation();
+        let before = Highest::from(self.highest.load(Relaxed));
+        let lanes = self.lanes_in_use();
         for lane in lanes {
             lane.allowed.store(CLOSED, Relaxed);
         }
-        let (counts, is_whole) = read_all(lanes);
-        let sum = counts.iter().map(|&count| open(count)).sum();
-        if !is_whole {
-            self.set_bound();
-        }
-        if is_whole && sum > self.most.load(Relaxed) {
-            self.most.store(sum, Relaxed);
-        } else {
-            // Looks that find a new highest need no limit: there are at most `most` of them.
+        let reading = read_all(lanes);
+        let (sum, highest) = self.raise(of, &reading);
+        if highest <= before {
+            // Looks that find a new highest need no limit: there are at most as many as calls.
             self.looks.fetch_add(1, Relaxed);
         }
-        let spare = (self.most.load(Relaxed) - sum).max(0);
+        let counts = reading.0;
+        let spare = (i64::from(highest.calls) - sum).max(0);
         let in_use = counts.iter().filter(|&&count| count != 0).count().max(1) as i64;
         let (each, mut rest) = (spare / in_use, spare % in_use);
         for (lane, &count) in lanes.iter().zip(&counts).filter(|&(_, &count)| count != 0) {
@@ -171,10 +186,16 @@ impl Concurrency {
             rest -= i64::from(rest > 0);
             lane.allowed.store(open(count) + more, Relaxed);
         }
+        // Either this sees that a reset has begun, or the reset closes the lanes after this.
+        fence(SeqCst);
+        if generation() != of {
+            self.again.store(true, SeqCst);
+        }
     }
 
     /// Starts anew when the next call begins, with the calls that run then.
     pub fn reset(&self) {
+        fence(SeqCst);
         for lane in self.lanes.load(Acquire).into_iter().flatten() {
             lane.allowed.store(CLOSED, Relaxed);
         }
@@ -182,10 +203,30 @@ impl Concurrency {
 
     /// Returns the highest number of calls that were seen to run at once, and whether it is exact.
     pub fn most(&self) -> (u64, bool) {
-        if self.generation.load(Acquire) != generation() {
+        let highest = Highest::from(self.highest.load(Acquire));
+        if highest.of != generation() {
             return (0, true);
         }
-        (self.most.load(Relaxed).max(0) as u64, !self.is_bound.load(Relaxed))
+        (highest.calls.into(), self.bound_in.load(Relaxed) != highest.of)
+    }
+}
+
+/// The highest number of calls at once, and the generation that it is of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Highest {
+    of: u32,
+    calls: u32,
+}
+
+impl From<u64> for Highest {
+    fn from(word: u64) -> Highest {
+        Highest { of: (word >> 32) as u32, calls: word as u32 }
+    }
+}
+
+impl From<Highest> for u64 {
+    fn from(Highest { of, calls }: Highest) -> u64 {
+        u64::from(of) << 32 | u64::from(calls)
     }
 }
 
