@@ -165,8 +165,13 @@ pub struct Watch {
     #[command(flatten)]
     pub which: Which,
     /// Seconds from one drawing to the next.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
     pub every: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0 && *seconds <= 3600.0);
+    seconds.ok_or_else(|| "a number of seconds was expected, as in 0.5".into())
 }
 
 fn at(text: &str) -> Result<i64, String> {

@@ -30,8 +30,22 @@ fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
     for (source, error) in &done.errors {
         eprintln!("memprobe: {}: {error}", source.name());
     }
+    for source in &done.cut {
+        eprintln!("memprobe: {}: its end is missing; what comes before is read", source.name());
+    }
     if done.errors.len() == done.sources.len() {
         return Err(io::Error::other("no log could be read"));
+    }
+    if model.is_backwards() {
+        let why = "the newest lines come first; give it the oldest first, as by `tac`";
+        return Err(io::Error::other(why));
+    }
+    let counts = model.counts;
+    let ends = counts.crossings + counts.kills;
+    if counts.filtered > 0 && counts.filtered == counts.events && ends == 0 {
+        let why =
+            "nothing is left of {} events: `--function`, `--since` or `--until` leaves out all";
+        return Err(io::Error::other(why.replace("{}", &counts.events.to_string())));
     }
     if model.processes.is_empty() {
         return Err(io::Error::other(nothing(&model, &done)));
@@ -45,7 +59,8 @@ fn nothing(model: &Model, done: &Done) -> String {
         "nothing of memprobe's in {} lines. Expected were lines like\n  \
          {{\"timestamp\":\"…\",\"fields\":{{\"message\":\"…\",\"memprobe\":\"exit\",\"function\":\"…\",…}}}}\n  \
          2026-11-25T14:00:04Z INFO memprobe::app: … memprobe=\"exit\" function=\"…\" …\n  \
-         memprobe: threshold=95% at=… pid=… limit=…",
+         memprobe: threshold=95% at=… pid=… limit=…\n\
+         (a report in JSON is for `memprobe diff`, as a plain file)",
         done.extent.lines
     );
     for one in &model.unreadable {

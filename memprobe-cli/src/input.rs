@@ -28,11 +28,22 @@ pub struct Item {
 pub struct Extent {
     pub lines: u64,
     pub bytes: u64,
+    /// It is compressed, and its end is missing.
+    pub is_cut: bool,
 }
 
 /// Passes on what was found; `Break` ends the reading.
 pub trait Sink: FnMut(Item) -> ControlFlow<()> {}
 impl<F: FnMut(Item) -> ControlFlow<()>> Sink for F {}
+
+/// What compressed files begin with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Whether a file that begins so is compressed.
+pub fn is_compressed(start: &[u8]) -> bool {
+    start.starts_with(&GZIP) || start.starts_with(&ZSTD)
+}
 
 /// Reads a whole log.
 ///
@@ -42,10 +53,10 @@ impl<F: FnMut(Item) -> ControlFlow<()>> Sink for F {}
 pub fn read(reader: impl Read, origin: Origin, sink: &mut impl Sink) -> io::Result<Extent> {
     let mut reader = BufReader::with_capacity(64 << 10, reader);
     let start = reader.fill_buf()?;
-    if start.starts_with(&[0x1f, 0x8b]) {
+    if start.starts_with(&GZIP) {
         return plain(flate2::bufread::MultiGzDecoder::new(reader), origin, sink);
     }
-    if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+    if start.starts_with(&ZSTD) {
         return plain(zstd::Decoder::with_buffer(reader)?, origin, sink);
     }
     plain(reader, origin, sink)

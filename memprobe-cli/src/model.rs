@@ -91,6 +91,9 @@ pub struct Model {
     pub unreadable: Vec<Unreadable>,
     rows: usize,
     open: usize,
+    /// The source and the time of the last event, and how many were older than the one before.
+    last: (usize, i64),
+    backwards: u64,
 }
 
 impl Model {
@@ -106,6 +109,8 @@ impl Model {
             unreadable: Vec::new(),
             rows: 0,
             open: 0,
+            last: (0, 0),
+            backwards: 0,
         }
     }
 
@@ -131,6 +136,10 @@ impl Model {
                 if event.kind == Some(Kind::Warning) {
                     return self.counts.events += 1;
                 }
+                let age = || event.uptime_us.and_then(|uptime| i64::try_from(uptime).ok());
+                let now = (place.source, event.at.or_else(age).unwrap_or(0));
+                self.backwards += u64::from(now.0 == self.last.0 && now.1 < self.last.1);
+                self.last = now;
                 let at = self.process(log, origin, &event);
                 let process = &mut self.processes[at];
                 if !process.recent.is_new(&event) {
@@ -143,13 +152,14 @@ impl Model {
                 }
                 self.counts.skipped +=
                     event.skipped.filter(|_| event.kind == Some(Kind::Entry)).unwrap_or(0);
-                process.see(&event, place);
+                process.see(&event);
                 let (rows, open) = (process.builder.rows(), process.open.len());
                 let room = calls::Room {
                     rows: self.rows < self.limits.rows,
                     open: self.open < self.limits.open,
                 };
                 let told = process.add(&event, place, room);
+                process.sample(&event);
                 self.rows += process.builder.rows() - rows;
                 self.open = (self.open + process.open.len()).saturating_sub(open);
                 self.counts.beyond_room += u64::from(told.beyond_room);
@@ -233,6 +243,10 @@ impl Model {
             if let Some(index) = self.processes.iter().rposition(is_it) {
                 return Some(index);
             }
+            // It is another program's, where the ids of all processes are known.
+            if self.processes.iter().all(|process| process.pid().is_some()) {
+                return None;
+            }
         }
         let stream = self.streams.get(&(log, origin.stream_alone()));
         let last = |indices: &Vec<usize>| indices.iter().copied().max();
@@ -242,6 +256,11 @@ impl Model {
             of_log.filter_map(|(_, indices)| last(indices)).max()
         };
         stream.and_then(last).or_else(of_log)
+    }
+
+    /// Whether the newest events come first, as some log stores give them.
+    pub fn is_backwards(&self) -> bool {
+        self.counts.events >= 10 && self.backwards > self.counts.events / 10 * 9
     }
 
     /// Closes the reading: what is still open has not ended.

@@ -31,6 +31,7 @@ pub enum Record {
 
 /// What was found in a line.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "as above")]
 pub enum Found {
     Record(Origin, Record),
     /// Part of an event of memprobe's that cannot be read, and why.

@@ -22,6 +22,8 @@ const WAITING: usize = 16;
 pub struct Done {
     pub sources: Vec<Source>,
     pub extent: Extent,
+    /// Compressed logs that were read to where they are cut.
+    pub cut: Vec<Source>,
     /// Logs that could not be read to their end, with the reason.
     pub errors: Vec<(Source, io::Error)>,
 }
@@ -102,6 +104,9 @@ fn take(
             Message::Ended(Ok(extent)) => {
                 done.extent.lines += extent.lines;
                 done.extent.bytes += extent.bytes;
+                if extent.is_cut {
+                    done.cut.push(source.clone());
+                }
             }
             Message::Ended(Err(error)) => done.errors.push((source.clone(), error)),
         }

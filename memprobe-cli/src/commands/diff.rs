@@ -27,7 +27,8 @@ type Run = BTreeMap<String, Figures>;
 pub fn run(args: &Diff) -> io::Result<ExitCode> {
     let before = load(&args.before, &args.which)?;
     let after = load(&args.after, &args.which)?;
-    let changes = compare(&before, &after, args.least);
+    let mut changes = compare(&before, &after, args.least);
+    changes.least = args.least;
     if changes.both == 0 {
         return Err(io::Error::other(format!(
             "cannot compare: no function is in both; {} has {}, {} has {}",
@@ -56,6 +57,16 @@ pub fn run(args: &Diff) -> io::Result<ExitCode> {
     Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// The figure that comes out of a histogram.
+const MEDIAN: &str = "median peak";
+
+/// Whether two medians differ by more than the histogram's buckets may make of equal ones: each is at
+/// most 12.5 % off.
+fn is_beyond_a_bucket(before: i64, after: i64) -> bool {
+    let (less, more) = (before.min(after) as f64, before.max(after) as f64);
+    more * 0.875 > less * 1.125
+}
+
 /// Whether a figure has grown by more than so many percent.
 fn is_over(change: &Change, over: f64) -> bool {
     change.by() > 0 && change.percent().is_none_or(|percent| percent > over)
@@ -81,7 +92,8 @@ fn compare(before: &Run, after: &Run, least: u64) -> Changes {
         for (&figure, &before) in figures {
             let Some(&after) = others.get(figure) else { continue };
             let change = Change { function: function.clone(), figure, before, after };
-            if change.by().unsigned_abs() >= least.max(1) {
+            let is_seen = figure != MEDIAN || is_beyond_a_bucket(before, after);
+            if is_seen && change.by().unsigned_abs() >= least.max(1) {
                 all.changes.push(change);
             }
         }
@@ -183,8 +195,7 @@ fn figures(
     allocated: Option<i64>,
     kept: Option<i64>,
 ) -> Figures {
-    let all =
-        [("peak", peak), ("median peak", median), ("allocated", allocated), ("kept a call", kept)];
+    let all = [("peak", peak), (MEDIAN, median), ("allocated", allocated), ("kept a call", kept)];
     all.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))).collect()
 }
 
@@ -195,6 +206,13 @@ mod tests {
     fn run_of(functions: &[(&str, i64)]) -> Run {
         let one = |&(name, peak): &(&str, i64)| (name.to_owned(), Figures::from([("peak", peak)]));
         functions.iter().map(one).collect()
+    }
+
+    #[test]
+    fn medians_of_neighbouring_buckets_are_equal() {
+        assert!(!is_beyond_a_bucket(2_359_296, 2_883_584), "2.25 and 2.75 MiB");
+        assert!(!is_beyond_a_bucket(2_883_584, 2_359_296));
+        assert!(is_beyond_a_bucket(2_359_296, 3_407_872), "2.25 and 3.25 MiB");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `memprobe watch`: follows a growing log, and keeps the table live in the terminal.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read, Seek as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +36,10 @@ const WAIT: Duration = Duration::from_millis(100);
 ///
 /// Those of the log and of the terminal.
 pub fn run(args: &Watch) -> io::Result<ExitCode> {
+    if !io::stdout().is_terminal() {
+        let why = "`watch` needs a terminal; `memprobe report` reads a log as far as it goes";
+        return Err(io::Error::other(why));
+    }
     let source = Source::of(&args.log);
     let log = source.log();
     let stop = Arc::new(AtomicBool::new(false));
@@ -112,7 +116,14 @@ impl Follow {
         }
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        let file = File::open(path).map_err(named)?;
+        let mut file = File::open(path).map_err(named)?;
+        let mut start = [0; 4];
+        let count = file.read(&mut start).map_err(named)?;
+        file.rewind().map_err(named)?;
+        if input::is_compressed(&start[..count]) {
+            let why = "it is compressed, and cannot be followed; `memprobe report` reads it";
+            return Err(named(io::Error::other(why)));
+        }
         Ok(Follow::File { path: path.to_owned(), file, read: 0, stop })
     }
 }

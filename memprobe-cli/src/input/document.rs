@@ -41,7 +41,7 @@ pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Resu
         }
         let lines = walk.events;
         walk.one.finish(lines);
-        return Ok(Extent { lines, bytes: count.get() });
+        return Ok(Extent { lines, bytes: count.get(), is_cut: false });
     }
 }
 

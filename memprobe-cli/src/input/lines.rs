@@ -49,6 +49,11 @@ fn blocks<S: Sink>(
         let count = match reader.read(&mut block[filled..]) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // A compressed log that was cut. What comes before is as good as ever.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                read.is_cut = true;
+                0
+            }
             Err(error) => return Err(error),
         };
         read.bytes += count as u64;

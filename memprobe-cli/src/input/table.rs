@@ -31,7 +31,7 @@ pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Resu
     };
     let message = column(&["message", "@message"]).unwrap_or(1);
     let stream = column(&["logStreamName", "@logStream", "logStream"]);
-    let mut read = Extent { lines: 1, bytes: 0 };
+    let mut read = Extent { lines: 1, ..Extent::default() };
     let mut record = csv::ByteRecord::new();
     while table.read_byte_record(&mut record)? {
         // Where the record begins: a message may have several lines.

@@ -139,7 +139,7 @@ impl Process {
     }
 
     /// Takes what every event tells of the process.
-    pub(super) fn see(&mut self, event: &Event, _place: Place) {
+    pub(super) fn see(&mut self, event: &Event) {
         self.events += 1;
         self.started = self.started.or(started(event.at, event.uptime_us));
         self.last_at = event.at.max(self.last_at);
@@ -160,6 +160,12 @@ impl Process {
         if let Some(uptime_us) = event.uptime_us {
             let elapsed = Duration::from_micros(uptime_us);
             self.builder.elapsed = self.builder.elapsed.max(elapsed);
+        }
+    }
+
+    /// Adds to the timeline, after the segment that the event ends, which may explain it.
+    pub(super) fn sample(&mut self, event: &Event) {
+        if let Some(uptime_us) = event.uptime_us {
             let label = match event.kind {
                 Some(Kind::Entry) => "entry",
                 _ => event.label,

@@ -178,6 +178,15 @@ impl Event {
             Some(_) if self.call_id.is_none() => Some("it has no `call_id`"),
             Some(Kind::Probe | Kind::Exit) if self.label.is_empty() => Some("it has no `label`"),
             Some(Kind::Exit) if self.outcome.is_none() => Some("it has no `outcome`"),
+            Some(Kind::Exit) if self.duration_us.is_none() => Some("it has no `duration_us`"),
+            // All figures of a segment are there or none, and all of a call: a line that was cut has
+            // some of them.
+            Some(Kind::Probe | Kind::Exit) if self.peak.is_some() && self.freed.is_none() => {
+                Some("it has no `freed`")
+            }
+            Some(Kind::Exit) if self.call_peak.is_some() && self.call_freed.is_none() => {
+                Some("it has no `call_freed`")
+            }
             Some(_) => None,
         }
     }

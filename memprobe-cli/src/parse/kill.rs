@@ -4,7 +4,7 @@ use crate::parse::time;
 
 /// What such lines contain. They are rare, so that a line is looked at only where one of these
 /// was found.
-pub const WORDS: [&str; 15] = [
+pub const WORDS: [&str; 18] = [
     "signal: killed",
     "Runtime.OutOfMemory",
     "OOMKilled",
@@ -19,6 +19,9 @@ pub const WORDS: [&str; 15] = [
     "code\":137",
     "code\": 137",
     "Code: 137",
+    "status: 137",
+    "code: 137",
+    "status=9/KILL",
     "Code\":137",
 ];
 
@@ -69,6 +72,8 @@ mod tests {
             ),
             ("web-1 exited with code 137", None),
             ("process exit status 137", None),
+            ("the worker ended: exit status: 137", None),
+            ("app.service: Main process exited, code=killed, status=9/KILL", None),
             ("{\"reason\":\"OOMKilled\",\"exitCode\":137}", None),
             (
                 "app.service: A process of this unit has been killed by the OOM killer. oom-kill",

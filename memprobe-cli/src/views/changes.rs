@@ -41,6 +41,8 @@ pub struct Changes {
     pub only_after: Vec<String>,
     /// Functions that both have.
     pub both: usize,
+    /// Smaller changes are left out, in bytes.
+    pub least: u64,
 }
 
 /// Most lines of a list.
@@ -53,7 +55,12 @@ const LISTED: usize = 40;
 /// Those of the writer.
 pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     if changes.changes.is_empty() {
-        writeln!(out, "no change: {} functions need what they needed", changes.both)?;
+        writeln!(
+            out,
+            "no change of {} or more: {} functions need what they needed",
+            HumanBytes(changes.least),
+            changes.both
+        )?;
     } else {
         writeln!(
             out,

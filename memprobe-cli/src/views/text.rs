@@ -199,7 +199,7 @@ fn cold(trends: &BTreeMap<&'static str, Trend>, out: &mut impl Write) -> io::Res
     writeln!(
         out,
         "\n{:38}{:>12}{:>12}{:>12}{:>12}",
-        "first call against the others", "peak", "peak", "kept", "kept"
+        "first call against the others", "peak, first", "others", "kept, first", "others"
     )?;
     for (function, trend) in rows.iter().take(LISTED) {
         writeln!(
@@ -234,7 +234,7 @@ fn drift(trends: &BTreeMap<&'static str, Trend>, out: &mut impl Write) -> io::Re
     writeln!(
         out,
         "\n{:38}{:>12}{:>12}{:>14}{:>14}",
-        "earlier calls against later", "peak", "peak", "allocated", "allocated"
+        "earlier calls against later", "peak, early", "late", "alloc., early", "late"
     )?;
     for (function, (early, late)) in rows.iter().take(LISTED) {
         writeln!(
@@ -291,7 +291,7 @@ pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
         )?;
     }
     if model.heaviest.left_out > 0 {
-        writeln!(out, "{} more that are lighter", HumanCount(model.heaviest.left_out))?;
+        writeln!(out, "{} more", HumanCount(model.heaviest.left_out))?;
     }
     Ok(())
 }
@@ -312,7 +312,7 @@ pub fn read(model: &Model, done: &Done, out: &mut impl Write) -> io::Result<()> 
     )?;
     for (count, what) in [
         (counts.crossings, "crossings of a watch"),
-        (counts.kills, "kills"),
+        (counts.kills, if counts.kills == 1 { "kill" } else { "kills" }),
         (counts.skipped, "calls that memprobe's rate left out"),
         (counts.filtered, "events left out by what was asked for"),
         (counts.duplicates, "delivered twice and counted once"),
@@ -328,6 +328,10 @@ pub fn read(model: &Model, done: &Done, out: &mut impl Write) -> io::Result<()> 
     writeln!(out)?;
     for one in &model.unreadable {
         writeln!(out, "  {}: {}: {}", place(one.place, &done.sources), one.why, one.text)?;
+    }
+    let more = counts.unreadable.saturating_sub(model.unreadable.len() as u64);
+    if more > 0 {
+        writeln!(out, "  {} more", HumanCount(more))?;
     }
     Ok(())
 }
