@@ -23,7 +23,7 @@ pub fn report(group: &Group<'_>, model: &Model, out: &mut impl Write) -> io::Res
     }
     let verdicts = group.report.verdicts();
     verdict(out, "pressure", &verdicts.pressure, "no function needs memory")?;
-    verdict(out, "growing", &verdicts.growing, "nothing: what calls allocate is freed")?;
+    verdict(out, "growing", &verdicts.growing, "nothing: no call is seen to keep more and more")?;
     verdict(out, "churn", &verdicts.churn, "no function allocates far more than it needs")?;
     for (_, process) in &group.processes {
         if let Some(death) = &process.death {
