@@ -19,6 +19,7 @@ pub mod http;
 pub mod lambda;
 pub mod listener;
 pub mod output;
+pub mod pages;
 pub mod random;
 pub mod record;
 pub mod uncounted;

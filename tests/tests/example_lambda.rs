@@ -6,6 +6,7 @@ use std::fs;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_runtime::service_fn;
 use memprobe_tests::lambda;
+use memprobe_tests::pages::in_pages;
 use memprobe_tests::record::{self, Record, Recorder};
 use serde_json::{Value, json};
 
@@ -147,12 +148,6 @@ fn check_broken(call: &[&Record]) {
         [["entry", "", ""], ["probe", "entry", "received"], ["exit", "received", "return"]]
     );
     assert_eq!(call[2].get("outcome"), Some("returned"), "an error is a return");
-}
-
-/// jemalloc hands out large blocks in whole pages.
-fn in_pages(bytes: i64) -> i64 {
-    let page = if cfg!(target_arch = "aarch64") { 64 << 10 } else { 4 << 10 };
-    (bytes + page - 1) / page * page
 }
 
 /// A peak is at most 64 KiB under, and `image` needs some weights beside its pictures.

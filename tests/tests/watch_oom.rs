@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
 
 use memprobe_tests::cgroup::Cgroup;
+use memprobe_tests::pages::{in_pages, page};
 use memprobe_tests::watch_line::{self, Line, mib};
 
 const LIMIT: u64 = 128 << 20;
@@ -165,8 +166,9 @@ fn results_that_are_freed_elsewhere_come_behind_a_leak() {
     assert!(mib(remember.1).is_some_and(|kept| kept > 90.0), "{line:?}");
     assert!(!remember.1.starts_with("<="), "{line:?}");
     assert!(others.iter().all(|(_, held)| held.starts_with("<=")), "{line:?}");
-    // The bodies were freed in `upload`, and allocated where nobody counts.
-    assert!(line.mib("not_in_annotated_code") < 20.0, "{line:?}");
+    // The bodies were freed in `upload`, and allocated where nobody counts. Large pages are less full.
+    let most = if page() > 4096 { 30.0 } else { 20.0 };
+    assert!(line.mib("not_in_annotated_code") < most, "{line:?}");
     assert_fits(&line);
 }
 
@@ -175,7 +177,9 @@ fn results_that_were_freed_before_come_behind_a_smaller_leak() {
     let Some(line) = last_line(&["handed_out_before"]) else { return };
     assert!(is_held_by(&line, "no_probe", "entry"), "{line:?}");
     let kept = kept(&line);
-    assert_eq!(kept[0], ("victim::remember", "29.3MiB"), "{line:?}");
+    assert_eq!(kept[0].0, "victim::remember", "{line:?}");
+    let remembered = 100.0 * in_pages(300 << 10) as f64 / f64::from(1 << 20);
+    assert!(mib(kept[0].1).is_some_and(|kept| (kept - remembered).abs() < 0.1), "{line:?}");
     assert!(kept[1..].iter().all(|(_, held)| held.starts_with("<=")), "{line:?}");
     assert_fits(&line);
 }

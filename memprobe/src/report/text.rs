@@ -80,7 +80,12 @@ impl Display for Text<'_> {
         }
         let verdicts = report.verdicts();
         self.verdict(f, "pressure", &verdicts.pressure, "no function needs memory")?;
-        self.verdict(f, "growing", &verdicts.growing, "nothing: no call is seen to keep more and more")?;
+        self.verdict(
+            f,
+            "growing",
+            &verdicts.growing,
+            "nothing: no call is seen to keep more and more",
+        )?;
         let growing = verdicts.growing.found().zip(report.live.as_ref());
         if let Some(line) = growing.and_then(|(found, live)| owners::culprit(found.owner(live)?)) {
             self.line(f, "", &line)?;

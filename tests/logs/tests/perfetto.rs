@@ -130,7 +130,8 @@ fn perfettos_trace_processor_reads_all_of_a_trace() {
 
     let wrong = "select name, value from stats
         where severity in ('error', 'data_loss') and value > 0";
-    assert_eq!(perfetto.rows(wrong), [[json!(0); 0]; 0], "it has lost nothing");
+    let wrong = perfetto.rows(wrong);
+    assert!(wrong.is_empty(), "it has lost nothing: {wrong:?}");
 
     let slices = perfetto.rows(
         "select slice.ts / 1000, slice.dur / 1000, slice.name, slice.category, thread.tid,
@@ -153,7 +154,7 @@ fn perfettos_trace_processor_reads_all_of_a_trace() {
          left join slice parent on segment.parent_id = parent.id
          where segment.category = 'segment' and parent.category is not 'call'",
     );
-    assert_eq!(segments, [[json!(0); 0]; 0], "each segment is in a call");
+    assert!(segments.is_empty(), "each segment is in a call: {segments:?}");
 
     let counters = perfetto.rows(
         "select counter_track.name, counter.ts / 1000, counter.value
