@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::args::{By, Diff, Which};
 use crate::commands::{empty_model, group, read};
 use crate::model::{Heaviest, Order};
-use crate::views::changes::{self, Change, Changes};
+use crate::views::changes::{self, Change, Changes, OnlyIn};
 
 /// The figures of a function that are compared, in bytes.
 type Figures = BTreeMap<&'static str, i64>;
@@ -85,7 +85,7 @@ fn compare(before: &Run, after: &Run, least: u64) -> Changes {
     let mut all = Changes::default();
     for (function, figures) in before {
         let Some(others) = after.get(function) else {
-            all.only_before.push(function.clone());
+            all.only_before.push(only_in(function, figures));
             continue;
         };
         all.both += 1;
@@ -98,9 +98,14 @@ fn compare(before: &Run, after: &Run, least: u64) -> Changes {
             }
         }
     }
-    all.only_after = after.keys().filter(|name| !before.contains_key(*name)).cloned().collect();
+    let new = after.iter().filter(|(name, _)| !before.contains_key(*name));
+    all.only_after = new.map(|(name, figures)| only_in(name, figures)).collect();
     all.changes.sort_by_key(|change| std::cmp::Reverse(change.by().unsigned_abs()));
     all
+}
+
+fn only_in(function: &str, figures: &Figures) -> OnlyIn {
+    OnlyIn { function: function.to_owned(), peak: figures.get("peak").copied() }
 }
 
 /// Loads a run: a report in JSON, or a log.
@@ -222,9 +227,10 @@ mod tests {
         let changes = compare(&before, &after, 1000);
         let names: Vec<&str> = changes.changes.iter().map(|one| &*one.function).collect();
         assert_eq!(names, ["b", "a"]);
+        let only = |function: &str| [OnlyIn { function: function.to_owned(), peak: Some(1) }];
         assert_eq!(
             (changes.both, &*changes.only_before, &*changes.only_after),
-            (3, &["gone".to_owned()][..], &["new".to_owned()][..])
+            (3, &only("gone")[..], &only("new")[..])
         );
         assert!(is_over(&changes.changes[1], 99.0) && !is_over(&changes.changes[1], 100.0));
         assert!(!is_over(&changes.changes[0], 0.0), "it needs less");

@@ -18,7 +18,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
-use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes, short};
+use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::Function;
 
 use crate::args::{By, Watch};
@@ -26,6 +26,7 @@ use crate::commands::{empty_model, group};
 use crate::input::{self, Item, Source};
 use crate::model::{Heaviest, Model, Order};
 use crate::parse::origin::Origin;
+use crate::views::Names;
 
 /// How long to wait for more of the log, or for a key.
 const WAIT: Duration = Duration::from_millis(100);
@@ -237,6 +238,9 @@ impl Screen {
                 let end = process.death.as_ref().map_or("", |death| death.words);
                 let text = format!("watch     {}%: {holder} {end}", crossing.threshold);
                 head.push(Line::styled(text, Modifier::BOLD));
+            } else if let Some(death) = &process.death {
+                let text = format!("killed    {}", death.words);
+                head.push(Line::styled(text, Modifier::BOLD));
             }
         }
         let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -250,13 +254,14 @@ impl Screen {
         frame.render_widget(Paragraph::new(head), top);
         let mut functions: Vec<&Function> = group.report.functions.iter().collect();
         functions.sort_by_key(|function| std::cmp::Reverse(self.rank(function)));
-        let rows = functions.iter().map(|function| row(function));
+        let shown = Names::of(functions.iter().map(|function| function.name));
+        let rows = functions.iter().map(|function| row(function, shown.show(function.name)));
         let names = ["function", "calls", "at once", "peak", "p99", "per call", "allocated"];
         let sorted = COLUMNS[self.sort].1;
         let names =
             names.map(|name| if name == sorted { format!("{name} v") } else { name.into() });
         let widths = [
-            Constraint::Fill(1),
+            Constraint::Min(20),
             Constraint::Length(10),
             Constraint::Length(9),
             Constraint::Length(11),
@@ -286,12 +291,12 @@ impl Screen {
     }
 }
 
-fn row(function: &Function) -> Row<'static> {
+fn row(function: &Function, name: String) -> Row<'static> {
     let figures = function.figures;
     let bytes = |bytes: Option<u64>| bytes.map_or(String::new(), |it| HumanBytes(it).to_string());
     let per_call = figures.and_then(|figures| figures.steady);
     Row::new([
-        short(function.name).to_string(),
+        name,
         HumanCount(function.outcomes.calls()).to_string(),
         function.max_concurrent.map_or(String::new(), |calls| format!("≥{calls}")),
         bytes(figures.map(|figures| figures.peak)),

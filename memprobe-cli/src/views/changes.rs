@@ -1,9 +1,12 @@
 //! What changed from one run to another, by function.
 
+use std::fmt;
 use std::io::{self, Write};
 
-use memprobe::__builder::{HumanBytes, SignedBytes, short};
+use memprobe::__builder::{HumanBytes, SignedBytes};
 use serde_json::json;
+
+use crate::views::Names;
 
 /// A figure of a function in two runs, in bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,20 @@ impl Change {
     }
 }
 
+/// A function that only one of the runs has, and its peak in bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnlyIn {
+    pub function: String,
+    pub peak: Option<i64>,
+}
+
+impl fmt::Display for OnlyIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        self.peak.map_or(Ok(()), |peak| write!(f, " (peak {})", signed(peak)))
+    }
+}
+
 /// The comparison of two runs.
 #[allow(clippy::struct_field_names, reason = "it is the list of them")]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,8 +54,8 @@ pub struct Changes {
     /// The biggest change first.
     pub changes: Vec<Change>,
     /// Functions that only one of the runs has.
-    pub only_before: Vec<String>,
-    pub only_after: Vec<String>,
+    pub only_before: Vec<OnlyIn>,
+    pub only_after: Vec<OnlyIn>,
     /// Functions that both have.
     pub both: usize,
     /// Smaller changes are left out, in bytes.
@@ -68,11 +85,12 @@ pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
             "function", "figure", "before", "after", "change", ""
         )?;
     }
+    let names = Names::of(changes.changes.iter().map(|change| &*change.function));
     for change in changes.changes.iter().take(LISTED) {
         writeln!(
             out,
             "{:40} {:12}{:>12}{:>12}{:>13}{:>10}",
-            short(&change.function).to_string(),
+            names.show(&change.function),
             change.figure,
             signed(change.before),
             signed(change.after),
@@ -87,7 +105,8 @@ pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
         [("only before", &changes.only_before), ("only after", &changes.only_after)]
     {
         if !functions.is_empty() {
-            writeln!(out, "{what}: {}", list(functions))?;
+            let functions: Vec<String> = functions.iter().map(OnlyIn::to_string).collect();
+            writeln!(out, "{what}: {}", list(&functions))?;
         }
     }
     Ok(())
@@ -126,7 +145,7 @@ pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     {
         if !functions.is_empty() {
             let names: Vec<String> =
-                functions.iter().map(|name| super::markdown::code(name)).collect();
+                functions.iter().map(|it| super::markdown::code(&it.to_string())).collect();
             writeln!(out, "\n{what}: {}.", list(&names))?;
         }
     }
@@ -149,8 +168,12 @@ pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
             })
         })
         .collect();
+    let names = |functions: &[OnlyIn]| -> Vec<String> {
+        functions.iter().map(|it| it.function.clone()).collect()
+    };
     let value = json!({
-        "changes": all, "only_before": changes.only_before, "only_after": changes.only_after,
+        "changes": all, "only_before": names(&changes.only_before),
+        "only_after": names(&changes.only_after),
         "both": changes.both,
     });
     serde_json::to_writer_pretty(&mut *out, &value)?;

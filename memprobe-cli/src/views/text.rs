@@ -13,7 +13,7 @@ use crate::model::trend::Trend;
 use crate::model::{Ended as _, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
-use crate::views::{place, waterfall};
+use crate::views::{Names, place, waterfall};
 
 /// Most processes and most functions that are listed.
 const LISTED: usize = 20;
@@ -270,7 +270,9 @@ pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
         "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} at",
         "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in"
     )?;
-    for call in model.heaviest.calls() {
+    let calls = model.heaviest.calls();
+    let names = Names::of(calls.iter().map(|call| call.function));
+    for call in calls {
         let took = call.duration_us.map_or(String::new(), |micros| {
             HumanDuration(Duration::from_micros(micros)).to_string()
         });
@@ -281,7 +283,7 @@ pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
         writeln!(
             out,
             "{:36}{:>8}{:>12}{:>12}{:>12}{took:>10}  {:10} {highest:26} {at} {}",
-            short(call.function).to_string(),
+            names.show(call.function),
             call.call_id,
             HumanBytes(call.peak).to_string(),
             SignedBytes(call.net).to_string(),
