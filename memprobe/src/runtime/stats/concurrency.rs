@@ -140,8 +140,9 @@ impl Concurrency {
     }
 
     fn set_bound(&self, of: u32) {
-        if self.bound_in.load(Relaxed) != of {
-            self.bound_in.store(of, Relaxed);
+        // A thread that was taken off its core may come with a generation of before a reset.
+        if self.bound_in.load(Relaxed) < of {
+            self.bound_in.fetch_max(of, Relaxed);
         }
     }
 
@@ -155,9 +156,8 @@ impl Concurrency {
         let sum: i64 = counts.iter().map(|&count| open(count)).sum();
         if !is_whole {
             self.set_bound(of);
-            return (sum, Highest::from(self.highest.load(Relaxed)));
         }
-        let calls = sum.clamp(0, u32::MAX.into()) as u32;
+        let calls = if *is_whole { sum.clamp(0, u32::MAX.into()) as u32 } else { 0 };
         let seen = Highest { of, calls };
         // Of an older generation it is less.
         let before = Highest::from(self.highest.fetch_max(seen.into(), Release));
@@ -204,10 +204,9 @@ impl Concurrency {
     /// Returns the highest number of calls that were seen to run at once, and whether it is exact.
     pub fn most(&self) -> (u64, bool) {
         let highest = Highest::from(self.highest.load(Acquire));
-        if highest.of != generation() {
-            return (0, true);
-        }
-        (highest.calls.into(), self.bound_in.load(Relaxed) != highest.of)
+        let now = generation();
+        let calls = if highest.of == now { highest.calls } else { 0 };
+        (calls.into(), self.bound_in.load(Relaxed) != now)
     }
 }
 
