@@ -43,9 +43,10 @@ fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
     let counts = model.counts;
     let ends = counts.crossings + counts.kills;
     if counts.filtered > 0 && counts.filtered == counts.events && ends == 0 {
-        let why =
-            "nothing is left of {} events: `--function`, `--since` or `--until` leaves out all";
-        return Err(io::Error::other(why.replace("{}", &counts.events.to_string())));
+        return Err(io::Error::other(format!(
+            "nothing is left of {} events: `--function`, `--since` or `--until` leaves out all",
+            counts.events
+        )));
     }
     if model.processes.is_empty() {
         return Err(io::Error::other(nothing(&model, &done)));

@@ -329,6 +329,32 @@ fn a_log_with_its_newest_lines_first_is_refused() {
 }
 
 #[test]
+fn a_rise_is_explained_by_the_segment_that_ended_with_it() {
+    let output = run(&["report", "--json", shown(&path("json.log"))]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let timeline = report["timeline"].as_array().expect("a list");
+    let function = "program::open_at_the_end";
+    let sample = timeline.iter().find(|it| it["function"] == function && it["label"] == "loaded");
+    let largest = &sample.expect("a sample")["largest"];
+    assert_eq!(largest["function"], function, "{sample:?}");
+    assert_eq!(largest["label"], "loaded", "{sample:?}");
+}
+
+#[test]
+fn a_kill_of_another_program_is_nobodys_here() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("app.log");
+    let watch = "memprobe: threshold=95% at=2026-11-28T07:41:15Z pid=8521 limit=128.0MiB \
+                 estimate=122.0MiB rss=120.0MiB active=118.0MiB";
+    for (pid, is_ours) in [(8521, true), (12, false)] {
+        let kill = format!("kernel: Memory cgroup out of memory: Killed process {pid} (name)");
+        std::fs::write(&file, format!("{}{watch}\n{kill}\n", log("json.log"))).expect("a file");
+        let output = text(&run(&["report", shown(&file)]));
+        assert_eq!(output.contains("killed    Killed process"), is_ours, "{pid}: {output}");
+    }
+}
+
+#[test]
 fn a_log_is_watched_only_where_it_can_be() {
     let json = path("json.log");
     let output = run(&["watch", shown(&json)]);

@@ -90,6 +90,16 @@ impl Drop for Terminal {
 }
 
 #[test]
+fn a_compressed_log_is_not_followed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("service.log.gz");
+    fs::write(&file, [0x1f, 0x8b, 8, 0]).expect("a file");
+    let mut terminal = Terminal::watch(&file);
+    terminal.wait_for("reason", |text| text.contains("it is compressed, and cannot be followed"));
+    assert_eq!(terminal.command.wait().expect("its end").code(), Some(2));
+}
+
+#[test]
 fn the_table_follows_the_log_through_its_rotation() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("service.log");

@@ -27,8 +27,7 @@ type Run = BTreeMap<String, Figures>;
 pub fn run(args: &Diff) -> io::Result<ExitCode> {
     let before = load(&args.before, &args.which)?;
     let after = load(&args.after, &args.which)?;
-    let mut changes = compare(&before, &after, args.least);
-    changes.least = args.least;
+    let changes = compare(&before, &after, args.least);
     if changes.both == 0 {
         return Err(io::Error::other(format!(
             "cannot compare: no function is in both; {} has {}, {} has {}",
@@ -82,7 +81,7 @@ fn some(run: &Run) -> String {
 
 /// Returns the changes of at least so many bytes, the biggest first.
 fn compare(before: &Run, after: &Run, least: u64) -> Changes {
-    let mut all = Changes::default();
+    let mut all = Changes { least, ..Changes::default() };
     for (function, figures) in before {
         let Some(others) = after.get(function) else {
             all.only_before.push(only_in(function, figures));
