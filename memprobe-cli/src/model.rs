@@ -265,8 +265,11 @@ impl Model {
 
     /// Closes the reading: what is still open has not ended.
     pub fn finish(&mut self) {
-        for process in &mut self.processes {
+        for (at, process) in self.processes.iter_mut().enumerate() {
             process.finish();
+            for row in process.never_ended() {
+                self.heaviest.add(CallRow { process: at, ..row });
+            }
         }
     }
 }

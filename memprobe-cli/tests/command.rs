@@ -37,6 +37,7 @@ fn the_report_has_memprobes_own_verdicts_and_table() {
         "open_at_the_end, call ",
         "last label 'loaded', held 7.0 MiB there",
         "heaviest calls",
+        "open_at_the_end, call 36: peak 7.0 MiB, held +7.0 MiB, never ended, had run for ",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -101,13 +102,15 @@ fn check_trace(trace: &Value) {
     assert!(slices.len() > 40, "{}", slices.len());
     let held = counters.iter().filter(|name| name.starts_with("held by ")).count();
     assert!(counters.contains("rss") && (4..10).contains(&held), "{counters:?}");
-    // A counter ends at 0: what is held by running calls is held by nobody when they have ended.
+    // A counter ends at 0: what is held by running calls is held by nobody when they have ended. One
+    // call never has.
     let mut last = std::collections::BTreeMap::new();
     for event in events.iter().filter(|event| event["ph"] == "C") {
         last.insert(event["name"].as_str().expect("a name"), &event["args"]["bytes"]);
     }
     for (name, bytes) in last.into_iter().filter(|(name, _)| name.starts_with("held by ")) {
-        assert_eq!(bytes.as_i64(), Some(0), "{name}");
+        let left = if name == "held by program::open_at_the_end" { 7 << 20 } else { 0 };
+        assert_eq!(bytes.as_i64(), Some(left), "{name}");
     }
     for (at, a) in slices.iter().enumerate() {
         for b in &slices[at + 1..] {
@@ -127,9 +130,17 @@ fn single_calls_are_listed_above_a_bound_and_sorted() {
     assert!(calls.len() > 3, "{calls:?}");
     let peaks: Vec<u64> = calls.iter().map(|call| call["peak"].as_u64().expect("bytes")).collect();
     assert!(peaks.is_sorted_by(|a, b| a >= b) && peaks.iter().all(|&peak| peak >= 1 << 20));
+    // The heaviest has not ended, and has the figures of its last probe.
+    assert_eq!(calls[0]["function"], "program::open_at_the_end");
+    assert_eq!(
+        (&calls[0]["outcome"], &calls[0]["net"]),
+        (&"never ended".into(), &(7 << 20).into())
+    );
+    assert_eq!(calls[0]["segments"][0]["label"], "loaded");
     let text = text(&run(&["calls", "--sort", "kept", "--most", "2", shown(&path("full.log"))]));
     assert!(text.lines().any(|line| line.ends_with(" more")), "{text}");
-    assert!(text.lines().nth(1).is_some_and(|line| line.contains("+64 KiB")), "{text}");
+    let kept = ["+7.0 MiB", "+64 KiB"];
+    assert!(text.lines().skip(1).zip(kept).all(|(line, kept)| line.contains(kept)), "{text}");
 }
 
 /// Writes two runs, of which the latter needs more in `parse`.

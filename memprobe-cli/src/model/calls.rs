@@ -63,7 +63,7 @@ pub struct Passed {
     pub own: Option<Box<str>>,
 }
 
-/// A call that has ended.
+/// A single call.
 #[derive(Clone, Debug)]
 pub struct CallRow {
     /// Index of its process.
@@ -75,7 +75,8 @@ pub struct CallRow {
     pub entered_us: u64,
     pub uptime_us: u64,
     pub duration_us: Option<u64>,
-    pub outcome: Outcome,
+    /// `None` where the log ends before the call does: its figures are those of its last probe.
+    pub outcome: Option<Outcome>,
     pub peak: u64,
     pub allocated: u64,
     pub net: i64,
@@ -92,13 +93,14 @@ pub trait Ended {
     fn word(self) -> &'static str;
 }
 
-impl Ended for Outcome {
+impl Ended for Option<Outcome> {
     fn word(self) -> &'static str {
         match self {
-            Outcome::Returned => "returned",
-            Outcome::Panicked => "panicked",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Closed => "closed",
+            Some(Outcome::Returned) => "returned",
+            Some(Outcome::Panicked) => "panicked",
+            Some(Outcome::Cancelled) => "cancelled",
+            Some(Outcome::Closed) => "closed",
+            None => "never ended",
         }
     }
 }
@@ -260,7 +262,7 @@ impl Process {
             entered_us: open.entered_us,
             uptime_us: event.uptime_us.unwrap_or(0),
             duration_us: event.duration_us,
-            outcome,
+            outcome: Some(outcome),
             peak,
             allocated: allocated.unwrap_or(0),
             net,
@@ -269,6 +271,36 @@ impl Process {
             is_root,
             segments: open.segments,
             place: open.place,
+        })
+    }
+
+    /// Returns the calls that never ended, with what their probes tell. Of a call without one nothing
+    /// is known.
+    pub(super) fn never_ended(&self) -> impl Iterator<Item = CallRow> {
+        let last = self.last_sign();
+        let at_last_probe =
+            |open: &Open| open.own.0.wrapping_add(open.nested_in_all.0).wrapping_sub(open.nested.0);
+        self.open.iter().filter_map(move |(&call_id, open)| {
+            let around = open.parent_id.and_then(|parent| self.open.get(&parent));
+            Some(CallRow {
+                process: 0,
+                function: open.function,
+                call_id,
+                parent_id: open.parent_id,
+                at: self.time_of(last),
+                entered_us: open.entered_us,
+                uptime_us: last,
+                duration_us: last.checked_sub(open.entered_us),
+                outcome: None,
+                peak: open.peak,
+                allocated: at_last_probe(open),
+                net: open.held?,
+                cold: false,
+                why: "",
+                is_root: around.is_none_or(|around| around.held.is_none()),
+                segments: open.segments.clone(),
+                place: open.place,
+            })
         })
     }
 

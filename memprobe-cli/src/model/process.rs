@@ -210,6 +210,13 @@ impl Process {
         self.running.clear();
     }
 
+    /// Returns its age at the last sign of it, in µs: an event, or a line of its watch.
+    pub fn last_sign(&self) -> u64 {
+        let crossed = self.crossing.as_ref().and_then(|(crossing, _)| crossing.at);
+        let age = crossed.zip(self.started).map(|(at, started)| at.saturating_sub(started));
+        self.last_uptime_us.max(age.and_then(|age| u64::try_from(age).ok())).unwrap_or(0)
+    }
+
     /// Returns whether the process is known to have been killed, or was about to be when its log
     /// ended.
     pub fn is_dead(&self) -> bool {

@@ -135,11 +135,7 @@ fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> i
     if process.open.is_empty() {
         return Ok(());
     }
-    // The watch's line may be much later than the last event.
-    let of_watch = process.crossing.as_ref().and_then(|(crossing, _)| crossing.at);
-    let of_watch = of_watch.zip(process.started()).map(|(at, started)| at.saturating_sub(started));
-    let last = process.last_uptime_us.max(of_watch.and_then(|age| u64::try_from(age).ok()));
-    let last = last.unwrap_or(0);
+    let last = process.last_sign();
     // Of one function at one label.
     let mut alike: BTreeMap<(&str, &str), Vec<(u64, &Open)>> = BTreeMap::new();
     for (id, call) in &process.open {
@@ -267,7 +263,7 @@ fn differs_by(before: i64, after: i64) -> bool {
 pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:10} {:26} at",
+        "{:36}{:>8}{:>12}{:>12}{:>12}{:>10}  {:14} {:26} at",
         "function", "call", "peak", "kept", "allocated", "took", "ended", "highest in"
     )?;
     let calls = model.heaviest.calls();
@@ -282,7 +278,7 @@ pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
         let cold = if call.cold { ", cold" } else { "" };
         writeln!(
             out,
-            "{:36}{:>8}{:>12}{:>12}{:>12}{took:>10}  {:10} {highest:26} {at} {}",
+            "{:36}{:>8}{:>12}{:>12}{:>12}{took:>10}  {:14} {highest:26} {at} {}",
             names.show(call.function),
             call.call_id,
             HumanBytes(call.peak).to_string(),

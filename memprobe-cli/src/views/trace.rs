@@ -158,7 +158,9 @@ fn counters<'c, W: Write>(
         for segment in &call.segments {
             held(segment.uptime_us, segment.held);
         }
-        held(call.uptime_us, 0);
+        if call.outcome.is_some() {
+            held(call.uptime_us, 0);
+        }
     }
     let (mut of, mut sum) = (None, 0_i64);
     for ((process, function, at), change) in changes {

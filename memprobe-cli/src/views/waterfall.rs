@@ -28,9 +28,14 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
         call.call_id,
         HumanBytes(call.peak)
     )?;
-    write!(out, ", kept {}, {}", SignedBytes(call.net), call.outcome.word())?;
+    // What a call holds that never ended is not yet what it keeps.
+    let (kept, after) = match call.outcome {
+        Some(_) => ("kept", " after"),
+        None => ("held", ", had run for"),
+    };
+    write!(out, ", {kept} {}, {}", SignedBytes(call.net), call.outcome.word())?;
     if let Some(micros) = call.duration_us {
-        write!(out, " after {}", HumanDuration(Duration::from_micros(micros)))?;
+        write!(out, "{after} {}", HumanDuration(Duration::from_micros(micros)))?;
     }
     if let Some(at) = call.at {
         write!(out, " at {}", time::show(at))?;
