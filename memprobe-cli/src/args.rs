@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::{Filter, Order};
+use crate::model::{By, Filter, Order};
 use crate::parse::{time, watch};
 
 /// Answers from the logs of programs that have memprobe in them.
@@ -63,20 +63,6 @@ impl Which {
     pub fn filter(&self) -> Filter {
         Filter { functions: self.function.clone(), since: self.since, until: self.until }
     }
-}
-
-/// By what reports are kept apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum By {
-    /// One report of all.
-    #[default]
-    All,
-    /// One for each process: streams, hosts and starts are told apart.
-    Process,
-    /// One for each host, where the log has it.
-    Host,
-    /// One for each release, where the log has it.
-    Release,
 }
 
 #[derive(Args, Debug)]

@@ -3,8 +3,6 @@
 pub mod calls;
 pub mod diff;
 pub mod generated;
-mod group;
-pub use group::Group;
 pub mod report;
 pub mod watch;
 

@@ -15,7 +15,7 @@ pub mod model;
 pub mod names;
 pub mod parse;
 pub mod read;
-mod views;
+pub mod views;
 
 use std::io;
 use std::process::ExitCode;

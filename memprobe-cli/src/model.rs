@@ -2,6 +2,7 @@
 
 pub mod calls;
 mod filter;
+mod group;
 mod heaviest;
 pub mod process;
 mod recent;
@@ -16,6 +17,7 @@ use crate::parse::{Found, Record};
 
 pub use calls::{CallRow, Ended, Outcome};
 pub use filter::Filter;
+pub use group::{By, Group, groups};
 pub use heaviest::{Heaviest, Order};
 pub use process::{Death, Process};
 

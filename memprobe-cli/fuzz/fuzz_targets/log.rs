@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;
 use memprobe_cli::input;
-use memprobe_cli::model::{Filter, Heaviest, Model, Order};
+use memprobe_cli::model::{By, Filter, Heaviest, Model, Order, groups};
 use memprobe_cli::parse::origin::Origin;
+use memprobe_cli::views::{json, markdown, text, trace};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut model = Model::new(Heaviest::new(Order::Peak, 0, 10, false), Filter::default());
@@ -24,8 +25,15 @@ fuzz_target!(|bytes: &[u8]| {
     let told = counts.events + counts.duplicates + counts.unreadable + counts.kills + counts.not_utf8;
     // A crossing that is told twice is counted once.
     assert!(told + counts.crossings <= items);
-    for process in &model.processes {
-        let report = process.builder.report();
-        let _ = (report.to_string(), report.to_html(), report.verdicts());
+    let mut views = Vec::new();
+    for group in groups(&model, By::Process) {
+        let _ = (group.report.to_html(), group.report.verdicts());
+        text::group(&group, &model, &[], 3, false, &mut views).expect("written");
+        markdown::report(&group, &model, &mut views).expect("written");
     }
+    text::calls(&model, &[], &mut views).expect("written");
+    for call in model.heaviest.calls() {
+        json::call(call, &model, &[], &mut views).expect("written");
+    }
+    trace::write(&model, &[], &mut views).expect("written");
 });

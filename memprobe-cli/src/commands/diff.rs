@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use memprobe::Report;
 use serde_json::Value;
 
-use crate::args::{By, Diff, Which};
-use crate::commands::{empty_model, group, read};
-use crate::model::{Heaviest, Order};
+use crate::args::{Diff, Which};
+use crate::commands::{empty_model, read};
+use crate::model::{By, Heaviest, Order, groups};
 use crate::views::changes::{self, Change, Changes, OnlyIn};
 
 /// The figures of a function that are compared, in bytes.
@@ -122,7 +122,7 @@ fn load(path: &Path, which: &Which) -> io::Result<Run> {
     let model = empty_model(Heaviest::new(Order::Peak, 0, 0, true), which);
     let (model, _) = read(&[path.to_owned()], model)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-    let groups = group::groups(&model, By::All);
+    let groups = groups(&model, By::All);
     let run = groups.first().map_or(Run::new(), |group| of_report(&group.report));
     with_figures(run, path)
 }

@@ -5,10 +5,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::args::{By, Color, Report};
-use crate::commands::group::{Group, groups};
+use crate::args::{Color, Report};
 use crate::commands::{empty_model, read};
-use crate::model::{Heaviest, Model, Order};
+use crate::model::{By, Group, Heaviest, Model, Order, groups};
 use crate::read::Done;
 use crate::views::{json, markdown, text, trace};
 
@@ -35,7 +34,7 @@ pub fn run(args: &Report) -> io::Result<ExitCode> {
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
-        json::report(&groups, &model, &done, args, &mut out)?;
+        json::report(&groups, &model, &done, args.heaviest, &mut out)?;
     } else if args.folded {
         groups.iter().try_for_each(|group| group.report.write_folded(&mut out))?;
     } else if args.markdown {

@@ -21,10 +21,10 @@ use ratatui::widgets::{Paragraph, Row, Table, TableState};
 use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::Function;
 
-use crate::args::{By, Watch};
-use crate::commands::{empty_model, group};
+use crate::args::Watch;
+use crate::commands::empty_model;
 use crate::input::{self, Item, Source};
-use crate::model::{Heaviest, Model, Order};
+use crate::model::{By, Heaviest, Model, Order, groups};
 use crate::parse::origin::Origin;
 use crate::views::Names;
 
@@ -197,7 +197,7 @@ impl Screen {
     }
 
     fn draw(&mut self, frame: &mut Frame<'_>) {
-        let groups = group::groups(&self.model, By::All);
+        let groups = groups(&self.model, By::All);
         let Some(group) = groups.first() else {
             frame.render_widget(
                 format!("{}: nothing of memprobe's yet. q ends.", self.name),

@@ -4,10 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::args::Report;
-use crate::commands::Group;
 use crate::input::Source;
-use crate::model::{CallRow, Ended as _, Model, Process};
+use crate::model::{CallRow, Ended as _, Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
 use crate::views::place;
@@ -21,14 +19,14 @@ pub fn report(
     groups: &[Group<'_>],
     model: &Model,
     done: &Done,
-    args: &Report,
+    heaviest: usize,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let value = match groups {
-        [only] => group(only, model, done, args)?,
+        [only] => group(only, model, done, heaviest)?,
         groups => {
             let reports: io::Result<Vec<Value>> =
-                groups.iter().map(|one| group(one, model, done, args)).collect();
+                groups.iter().map(|one| group(one, model, done, heaviest)).collect();
             json!({ "reports": reports? })
         }
     };
@@ -36,20 +34,20 @@ pub fn report(
     writeln!(out)
 }
 
-fn group(group: &Group<'_>, model: &Model, done: &Done, args: &Report) -> io::Result<Value> {
+fn group(group: &Group<'_>, model: &Model, done: &Done, heaviest: usize) -> io::Result<Value> {
     let mut value = serde_json::to_value(&group.report)?;
-    let calls = model.heaviest.calls();
-    let ours =
-        calls.iter().filter(|call| group.processes.iter().any(|(at, _)| *at == call.process));
-    let heaviest: Vec<Value> =
-        ours.take(args.heaviest).map(|one| call_value(one, model, &done.sources)).collect();
+    let calls: Vec<Value> = group
+        .calls(model)
+        .take(heaviest)
+        .map(|one| call_value(one, model, &done.sources))
+        .collect();
     let processes: Vec<Value> =
         group.processes.iter().map(|(_, one)| process(one, &done.sources)).collect();
     let counts = model.counts;
     let log = json!({
         "name": group.name,
         "processes": processes,
-        "heaviest": heaviest,
+        "heaviest": calls,
         "lines": done.extent.lines,
         "bytes": done.extent.bytes,
         "events": counts.events,

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::Verdict;
 
-use crate::commands::Group;
-use crate::model::Model;
+use crate::model::{Group, Model};
 
 /// Most functions of the table.
 const LISTED: usize = 20;

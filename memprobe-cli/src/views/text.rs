@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use memprobe::__builder::{HumanBytes, HumanCount, HumanDuration, Net, SignedBytes, short};
 
-use crate::commands::Group;
 use crate::input::Source;
 use crate::model::calls::Open;
 use crate::model::trend::Trend;
-use crate::model::{Ended as _, Model, Process};
+use crate::model::{Ended as _, Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
 use crate::views::{Names, place, waterfall};
@@ -78,13 +77,10 @@ pub fn group(
         }
     }
     ends(group, sources, out)?;
-    let calls = model.heaviest.calls();
-    let ours =
-        calls.iter().filter(|call| group.processes.iter().any(|(at, _)| *at == call.process));
-    let ours: Vec<_> = ours.take(heaviest).filter(|call| call.peak > 0).collect();
-    if !ours.is_empty() {
+    let calls: Vec<_> = group.calls(model).take(heaviest).filter(|call| call.peak > 0).collect();
+    if !calls.is_empty() {
         writeln!(out, "\nheaviest calls")?;
-        ours.iter().try_for_each(|call| waterfall::call(call, sources, out))?;
+        calls.iter().try_for_each(|call| waterfall::call(call, sources, out))?;
     }
     cold(&group.trends, out)?;
     drift(&group.trends, out)

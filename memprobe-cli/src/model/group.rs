@@ -5,9 +5,22 @@ use std::collections::BTreeMap;
 use memprobe::__builder::Builder;
 use memprobe::Report;
 
-use crate::args::By;
 use crate::model::trend::Trend;
-use crate::model::{Model, Process};
+use crate::model::{CallRow, Model, Process};
+
+/// By what reports are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// One report of all.
+    #[default]
+    All,
+    /// One for each process: streams, hosts and starts are told apart.
+    Process,
+    /// One for each host, where the log has it.
+    Host,
+    /// One for each release, where the log has it.
+    Release,
+}
 
 /// Some processes, with the sums of their calls.
 pub struct Group<'m> {
@@ -41,6 +54,12 @@ pub fn groups(model: &Model, by: By) -> Vec<Group<'_>> {
 }
 
 impl<'m> Group<'m> {
+    /// Returns the single calls of these processes that the model keeps, the heaviest first.
+    pub fn calls(&self, model: &'m Model) -> impl Iterator<Item = &'m CallRow> {
+        let is_ours = |call: &&CallRow| self.processes.iter().any(|(at, _)| *at == call.process);
+        model.heaviest.calls().into_iter().filter(is_ours)
+    }
+
     fn new(name: String, processes: Vec<(usize, &'m Process)>) -> Group<'m> {
         let report = match &processes[..] {
             [(_, only)] => only.builder.report(),
