@@ -1,6 +1,7 @@
 //! What is shown of a model.
 
 pub mod changes;
+pub mod end;
 pub mod json;
 pub mod markdown;
 pub mod text;
@@ -13,6 +14,9 @@ use memprobe::__builder::short;
 
 use crate::input::Source;
 use crate::model::Place;
+
+/// Most rows of a list.
+const LISTED: usize = 20;
 
 /// Writes where a line stands: `app.log:1234`.
 fn place(place: Place, sources: &[Source]) -> String {

@@ -360,8 +360,13 @@ fn a_kill_of_another_program_is_nobodys_here() {
     for (pid, is_ours) in [(8521, true), (12, false)] {
         let kill = format!("kernel: Memory cgroup out of memory: Killed process {pid} (name)");
         std::fs::write(&file, format!("{}{watch}\n{kill}\n", log("json.log"))).expect("a file");
-        let output = text(&run(&["report", shown(&file)]));
+        let page = folder.path().join("page.html");
+        let output = text(&run(&["report", "--html", shown(&page), shown(&file)]));
         assert_eq!(output.contains("killed    Killed process"), is_ours, "{pid}: {output}");
+        let page = std::fs::read_to_string(&page).expect("a page");
+        let end = if is_ours { "<p class=\"big\">Killed</p>" } else { "Near its limit" };
+        assert!(page.contains(end) && page.contains("1 call never ended:"), "{page}");
+        assert!(page.contains("last label 'loaded', held 7.0 MiB there"), "{page}");
     }
 }
 

@@ -266,6 +266,8 @@ pub mod __builder {
     pub use crate::report::builder::{
         Builder, Call, CallFigures, Context, Outcome, Segment, SegmentFigures,
     };
+    #[cfg(feature = "html")]
+    pub use crate::report::html::End;
 }
 
 /// Live memory by owner: how it is sampled, while the program runs.

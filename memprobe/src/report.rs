@@ -7,7 +7,7 @@ mod folded;
 #[cfg(feature = "enabled")]
 pub(crate) mod form;
 #[cfg(feature = "html")]
-mod html;
+pub(crate) mod html;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod live;

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use memprobe_cli::input;
 use memprobe_cli::model::{By, Filter, Heaviest, Model, Order, groups};
 use memprobe_cli::parse::origin::Origin;
-use memprobe_cli::views::{json, markdown, text, trace};
+use memprobe_cli::views::{end, json, markdown, text, trace};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut model = Model::new(Heaviest::new(Order::Peak, 0, 10, false), Filter::default());
@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(told + counts.crossings <= items);
     let mut views = Vec::new();
     for group in groups(&model, By::Process) {
-        let _ = (group.report.to_html(), group.report.verdicts());
+        let _ = group.report.to_html_with(end::cards(&group, &[]));
         text::group(&group, &model, &[], 3, false, &mut views).expect("written");
         markdown::report(&group, &model, &mut views).expect("written");
     }

@@ -9,7 +9,7 @@ use crate::args::{Color, Report};
 use crate::commands::{empty_model, read};
 use crate::model::{By, Group, Heaviest, Model, Order, groups};
 use crate::read::Done;
-use crate::views::{json, markdown, text, trace};
+use crate::views::{end, json, markdown, text, trace};
 
 /// Single calls that a trace has.
 const TRACED: usize = 2000;
@@ -30,7 +30,7 @@ pub fn run(args: &Report) -> io::Result<ExitCode> {
         out.flush()?;
     }
     if let Some(path) = &args.html {
-        pages(path, &groups)?;
+        pages(path, &groups, &done)?;
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
@@ -76,7 +76,7 @@ fn print(
 }
 
 /// Writes a page for each group. With several the names have a number before the ending.
-fn pages(path: &Path, groups: &[Group<'_>]) -> io::Result<()> {
+fn pages(path: &Path, groups: &[Group<'_>], done: &Done) -> io::Result<()> {
     for (at, group) in groups.iter().enumerate() {
         let path = if groups.len() == 1 {
             path.to_owned()
@@ -84,7 +84,8 @@ fn pages(path: &Path, groups: &[Group<'_>]) -> io::Result<()> {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             path.with_file_name(format!("{stem}-{}.html", at + 1))
         };
-        fs::write(&path, group.report.to_html()).map_err(|error| named(&path, &error))?;
+        let page = group.report.to_html_with(end::cards(group, &done.sources));
+        fs::write(&path, page).map_err(|error| named(&path, &error))?;
         eprintln!(
             "{}{}",
             path.display(),

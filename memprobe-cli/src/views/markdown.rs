@@ -6,9 +6,7 @@ use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::Verdict;
 
 use crate::model::{Group, Model};
-
-/// Most functions of the table.
-const LISTED: usize = 20;
+use crate::views::LISTED;
 
 /// Writes the report of some processes.
 ///

@@ -7,15 +7,12 @@ use std::time::Duration;
 use memprobe::__builder::{HumanBytes, HumanCount, HumanDuration, Net, SignedBytes, short};
 
 use crate::input::Source;
-use crate::model::calls::Open;
 use crate::model::trend::Trend;
 use crate::model::{Ended as _, Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
-use crate::views::{Names, place, waterfall};
+use crate::views::{LISTED, Names, end, place, waterfall};
 
-/// Most processes and most functions that are listed.
-const LISTED: usize = 20;
 /// A change of a mean below this part is none.
 const CHANGE: f64 = 0.2;
 /// A change of a mean of fewer bytes is none.
@@ -86,88 +83,24 @@ pub fn group(
     drift(&group.trends, out)
 }
 
-/// Writes what is known of the ends: kills, the watch's last line, calls that never ended.
+/// Writes what is known of the ends of the processes.
 fn ends(group: &Group<'_>, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
-    let many = group.processes.len() > 1;
     for (_, process) in &group.processes {
-        let has_end = process.death.is_some() || process.crossing.is_some();
-        if !has_end && process.open.is_empty() {
+        let (lines, open) = (end::lines(process, sources), end::never_ended(process, sources));
+        if lines.is_empty() && open.is_empty() {
             continue;
         }
         writeln!(out)?;
-        if many {
+        if group.processes.len() > 1 {
             writeln!(out, "{}", process.name())?;
         }
-        if let Some(death) = &process.death {
-            let at = death.at.map_or(String::new(), |at| format!(" at {}", time::show(at)));
-            writeln!(out, "killed    {}{at}  {}", death.words, place(death.place, sources))?;
+        for (name, line) in lines {
+            writeln!(out, "{name:9} {line}")?;
         }
-        if let Some((crossing, at)) = &process.crossing {
-            let limit = crossing.limit.map_or(String::new(), |bytes| HumanBytes(bytes).to_string());
-            let when = crossing.at.map_or(String::new(), |at| format!(" at {}", time::show(at)));
-            writeln!(
-                out,
-                "watch     {}% of {limit} crossed{when}, the last of {}  {}",
-                crossing.threshold,
-                process.crossings,
-                place(*at, sources)
-            )?;
-            if let Some(holder) = crossing.holder() {
-                writeln!(out, "culprit   {}", holder.text)?;
-            }
-            if let Some(by) = crossing.get("by") {
-                let after =
-                    crossing.get("after").map_or(String::new(), |it| format!(" after '{it}'"));
-                let asked = crossing.get("asked").map_or(String::new(), |it| format!(" for {it}"));
-                writeln!(out, "asked     {by}{after}{asked}")?;
-            }
+        if let Some(line) = end::how_many(process) {
+            writeln!(out, "{line}:")?;
         }
-        never_ended(process, sources, out)?;
-    }
-    Ok(())
-}
-
-fn never_ended(process: &Process, sources: &[Source], out: &mut impl Write) -> io::Result<()> {
-    if process.open.is_empty() {
-        return Ok(());
-    }
-    let last = process.last_sign();
-    // Of one function at one label.
-    let mut alike: BTreeMap<(&str, &str), Vec<(u64, &Open)>> = BTreeMap::new();
-    for (id, call) in &process.open {
-        alike.entry((call.function, call.after)).or_default().push((*id, call));
-    }
-    let mut alike: Vec<_> = alike.into_iter().collect();
-    let held = |calls: &[(u64, &Open)]| {
-        calls.iter().filter_map(|(_, call)| call.held).fold(0, i64::saturating_add)
-    };
-    alike.sort_by_key(|(_, calls)| std::cmp::Reverse((held(calls), calls.len())));
-    writeln!(out, "{} never ended:", plural(process.open.len(), "call"))?;
-    for ((function, after), calls) in alike.iter().take(LISTED) {
-        let Some((id, oldest)) = calls.iter().min_by_key(|(id, call)| (call.entered_us, *id))
-        else {
-            continue;
-        };
-        let name = match calls.len() {
-            1 => format!("{}, call {id}", short(function)),
-            many => format!("{} × {many}", short(function)),
-        };
-        let ran = Duration::from_micros(last.saturating_sub(oldest.entered_us));
-        // Before its first probe nothing is known of what a call holds.
-        let holds = if calls.iter().any(|(_, call)| call.held.is_some()) {
-            format!(", held {} there", Net(held(calls)))
-        } else {
-            String::new()
-        };
-        writeln!(
-            out,
-            "  {name}: last label '{after}'{holds}, had run for {}  {}",
-            HumanDuration(ran),
-            place(oldest.place, sources)
-        )?;
-    }
-    if alike.len() > LISTED {
-        writeln!(out, "  {} more", alike.len() - LISTED)?;
+        open.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     Ok(())
 }
@@ -328,8 +261,4 @@ pub fn read(model: &Model, done: &Done, out: &mut impl Write) -> io::Result<()> 
         writeln!(out, "  {} more", HumanCount(more))?;
     }
     Ok(())
-}
-
-fn plural(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -19,6 +19,9 @@ use horrorshow::prelude::*;
 use horrorshow::{Raw, owned_html};
 
 use crate::format::units::{HumanCount, HumanDuration};
+use crate::report::html::answers::Answer;
+#[cfg(feature = "__builder")]
+pub use crate::report::html::answers::End;
 use crate::report::verdicts::Verdicts;
 use crate::report::{Figures, Function, Report};
 
@@ -41,10 +44,14 @@ impl Report {
     /// assert!(page.contains("memprobe report"));
     /// ```
     pub fn to_html(&self) -> String {
-        let mut page = String::new();
-        // Writing to a string cannot fail.
-        let _ = self.page().write_to_string(&mut page);
-        page
+        self.page(Vec::new())
+    }
+
+    /// Returns the page of [`to_html`](Report::to_html) with how processes ended on top.
+    #[cfg(feature = "__builder")]
+    #[doc(hidden)]
+    pub fn to_html_with(&self, ends: Vec<End>) -> String {
+        self.page(ends.into_iter().map(Answer::from).collect())
     }
 
     /// Writes the page of [`to_html`](Report::to_html).
@@ -65,7 +72,14 @@ impl Report {
         out.write_all(self.to_html().as_bytes())
     }
 
-    fn page(&self) -> impl RenderOnce + '_ {
+    fn page(&self, first: Vec<Answer>) -> String {
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.render(first).write_to_string(&mut page);
+        page
+    }
+
+    fn render(&self, first: Vec<Answer>) -> impl RenderOnce + '_ {
         let verdicts = self.verdicts();
         owned_html! {
             : doctype::HTML;
@@ -83,7 +97,7 @@ impl Report {
                         p(class="soft") : self.what();
                     }
                     main {
-                        : answers::answers(self, &verdicts);
+                        : answers::answers(first, self, &verdicts);
                         @ if let Some(live) = &self.live {
                             : live::live(live, &verdicts);
                         }

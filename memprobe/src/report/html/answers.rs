@@ -14,8 +14,24 @@ use super::{row_of, share};
 /// Percentage of the limit from which on the answer is a warning.
 const NEAR: u128 = 80;
 
+/// How a process ended, which the report itself does not know: a card before the answers.
+#[cfg(feature = "__builder")]
+#[derive(Clone, Debug)]
+pub struct End {
+    /// The question that it answers.
+    pub what: &'static str,
+    /// The answer in large letters.
+    pub big: String,
+    /// Who is to blame, or the process.
+    pub who: String,
+    /// Further lines.
+    pub more: Vec<String>,
+    /// Whether it is marked.
+    pub is_bad: bool,
+}
+
 /// One question with its answer.
-struct Answer {
+pub(super) struct Answer {
     question: &'static str,
     big: String,
     who: String,
@@ -64,8 +80,23 @@ impl Answer {
     }
 }
 
-pub(super) fn answers(report: &Report, verdicts: &Verdicts) -> impl RenderOnce + use<> {
-    let answers = [
+#[cfg(feature = "__builder")]
+impl From<End> for Answer {
+    fn from(end: End) -> Answer {
+        let mut answer = Answer::new(end.what, end.big, end.who);
+        end.more.into_iter().for_each(|line| answer.add(line));
+        answer.is_bad = end.is_bad;
+        answer
+    }
+}
+
+/// Renders the answers, with those in `first` before the report's own.
+pub(super) fn answers(
+    first: Vec<Answer>,
+    report: &Report,
+    verdicts: &Verdicts,
+) -> impl RenderOnce + use<> {
+    let own = [
         pressure(report, verdicts),
         growing(report, verdicts),
         limit(&report.process),
@@ -73,7 +104,7 @@ pub(super) fn answers(report: &Report, verdicts: &Verdicts) -> impl RenderOnce +
     ];
     owned_html! {
         section(class="answers", aria-label="Answers") {
-            @ for answer in answers {
+            @ for answer in first.into_iter().chain(own) {
                 article(class=if answer.is_bad { "bad" } else { "" }) {
                     h2 : answer.question;
                     p(class="big") : answer.big;
