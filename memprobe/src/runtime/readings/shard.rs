@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::atomic::{
-    AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release,
+    AtomicU32, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 use crate::runtime::sync::thread_local;
 
@@ -70,7 +70,8 @@ impl Shard {
             if free >= OWN {
                 return Shard::shared();
             }
-            match TAKEN.compare_exchange(taken, taken | 1 << free, AcqRel, Relaxed) {
+            // Acquire, for the counts of the thread that gave it back.
+            match TAKEN.compare_exchange(taken, taken | 1 << free, Acquire, Relaxed) {
                 Ok(_) => return Shard(free).used(),
                 Err(now) => taken = now,
             }
