@@ -87,9 +87,10 @@ impl Distributions {
 
     #[cold]
     fn carried(&self) -> &Carried {
-        self.carried.get_or_init(|| {
+        self.carried.get().unwrap_or_else(|| {
+            // To the end, for what is made may have to be dropped again.
             let _ignored = IgnoreAllocs::begin();
-            Box::new(Carried::new())
+            self.carried.get_or_init(|| Box::new(Carried::new()))
         })
     }
 

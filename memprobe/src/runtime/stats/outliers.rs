@@ -9,6 +9,7 @@ use crate::runtime::events::callsite::Callsite;
 use crate::runtime::events::ceiling;
 use crate::runtime::events::figures::{ExitEvent, Why};
 use crate::runtime::events::rate_limit::{Rate, RateLimiter};
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -110,7 +111,10 @@ impl Outliers {
     }
 
     fn above_callsite(&self, exit: &'static Callsite) -> &'static Callsite {
-        self.above.get_or_init(|| Box::leak(Box::new(exit.at_level(Level::WARN))))
+        self.above.get().copied().unwrap_or_else(|| {
+            let _ignored = IgnoreAllocs::begin();
+            self.above.get_or_init(|| Box::leak(Box::new(exit.at_level(Level::WARN))))
+        })
     }
 
     /// Takes room for one call that stands out, at `now` by the coarse clock.

@@ -7,7 +7,8 @@ use std::sync::OnceLock as Cell;
 
 /// A [`std::sync::OnceLock`] that makes its value without holding the lock: the thread that makes it
 /// may be gone, in a child that was forked meanwhile. Threads that come first together each make
-/// one, and all get the same.
+/// one, and all get the same; the others are dropped, so a caller whose value has memory ignores
+/// allocations around `get_or_init` and not only in `make`.
 pub(crate) struct OnceLock<T>(Cell<T>);
 
 impl<T> OnceLock<T> {
