@@ -47,11 +47,7 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
     let top = call.segments.iter().map(|segment| segment.level).max().unwrap_or(0).max(1);
     let cells = |bytes: u64| (bytes as f64 / top as f64 * BAR as f64).round() as usize;
     for segment in &call.segments {
-        let name = format!("{} -> {}", segment.from, segment.label);
-        let name = match name.char_indices().nth(NAME) {
-            Some((end, _)) => format!("{}..", &name[..end - 2]),
-            None => name,
-        };
+        let name = shortened(format!("{} -> {}", segment.from, segment.label));
         // What it held before, and what the segment needed on top of that.
         let before = cells(segment.held.saturating_sub(segment.net).max(0) as u64).min(BAR);
         let level = cells(segment.level).clamp(before, BAR);
@@ -64,4 +60,30 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Cuts a name that has more than [`NAME`] characters.
+fn shortened(name: String) -> String {
+    let mut ends = name.char_indices().skip(NAME - 2);
+    match (ends.next(), ends.nth(1)) {
+        (Some((end, _)), Some(_)) => format!("{}..", &name[..end]),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_between_two_characters() {
+        for char in ["a", "é", "\u{fffd}", "\u{1f980}"] {
+            for count in NAME - 3..NAME + 3 {
+                let (name, shown) = (char.repeat(count), shortened(char.repeat(count)));
+                let expected =
+                    if count > NAME { format!("{}..", char.repeat(NAME - 2)) } else { name };
+                assert_eq!(shown, expected);
+            }
+        }
+    }
 }
