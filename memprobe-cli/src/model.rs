@@ -15,7 +15,7 @@ use crate::parse::event::{Event, Kind};
 use crate::parse::origin::Origin;
 use crate::parse::{Found, Record};
 
-pub use calls::{CallRow, Ended, Outcome};
+pub use calls::{CallRow, Outcome};
 pub use filter::Filter;
 pub use group::{By, Group, groups};
 pub use heaviest::{Heaviest, Order};

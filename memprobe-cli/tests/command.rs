@@ -371,6 +371,22 @@ fn a_kill_of_another_program_is_nobodys_here() {
 }
 
 #[test]
+fn a_page_says_how_many_ends_it_leaves_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, page) = (folder.path().join("app.log"), folder.path().join("page.html"));
+    let watch = |pid: u32| {
+        format!("memprobe: threshold=95% pid={pid} limit=128.0MiB estimate=122.0MiB rss=120.0MiB\n")
+    };
+    let lines: String = (1..=22).map(watch).collect();
+    std::fs::write(&file, lines).expect("a file");
+    let output = run(&["report", "--html", shown(&page), shown(&file)]);
+    assert!(output.status.success(), "{output:?}");
+    let page = std::fs::read_to_string(&page).expect("a page");
+    assert_eq!(page.matches("Near its limit").count(), 20);
+    assert!(page.contains("<p class=\"big\">2 more</p>"), "{page}");
+}
+
+#[test]
 fn a_log_is_watched_only_where_it_can_be() {
     let json = path("json.log");
     let output = run(&["watch", shown(&json)]);

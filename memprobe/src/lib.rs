@@ -261,7 +261,7 @@ pub mod __private;
 #[cfg(feature = "__builder")]
 #[doc(hidden)]
 pub mod __builder {
-    pub use crate::format::name::short;
+    pub use crate::format::name::{keep_start, short};
     pub use crate::format::units::{HumanBytes, HumanCount, HumanDuration, Net, SignedBytes};
     pub use crate::report::builder::{
         Builder, Call, CallFigures, Context, Outcome, Segment, SegmentFigures,

@@ -88,14 +88,10 @@ pub struct CallRow {
     pub place: Place,
 }
 
-/// How an outcome is said.
-pub trait Ended {
-    fn word(self) -> &'static str;
-}
-
-impl Ended for Option<Outcome> {
-    fn word(self) -> &'static str {
-        match self {
+impl CallRow {
+    /// Says how it ended.
+    pub fn ended(&self) -> &'static str {
+        match self.outcome {
             Some(Outcome::Returned) => "returned",
             Some(Outcome::Panicked) => "panicked",
             Some(Outcome::Cancelled) => "cancelled",

@@ -97,23 +97,32 @@ pub fn cards(group: &Group<'_>, sources: &[Source]) -> Vec<End> {
     let mut processes: Vec<&Process> =
         group.processes.iter().map(|(_, process)| *process).collect();
     processes.sort_by_key(|process| !process.is_dead());
-    let cards = processes.into_iter().filter_map(|process| card(process, sources));
-    cards.take(LISTED).collect()
+    let mut cards: Vec<End> =
+        processes.into_iter().filter_map(|process| card(process, sources)).collect();
+    let more = cards.len().saturating_sub(LISTED);
+    if more > 0 {
+        cards.truncate(LISTED);
+        let (big, who) = (format!("{more} more"), "in the text of the report".to_owned());
+        cards.push(End { what: "Further ends", big, who, more: Vec::new(), is_bad: false });
+    }
+    cards
 }
 
 fn card(process: &Process, sources: &[Source]) -> Option<End> {
     let (mut lines, open) = (lines(process, sources), never_ended(process, sources));
-    let (what, big) = match (lines.first(), how_many(process)) {
-        (Some(("killed", _)), _) => ("How it ended", "Killed".to_owned()),
-        (Some(_), _) => ("How far it came", "Near its limit".to_owned()),
-        (None, Some(many)) => ("What was left", many),
-        (None, None) => return None,
+    let many = how_many(process);
+    let (what, big) = if process.is_dead() {
+        ("How it ended", "Killed".to_owned())
+    } else if !lines.is_empty() {
+        ("How far it came", "Near its limit".to_owned())
+    } else {
+        ("What was left", many.clone()?)
     };
     let culprit = lines.iter().position(|(name, _)| *name == "culprit");
     let who = culprit.map_or_else(|| process.name(), |at| lines.remove(at).1);
     let mut more: Vec<String> =
         lines.into_iter().map(|(name, line)| format!("{name}: {line}")).collect();
-    more.extend(how_many(process).filter(|many| *many != big).map(|many| format!("{many}:")));
+    more.extend(many.filter(|many| *many != big).map(|many| format!("{many}:")));
     more.extend(open);
     Some(End { what, big, who, more, is_bad: process.is_dead() })
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::input::Source;
-use crate::model::{CallRow, Ended as _, Group, Model, Process};
+use crate::model::{CallRow, Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
 use crate::views::place;
@@ -164,7 +164,7 @@ fn call_value(call: &CallRow, model: &Model, sources: &[Source]) -> Value {
         .collect();
     let mut value = json!({
         "function": call.function, "call_id": call.call_id, "uptime_us": call.uptime_us,
-        "outcome": call.outcome.word(), "peak": call.peak, "allocated": call.allocated,
+        "outcome": call.ended(), "peak": call.peak, "allocated": call.allocated,
         "net": call.net, "cold": call.cold, "segments": segments,
         "process": model.processes.get(call.process).map(Process::name),
         "place": place(call.place, sources),

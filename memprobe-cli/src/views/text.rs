@@ -8,7 +8,7 @@ use memprobe::__builder::{HumanBytes, HumanCount, HumanDuration, Net, SignedByte
 
 use crate::input::Source;
 use crate::model::trend::Trend;
-use crate::model::{Ended as _, Group, Model, Process};
+use crate::model::{Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
 use crate::views::{LISTED, Names, end, place, waterfall};
@@ -213,7 +213,7 @@ pub fn calls(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
             HumanBytes(call.peak).to_string(),
             SignedBytes(call.net).to_string(),
             HumanBytes(call.allocated).to_string(),
-            format!("{}{cold}", call.outcome.word()),
+            format!("{}{cold}", call.ended()),
             place(call.place, sources)
         )?;
     }

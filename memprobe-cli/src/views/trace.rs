@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::input::Source;
-use crate::model::{CallRow, Ended as _, Model};
+use crate::model::{CallRow, Model};
 use crate::views::place;
 
 /// Writes the trace of the calls that the model keeps.
@@ -117,7 +117,7 @@ fn slices<W: Write>(
         "ph": "X", "name": call.function, "cat": "call", "pid": pid, "tid": track,
         "ts": call.entered_us, "dur": call.uptime_us.saturating_sub(call.entered_us),
         "args": {
-            "call_id": call.call_id, "outcome": call.outcome.word(), "peak": call.peak,
+            "call_id": call.call_id, "outcome": call.ended(), "peak": call.peak,
             "net": call.net, "allocated": call.allocated, "line": place(call.place, sources),
         },
     }))?;

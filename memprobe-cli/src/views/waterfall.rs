@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use memprobe::__builder::{HumanBytes, HumanDuration, SignedBytes, short};
+use memprobe::__builder::{HumanBytes, HumanDuration, SignedBytes, keep_start, short};
 
 use crate::input::Source;
-use crate::model::{CallRow, Ended as _};
+use crate::model::CallRow;
 use crate::parse::time;
 use crate::views::place;
 
@@ -33,7 +33,7 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
         Some(_) => ("kept", " after"),
         None => ("held", ", had run for"),
     };
-    write!(out, ", {kept} {}, {}", SignedBytes(call.net), call.outcome.word())?;
+    write!(out, ", {kept} {}, {}", SignedBytes(call.net), call.ended())?;
     if let Some(micros) = call.duration_us {
         write!(out, "{after} {}", HumanDuration(Duration::from_micros(micros)))?;
     }
@@ -47,7 +47,7 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
     let top = call.segments.iter().map(|segment| segment.level).max().unwrap_or(0).max(1);
     let cells = |bytes: u64| (bytes as f64 / top as f64 * BAR as f64).round() as usize;
     for segment in &call.segments {
-        let name = shortened(format!("{} -> {}", segment.from, segment.label));
+        let name = keep_start(&format!("{} -> {}", segment.from, segment.label), NAME);
         // What it held before, and what the segment needed on top of that.
         let before = cells(segment.held.saturating_sub(segment.net).max(0) as u64).min(BAR);
         let level = cells(segment.level).clamp(before, BAR);
@@ -62,15 +62,6 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
     Ok(())
 }
 
-/// Cuts a name that has more than [`NAME`] characters.
-fn shortened(name: String) -> String {
-    let mut ends = name.char_indices().skip(NAME - 2);
-    match (ends.next(), ends.nth(1)) {
-        (Some((end, _)), Some(_)) => format!("{}..", &name[..end]),
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +70,8 @@ mod tests {
     fn a_long_name_is_cut_between_two_characters() {
         for char in ["a", "é", "\u{fffd}", "\u{1f980}"] {
             for count in NAME - 3..NAME + 3 {
-                let (name, shown) = (char.repeat(count), shortened(char.repeat(count)));
+                let name = char.repeat(count);
+                let shown = keep_start(&name, NAME);
                 let expected =
                     if count > NAME { format!("{}..", char.repeat(NAME - 2)) } else { name };
                 assert_eq!(shown, expected);

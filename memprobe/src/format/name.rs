@@ -63,7 +63,7 @@ pub(crate) fn keep_end(text: &str, most: usize) -> String {
 }
 
 /// Cuts a longer text to `most` characters and keeps its start.
-pub(crate) fn keep_start(text: &str, most: usize) -> String {
+pub fn keep_start(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
