@@ -4,6 +4,8 @@ use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
+use memprobe::Report;
+
 memprobe::global_allocator!();
 
 const THREADS: usize = 2;
@@ -13,8 +15,7 @@ const CALLS: usize = 256;
 const BYTES: usize = 4096;
 
 /// Returns what the calls of a function have allocated and freed, in bytes.
-fn bytes_of(name: &str) -> (u64, u64) {
-    let report = memprobe::report();
+fn bytes_of(report: &Report, name: &str) -> (u64, u64) {
     let function = report.functions.iter().find(|function| function.name == name);
     let figures = function.and_then(|function| function.figures).expect("figures");
     (figures.allocated, figures.freed)
@@ -53,13 +54,14 @@ fn what_several_threads_need_at_the_same_time_is_in_no_figure() {
         }
     });
 
+    let report = memprobe::report();
     let bytes = (THREADS * CALLS * BYTES) as u64;
     for name in &names {
-        assert_eq!(bytes_of(name), (bytes, bytes), "{name}");
+        assert_eq!(bytes_of(&report, name), (bytes, bytes), "{name}");
     }
     let all = bytes * NAMES as u64;
     // Where they come together, all but one drop what they made.
-    assert_eq!(bytes_of("around"), (all, all));
+    assert_eq!(bytes_of(&report, "around"), (all, all));
 }
 
 #[memprobe::memprobe(above = "1 GiB")]
@@ -69,5 +71,5 @@ fn bounded() {}
 fn what_a_bound_needs_is_in_no_figure_where_only_warnings_are_wanted() {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).init();
     memprobe::scope("around a bound", || (0..3).for_each(|_| bounded()));
-    assert_eq!(bytes_of("around a bound"), (0, 0));
+    assert_eq!(bytes_of(&memprobe::report(), "around a bound"), (0, 0));
 }

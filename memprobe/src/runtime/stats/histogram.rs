@@ -5,7 +5,6 @@ use crate::report::distribution::{BUCKETS, bucket};
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::generation::{Generation, generation};
-use crate::runtime::sync::OnceLock;
 use crate::runtime::sync::atomic::{AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use crate::runtime::sync::static_ref::StaticRef;
 
@@ -14,7 +13,7 @@ use crate::runtime::sync::static_ref::StaticRef;
 pub(crate) struct Distributions {
     shards: [StaticRef<Counts>; SHARDS],
     /// Created when a bucket first wraps.
-    carried: OnceLock<Box<Carried>>,
+    carried: StaticRef<Carried>,
 }
 
 /// What one shard has counted in each bucket since the bucket wrapped.
@@ -64,7 +63,7 @@ impl Overflow {
 
 impl Distributions {
     pub const fn new() -> Distributions {
-        Distributions { shards: [const { StaticRef::none() }; SHARDS], carried: OnceLock::new() }
+        Distributions { shards: [const { StaticRef::none() }; SHARDS], carried: StaticRef::none() }
     }
 
     /// Adds the peak and the allocated bytes of one call, on the thread with this shard.
@@ -86,12 +85,8 @@ impl Distributions {
     }
 
     #[cold]
-    fn carried(&self) -> &Carried {
-        self.carried.get().unwrap_or_else(|| {
-            // To the end, for what is made may have to be dropped again.
-            let _ignored = IgnoreAllocs::begin();
-            self.carried.get_or_init(|| Box::new(Carried::new()))
-        })
+    fn carried(&self) -> &'static Carried {
+        self.carried.load(Acquire).unwrap_or_else(|| Carried::make(&self.carried))
     }
 
     /// Returns how many peaks fell into each bucket.
@@ -110,7 +105,7 @@ impl Distributions {
         carried: fn(&Carried) -> &[Overflow; BUCKETS],
     ) -> [u64; BUCKETS] {
         let mut sums = [0; BUCKETS];
-        if let Some(all) = self.carried.get() {
+        if let Some(all) = self.carried.load(Acquire) {
             sums = std::array::from_fn(|bucket| carried(all)[bucket].count());
         }
         let shards = self.shards.iter().filter_map(|counts| counts.load(Acquire));
@@ -145,9 +140,10 @@ impl Counts {
 }
 
 impl Carried {
-    fn new() -> Carried {
+    fn make(place: &StaticRef<Carried>) -> &'static Carried {
+        let _ignored = IgnoreAllocs::begin();
         let empty = || std::array::from_fn(|_| Overflow(AtomicU64::new(Overflow::empty())));
-        Carried { peaks: empty(), allocations: empty() }
+        place.get_or_init(|| Carried { peaks: empty(), allocations: empty() })
     }
 }
 
