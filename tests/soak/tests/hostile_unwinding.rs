@@ -1,8 +1,7 @@
-//! Unwinding through foreign frames, futures that are never dropped, and the end of threads.
+//! Unwinding through foreign frames, and the end of threads.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::task::{Context, Waker};
 
 use memprobe::{memprobe, probe};
 
@@ -25,12 +24,6 @@ fn within(depth: u32) {
         resume_unwind(Box::new(()));
     }
     foreign(depth - 1);
-}
-
-#[memprobe]
-async fn forgotten(bytes: usize) {
-    let _block: Vec<u8> = Vec::with_capacity(bytes);
-    std::future::pending::<()>().await;
 }
 
 thread_local! {
@@ -61,29 +54,6 @@ fn a_panic_through_foreign_frames_ends_each_call_once() {
     assert_eq!((within.outcomes.panicked, within.outcomes.returned), (8000, 0));
     assert!(within.figures.expect("jemalloc").freed >= 8000 * 4096, "the blocks are freed");
     assert!(memprobe::in_flight().iter().all(|call| !call.function.ends_with("::within")));
-}
-
-#[test]
-fn futures_that_are_forgotten_by_the_million_cost_a_record_each() {
-    // In a debug build each takes some 20 µs.
-    const COUNT: usize = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
-    let mut context = Context::from_waker(Waker::noop());
-    let before = memprobe::process().rss.expect("rss");
-    for _ in 0..COUNT {
-        let mut future = Box::pin(forgotten(0));
-        assert!(future.as_mut().poll(&mut context).is_pending());
-        std::mem::forget(future);
-    }
-    let after = memprobe::process().rss.expect("rss");
-    let each = (after.saturating_sub(before)) as usize / COUNT;
-    // The future itself, which is forgotten too, and its record of 384 bytes.
-    assert!(each < 384 + 256, "{each} bytes for each");
-    // All still run, and calls go on as before.
-    let running = memprobe::in_flight();
-    let forgotten = running.iter().filter(|call| call.function.ends_with("::forgotten"));
-    assert_eq!(forgotten.count(), COUNT);
-    late();
-    assert_eq!(function("::late").outcomes.panicked, 0);
 }
 
 #[test]
