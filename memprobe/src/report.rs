@@ -92,7 +92,9 @@ pub struct Function {
     /// Whether `max_concurrent` is exact. If a function has many short calls on many threads, its
     /// concurrency is only sampled, and `max_concurrent` is a lower bound.
     pub max_concurrent_exact: bool,
-    /// The figures of whole calls; `None` if jemalloc is not the global allocator.
+    /// The figures of whole calls; `None` if jemalloc is not the global allocator. Before the first
+    /// call has ended only `self_allocated` and `self_freed` are known, of the segments that were
+    /// passed.
     pub figures: Option<Figures>,
     /// The figures of the first call, to compare with the others.
     pub first_call: Option<FirstCall>,
@@ -143,7 +145,9 @@ pub struct Node {
     pub function: &'static str,
     /// Calls that ended, and how.
     pub outcomes: Outcomes,
-    /// The figures of whole calls; `None` if jemalloc is not the global allocator.
+    /// The figures of whole calls; `None` if jemalloc is not the global allocator. Before the first
+    /// call has ended only `self_allocated` and `self_freed` are known, of the segments that were
+    /// passed.
     pub figures: Option<Figures>,
     /// The segments of the calls; the one that reached the highest level comes first.
     pub segments: Vec<NodeSegment>,
@@ -239,7 +243,19 @@ impl Function {
     /// Returns the highest peak times the maximum concurrency, in bytes: what these calls would
     /// need together if they all peaked at the same time. `None` if either is not known.
     pub fn pressure(&self) -> Option<u64> {
-        Some(self.figures?.peak.saturating_mul(self.max_concurrent?))
+        Some(self.of_ended_calls()?.peak.saturating_mul(self.max_concurrent?))
+    }
+
+    /// Returns the figures of whole calls, if any has ended.
+    pub(crate) fn of_ended_calls(&self) -> Option<&Figures> {
+        self.figures.as_ref().filter(|_| self.outcomes.calls() > 0)
+    }
+}
+
+impl Node {
+    /// Returns the figures of whole calls, if any has ended.
+    pub(crate) fn of_ended_calls(&self) -> Option<&Figures> {
+        self.figures.as_ref().filter(|_| self.outcomes.calls() > 0)
     }
 }
 
@@ -314,6 +330,8 @@ impl Report {
         if self.functions.is_empty() {
             Some(if cfg!(feature = "enabled") {
                 "memprobe has seen no annotated function end a call yet"
+            } else if cfg!(feature = "__builder") {
+                "no event of a call is in the log"
             } else {
                 "memprobe is compiled out: build with its feature `enabled`"
             })

@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use memprobe_cli::input;
 use memprobe_cli::model::{By, Filter, Heaviest, Model, Order, groups};
 use memprobe_cli::parse::origin::Origin;
+use memprobe_cli::read::Done;
 use memprobe_cli::views::{end, json, markdown, text, trace};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -26,11 +27,15 @@ fuzz_target!(|bytes: &[u8]| {
     // A crossing that is told twice is counted once.
     assert!(told + counts.crossings <= items);
     let mut views = Vec::new();
-    for group in groups(&model, By::Process) {
-        let _ = group.report.to_html_with(end::cards(&group, &[]));
-        text::group(&group, &model, &[], 3, false, &mut views).expect("written");
-        markdown::report(&group, &model, &mut views).expect("written");
+    let groups = groups(&model, By::Process);
+    for group in &groups {
+        let _ = group.report.to_html_with(end::cards(group, &[]));
+        text::group(group, &model, &[], 3, false, &mut views).expect("written");
+        markdown::report(group, &model, &mut views).expect("written");
     }
+    let done = Done::default();
+    json::report(&groups, &model, &done, 3, &mut views).expect("written");
+    text::read(&model, &done, &mut views).expect("written");
     text::calls(&model, &[], &mut views).expect("written");
     for call in model.heaviest.calls() {
         json::call(call, &model, &[], &mut views).expect("written");

@@ -71,7 +71,7 @@ serialize!(function: Function {
         "max_concurrent": function.max_concurrent,
         "max_concurrent_exact": function.max_concurrent.map(|_| function.max_concurrent_exact),
         "pressure": function.pressure(),
-        "figures": function.figures,
+        "figures": function.of_ended_calls(),
         "first_call": function.first_call,
     }
 });
@@ -99,7 +99,7 @@ serialize!(node: Node {
     "carried": node.carried,
     "children": node.children,
     maybe {
-        "figures": node.figures,
+        "figures": node.of_ended_calls(),
         "live": node.live,
     }
 });
@@ -333,6 +333,14 @@ mod tests {
         assert_eq!(load.get("cold"), None);
         assert_eq!(value["process"].get("rss"), None);
         assert_eq!(value["tree"][0]["figures"], load["figures"]);
+    }
+
+    #[test]
+    fn a_function_without_an_ended_call_has_no_figures() {
+        let value = value(&report(&[calls("running", 0, 0, 0, 0)]));
+        for row in [&value["functions"][0], &value["tree"][0]] {
+            assert_eq!((row.get("figures"), row.get("pressure")), (None, None), "{row}");
+        }
     }
 
     #[test]

@@ -81,15 +81,16 @@ fn of(tree: Vec<Node>) -> Report {
 fn function(node: &Node) -> Function {
     let calls = node.outcomes.calls();
     let figures = node.figures.unwrap_or_default();
+    let per_call = figures.allocated.checked_div(calls);
     Function {
         name: node.function,
         outcomes: node.outcomes,
         max_concurrent: Some(1),
         max_concurrent_exact: true,
         figures: node.figures,
-        first_call: Some(FirstCall { peak: figures.peak, allocated: figures.allocated / calls }),
+        first_call: per_call.map(|allocated| FirstCall { peak: figures.peak, allocated }),
         peaks: Distribution::of(figures.peak, calls),
-        allocations: Distribution::of(figures.allocated / calls, calls),
+        allocations: Distribution::of(per_call.unwrap_or(0), calls),
         segments: node.segments.iter().map(segment).collect(),
         carried: Vec::new(),
     }

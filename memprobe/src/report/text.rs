@@ -79,7 +79,7 @@ impl Display for Text<'_> {
             return report.live.as_ref().map_or(Ok(()), |live| self.owners(f, live));
         }
         let verdicts = report.verdicts();
-        self.verdict(f, "pressure", &verdicts.pressure, "no function needs memory")?;
+        self.verdict(f, "pressure", &verdicts.pressure, "no call that ended needed memory")?;
         self.verdict(
             f,
             "growing",
@@ -262,7 +262,7 @@ impl<'a> Tree<'a> {
             let count = folded.iter().map(|node| node.outcomes.calls()).sum();
             let name = format!("{:1$}{2} more", "", 2 * path.len(), folded.len());
             let mut cells = cells(count, None);
-            if first.figures.is_some() {
+            if first.of_ended_calls().is_some() {
                 cells[2] = format!("≤ {}", HumanBytes(peak(first)));
             }
             rows.push(self.row(name, cells, Some(Role::Aside)));
@@ -274,7 +274,7 @@ impl<'a> Tree<'a> {
         let room = self.width - indent;
         let marks = self.marks(path);
         let is_culprit = self.paths.iter().any(|(_, culprit)| culprit == path);
-        let mut cells = cells(node.outcomes.calls(), node.figures.as_ref());
+        let mut cells = cells(node.outcomes.calls(), node.of_ended_calls());
         let function = self.functions.get(node.function);
         cells[1] = function.map_or(String::new(), |function| at_once(function));
         cells[6] = node.live.map_or(String::new(), owns);
@@ -425,6 +425,16 @@ p   app::crowd                               100     100    1.0 MiB        0 B  
         assert!(text.contains("crowd peaks at 1.0 MiB × at least 7 at once = 7.0 MiB"), "{text}");
         let row = text.lines().find(|line| line.starts_with("p   crowd")).expect("a row");
         assert!(row.contains(" 100      ≥7 "), "{row}");
+    }
+
+    #[test]
+    fn nothing_of_calls_that_still_run_is_said_to_be_zero() {
+        let text = report(&[calls("running", 0, 0, 0, 0)]).to_string();
+        for verdict in ["pressure", "churn   "] {
+            let start = format!("{verdict}  no call has ended yet: ");
+            assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
+        }
+        assert!(!text.contains("0 B"), "{text}");
     }
 
     #[test]

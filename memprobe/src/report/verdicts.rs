@@ -18,6 +18,12 @@ use std::fmt;
 use crate::format::name::short;
 use crate::report::{Figures, Function, Node, Report, walk};
 
+const NO_CALL_ENDED: &str = if cfg!(feature = "enabled") {
+    "no call has ended yet: `memprobe::in_flight()` has those that run"
+} else {
+    "no call ended: what is known of them stands with the calls that never ended"
+};
+
 /// What a report concludes from its figures: [`Report::verdicts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,14 +81,24 @@ impl Report {
             };
         }
         Verdicts {
-            pressure: found(self.pressure()),
+            pressure: self.judged(self.pressure()),
             growing: self.growing(),
-            churn: found(self.churn()),
+            churn: self.judged(self.churn()),
         }
     }
 
+    /// Returns the verdict of a rule that judges calls that have ended.
+    fn judged<T>(&self, found: Option<T>) -> Verdict<T> {
+        match found {
+            Some(found) => Verdict::Found(found),
+            None if self.with_figures().next().is_some() => Verdict::Nothing,
+            None => Verdict::Unknown(NO_CALL_ENDED),
+        }
+    }
+
+    /// Returns the functions of which a call has ended, with the figures of these calls.
     fn with_figures(&self) -> impl DoubleEndedIterator<Item = (&Function, &Figures)> {
-        self.functions.iter().filter_map(|function| Some((function, function.figures.as_ref()?)))
+        self.functions.iter().filter_map(|function| Some((function, function.of_ended_calls()?)))
     }
 
     /// Returns the path to the node of `function` that has the highest `figure`.
@@ -97,10 +113,6 @@ impl Report {
         });
         context
     }
-}
-
-fn found<T>(found: Option<T>) -> Verdict<T> {
-    found.map_or(Verdict::Nothing, Verdict::Found)
 }
 
 /// Returns the names on a path, or that of the function alone where the tree had no room for

@@ -137,7 +137,11 @@ fn pressure(report: &Report, verdicts: &Verdicts) -> Answer {
     let question = "Highest peak";
     let Some((highest, figures)) = report.highest_peak() else {
         // Peaks up to 64 KiB may be missed.
-        return Answer::without(question, &verdicts.pressure, "No call needed more than 64 KiB.");
+        return Answer::without(
+            question,
+            &verdicts.pressure,
+            "No call that ended needed more than 64 KiB.",
+        );
     };
     let who = format!("{}, in one call", short(highest.name));
     let mut answer = Answer::new(question, HumanBytes(figures.peak).to_string(), who);

@@ -174,7 +174,7 @@ pub(super) fn functions<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table
 }
 
 fn function_cells(function: &Function) -> Vec<Option<i64>> {
-    let figures = function.figures.as_ref();
+    let figures = function.of_ended_calls();
     let [p50, p95, p99] = quantiles(&function.peaks, figures);
     let [allocated50, allocated95, allocated99] = quantiles(&function.allocations, figures);
     vec![
@@ -189,7 +189,7 @@ fn function_cells(function: &Function) -> Vec<Option<i64>> {
         figures.map(Figures::net),
         per_call(figures),
         cell(figures.map(|figures| figures.allocated)),
-        cell(figures.map(|figures| figures.self_allocated)),
+        cell(function.figures.map(|figures| figures.self_allocated)),
         allocated50,
         allocated95,
         allocated99,
@@ -362,7 +362,7 @@ pub(super) fn contexts<'a>(report: &'a Report, verdicts: &'a Verdicts) -> Table<
 }
 
 fn context_cells(node: &Node, has_owners: bool) -> Vec<Option<i64>> {
-    let figures = node.figures.as_ref();
+    let figures = node.of_ended_calls();
     let mut cells = vec![
         cell(node.outcomes.calls()),
         cell(figures.map(|figures| figures.high_water)),
@@ -370,7 +370,7 @@ fn context_cells(node: &Node, has_owners: bool) -> Vec<Option<i64>> {
         figures.map(Figures::net),
         per_call(figures),
         cell(figures.map(|figures| figures.allocated)),
-        cell(figures.map(|figures| figures.self_allocated)),
+        cell(node.figures.map(|figures| figures.self_allocated)),
     ];
     if has_owners {
         cells.push(node.live.map(|live| marked(live.bytes, live.is_rough())));

@@ -42,8 +42,6 @@ impl Report {
     pub(super) fn churn(&self) -> Option<Churn> {
         let (function, allocated, needed) = self
             .with_figures()
-            // What calls need is not known before one has ended.
-            .filter(|(function, _)| function.outcomes.calls() > 0)
             .map(|(function, figures)| {
                 let calls = function.outcomes.calls();
                 let needed = function.peaks.sum().saturating_add(PEAK_ERROR.saturating_mul(calls));
