@@ -93,10 +93,16 @@ struct One<'s, S> {
 }
 
 impl<S: Sink> One<'_, S> {
-    fn line(&mut self, number: u64, line: &[u8], origin: Origin) -> ControlFlow<()> {
+    /// Reads a line with the origin and the time that a collector tells.
+    fn line(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        (origin, at): (Origin, Option<i64>),
+    ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         let sink = &mut *self.sink;
-        self.parser.line(line, origin.or(self.origin), &mut |found| {
+        self.parser.line(line, (origin.or(self.origin), at), &mut |found| {
             if flow.is_continue() {
                 flow = sink(item(number, line, found));
             }

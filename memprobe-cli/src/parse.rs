@@ -61,13 +61,19 @@ impl Parser {
         !self.parts.is_empty()
     }
 
-    /// Reads a line, and passes on what it finds.
-    pub fn line(&mut self, line: &[u8], origin: Origin, found: &mut dyn FnMut(Found)) {
+    /// Reads a line, and passes on what it finds. What a collector tells of its origin and its time
+    /// counts where the line itself does not tell it.
+    pub fn line(
+        &mut self,
+        line: &[u8],
+        (origin, at): (Origin, Option<i64>),
+        found: &mut dyn FnMut(Found),
+    ) {
         if let Ok(text) = str::from_utf8(line) {
-            self.text(text, origin, None, 0, found);
+            self.text(text, origin, at, 0, found);
         } else {
             found(Found::NotUtf8);
-            self.text(&String::from_utf8_lossy(line), origin, None, 0, found);
+            self.text(&String::from_utf8_lossy(line), origin, at, 0, found);
         }
     }
 

@@ -71,7 +71,7 @@ fn lines_in_one_line_are_each_read_or_told_of() {
 fn found(line: &[u8]) -> Vec<Found> {
     let mut all = Vec::new();
     let mut parser = Parser::default();
-    parser.line(line, Origin::default(), &mut |one| all.push(one));
+    parser.line(line, (Origin::default(), None), &mut |one| all.push(one));
     parser.finish(&mut |one| all.push(one));
     all
 }

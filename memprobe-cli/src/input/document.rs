@@ -189,7 +189,9 @@ impl<S: Sink> Walk<'_, '_, S> {
     fn line(&mut self, line: &str, origin: Origin) -> Result<(), &'static str> {
         self.events += 1;
         for line in line.lines() {
-            if let ControlFlow::Break(()) = self.one.line(self.events, line.as_bytes(), origin) {
+            if let ControlFlow::Break(()) =
+                self.one.line(self.events, line.as_bytes(), (origin, None))
+            {
                 self.stopped = true;
                 return Err("stopped");
             }

@@ -122,7 +122,7 @@ fn scan<S: Sink>(block: &[u8], number: &mut u64, one: &mut One<'_, S>) -> Contro
         let line_end =
             memchr(b'\n', &block[line_start..]).map_or(block.len(), |end| line_start + end);
         *number += 1;
-        one.line(*number, &block[line_start..line_end], Origin::default())?;
+        one.line(*number, &block[line_start..line_end], (Origin::default(), None))?;
         start = line_end + 1;
     }
     ControlFlow::Continue(())

@@ -46,7 +46,7 @@ pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Resu
         }
         let message = record.get(message).unwrap_or(b"");
         for line in message.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            if one.line(read.lines, line, origin).is_break() {
+            if one.line(read.lines, line, (origin, None)).is_break() {
                 return Ok(read);
             }
         }
