@@ -7,7 +7,7 @@ pub mod report;
 pub mod watch;
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::input::Source;
@@ -21,10 +21,24 @@ use crate::read::{self, Done};
 /// Fails if none of them can be read, or if there is nothing of memprobe's in them.
 fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
     let sources = match logs {
-        [] => vec![Source::of(Path::new("-"))],
+        [] => {
+            if io::stdin().is_terminal() {
+                eprintln!("memprobe: reading standard input, to its end (Ctrl-D); or name a log");
+            }
+            vec![Source::of(Path::new("-"))]
+        }
         logs => logs.iter().map(|log| Source::of(log)).collect(),
     };
     let done = read::read(sources, &mut model);
+    checked(model, done)
+}
+
+/// Tells on standard error of logs that could not be read.
+///
+/// # Errors
+///
+/// Fails if none of them could, or if there is nothing of memprobe's in them.
+fn checked(model: Model, done: Done) -> io::Result<(Model, Done)> {
     for (source, error) in &done.errors {
         eprintln!("memprobe: {}: {error}", source.name());
     }
@@ -35,15 +49,13 @@ fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
         return Err(io::Error::other("no log could be read"));
     }
     if model.is_backwards() {
-        let why = "the newest lines come first; give it the oldest first, as by `tac`";
-        return Err(io::Error::other(why));
+        return Err(io::Error::other(BACKWARDS));
     }
     let counts = model.counts;
-    let ends = counts.crossings + counts.kills;
-    if counts.filtered > 0 && counts.filtered == counts.events && ends == 0 {
+    let all = counts.events + counts.crossings + counts.kills;
+    if counts.filtered > 0 && counts.filtered == all {
         return Err(io::Error::other(format!(
-            "nothing is left of {} events: `--function`, `--since` or `--until` leaves out all",
-            counts.events
+            "nothing is left of {all} lines: `--function`, `--since` or `--until` leaves out all"
         )));
     }
     if model.processes.is_empty() {
@@ -51,6 +63,11 @@ fn read(logs: &[PathBuf], mut model: Model) -> io::Result<(Model, Done)> {
     }
     Ok((model, done))
 }
+
+/// What to do about a log that is read from its end.
+const BACKWARDS: &str = "the newest lines come first, and the oldest must. `tac` turns a file with a line \
+    for each event around; `logcli query --forward`, `direction=forward` in Loki's API and \
+    `sort @timestamp asc` in Logs Insights give the oldest first";
 
 /// Says that there is nothing of memprobe's, and what was expected.
 fn nothing(model: &Model, done: &Done) -> String {

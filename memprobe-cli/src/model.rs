@@ -12,6 +12,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::input::Item;
 use crate::parse::event::{Event, Kind};
+use crate::parse::kill::Kill;
 use crate::parse::origin::Origin;
 use crate::parse::{Found, Record};
 
@@ -67,6 +68,8 @@ pub struct Counts {
     pub events: u64,
     pub crossings: u64,
     pub kills: u64,
+    /// Kills of which no process is known to be meant.
+    pub kills_of_others: u64,
     pub unreadable: u64,
     pub duplicates: u64,
     pub not_utf8: u64,
@@ -76,7 +79,7 @@ pub struct Counts {
     pub beyond_room: u64,
     /// Calls that memprobe says it did not write, because of its rate.
     pub skipped: u64,
-    /// Events that a filter left out.
+    /// Lines that a filter left out.
     pub filtered: u64,
 }
 
@@ -87,6 +90,8 @@ pub struct Model {
     /// The processes of each log and stream, by index.
     streams: HashMap<(&'static str, Origin), Vec<usize>>,
     pub heaviest: Heaviest,
+    /// The calls of a trace, if one is wanted.
+    pub traced: Option<Heaviest>,
     pub filter: Filter,
     pub limits: Limits,
     pub counts: Counts,
@@ -105,6 +110,7 @@ impl Model {
             processes: Vec::new(),
             streams: HashMap::new(),
             heaviest,
+            traced: None,
             filter,
             limits: Limits::default(),
             counts: Counts::default(),
@@ -148,13 +154,19 @@ impl Model {
                     return self.counts.duplicates += 1;
                 }
                 self.counts.events += 1;
-                if !self.filter.takes(&event, process) {
+                if !self.filter.is_in_time(event.at.or_else(|| process.time_of(event.uptime_us?))) {
                     self.counts.filtered += 1;
+                    // A call that ends later has ended all the same.
+                    self.open -= usize::from(process.forget(&event));
                     return;
                 }
-                self.counts.skipped +=
-                    event.skipped.filter(|_| event.kind == Some(Kind::Entry)).unwrap_or(0);
                 process.see(&event);
+                if !self.filter.takes(event.function) {
+                    self.counts.filtered += 1;
+                    return process.sample(&event);
+                }
+                let skipped = event.skipped.filter(|_| event.kind == Some(Kind::Entry));
+                self.counts.skipped = self.counts.skipped.saturating_add(skipped.unwrap_or(0));
                 let (rows, open) = (process.builder.rows(), process.open.len());
                 let room = calls::Room {
                     rows: self.rows < self.limits.rows,
@@ -167,10 +179,15 @@ impl Model {
                 self.counts.beyond_room += u64::from(told.beyond_room);
                 self.counts.without_entry += u64::from(told.without_entry);
                 if let Some(row) = told.call {
-                    self.heaviest.add(CallRow { process: at, ..row });
+                    self.keep(CallRow { process: at, ..row });
                 }
             }
             Record::Crossing(crossing) => {
+                if !self.filter.is_in_time(crossing.at) {
+                    self.counts.crossings += 1;
+                    self.counts.filtered += 1;
+                    return;
+                }
                 let at = self.process_of_crossing(log, origin, &crossing);
                 if self.processes[at].cross(*crossing, place) {
                     self.counts.crossings += 1;
@@ -178,17 +195,29 @@ impl Model {
             }
             Record::Kill(kill) => {
                 self.counts.kills += 1;
-                let at = self.process_of_kill(log, origin, kill.pid);
-                if let Some(at) = at {
-                    self.processes[at].kill(&kill, place);
+                if !self.filter.is_in_time(kill.at) {
+                    self.counts.filtered += 1;
+                    return;
+                }
+                match self.process_of_kill(log, origin, &kill) {
+                    Some(at) => self.processes[at].kill(&kill, place),
+                    None => self.counts.kills_of_others += 1,
                 }
             }
         }
     }
 
+    fn keep(&mut self, call: CallRow) {
+        if let Some(traced) = &mut self.traced {
+            traced.add(call.clone());
+        }
+        self.heaviest.add(call);
+    }
+
     /// Returns the index of the process that an event is of.
     fn process(&mut self, log: &'static str, origin: Origin, event: &Event) -> usize {
-        let processes = self.streams.entry((log, origin.stream_alone())).or_default();
+        let stream = (log, origin.stream_alone());
+        let processes = self.streams.get(&stream).map_or(&[][..], Vec::as_slice);
         let mut fitting = processes.iter().rev().copied().filter(|&index| {
             self.processes[index].fits(event.at, event.uptime_us)
                 && self.processes[index].fits_call(event)
@@ -204,7 +233,7 @@ impl Model {
             return self.processes.len() - 1;
         }
         let index = self.processes.len();
-        processes.push(index);
+        self.streams.entry(stream).or_default().push(index);
         self.processes.push(Process::new(log, origin, event.at, event.uptime_us));
         index
     }
@@ -234,43 +263,51 @@ impl Model {
         index
     }
 
-    fn process_of_kill(
-        &mut self,
-        log: &'static str,
-        origin: Origin,
-        pid: Option<u32>,
-    ) -> Option<usize> {
-        if let Some(pid) = pid {
-            let is_it = |process: &Process| process.pid() == Some(pid);
-            if let Some(index) = self.processes.iter().rposition(is_it) {
-                return Some(index);
-            }
-            // It is another program's, where the ids of all processes are known.
-            if self.processes.iter().all(|process| process.pid().is_some()) {
-                return None;
-            }
+    /// Returns the index of the process that was killed. `None` if it may be one that memprobe was
+    /// not in.
+    fn process_of_kill(&self, log: &'static str, origin: Origin, kill: &Kill) -> Option<usize> {
+        let is_meant = |process: &Process| kill.pid.is_some() && process.pid() == kill.pid;
+        if let Some(index) = self.processes.iter().rposition(is_meant) {
+            return Some(index);
         }
-        let stream = self.streams.get(&(log, origin.stream_alone()));
-        let last = |indices: &Vec<usize>| indices.iter().copied().max();
-        // The message of a kill may stand in another stream of the same log.
-        let of_log = || {
-            let of_log = self.streams.iter().filter(|((other, _), _)| *other == log);
-            of_log.filter_map(|(_, indices)| last(indices)).max()
+        let may_be = |(_, process): &(usize, &Process)| {
+            let Origin { host, .. } = process.origin;
+            process.log == log
+                && (host.is_empty() || origin.host.is_empty() || host == origin.host)
+                // In a container the first process is 1, and the kernel names another id.
+                && (kill.pid.is_none() || process.pid().is_none_or(|pid| pid == 1))
         };
-        stream.and_then(last).or_else(of_log)
+        let possible: Vec<(usize, &Process)> =
+            self.processes.iter().enumerate().filter(may_be).collect();
+        // A collector may deliver the message in another stream than that of the process.
+        let named = possible.iter().rfind(|(_, process)| kill.names(process.origin.stream));
+        if let Some(&(index, _)) = named {
+            return Some(index);
+        }
+        let other = kill.name.unwrap_or(origin.stream);
+        let mut unnamed = possible.iter().rev().filter(|(_, process)| {
+            let stream = process.origin.stream;
+            stream == origin.stream || stream.is_empty() && kill.name.is_some() || other.is_empty()
+        });
+        let &(last, process) = unnamed.next()?;
+        let is_alike = |(_, other): &(usize, &Process)| {
+            (other.origin.stream, other.origin.host) == (process.origin.stream, process.origin.host)
+        };
+        unnamed.all(is_alike).then_some(last)
     }
 
     /// Whether the newest events come first, as some log stores give them.
     pub fn is_backwards(&self) -> bool {
-        self.counts.events >= 10 && self.backwards > self.counts.events / 10 * 9
+        self.counts.events >= 4 && self.backwards * 10 >= (self.counts.events - 1) * 9
     }
 
     /// Closes the reading: what is still open has not ended.
     pub fn finish(&mut self) {
-        for (at, process) in self.processes.iter_mut().enumerate() {
-            process.finish();
-            for row in process.never_ended() {
-                self.heaviest.add(CallRow { process: at, ..row });
+        for at in 0..self.processes.len() {
+            self.processes[at].finish();
+            let open: Vec<CallRow> = self.processes[at].never_ended().collect();
+            for row in open {
+                self.keep(CallRow { process: at, ..row });
             }
         }
     }

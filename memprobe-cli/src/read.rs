@@ -69,6 +69,37 @@ pub fn read(sources: Vec<Source>, model: &mut Model) -> Done {
     done
 }
 
+/// Reads one log that is open already into the model.
+pub fn read_open(source: Source, reader: impl Read, model: &mut Model) -> Done {
+    let log = source.log();
+    let mut sink = |item| {
+        model.add((0, log), item);
+        ControlFlow::Continue(())
+    };
+    let bar = progress(std::slice::from_ref(&source));
+    let ended = input::read(bar.wrap_read(reader), Origin::default(), &mut sink);
+    bar.finish_and_clear();
+    model.finish();
+    let mut done = Done { sources: vec![source.clone()], ..Done::default() };
+    done.end(source, ended);
+    done
+}
+
+impl Done {
+    fn end(&mut self, source: Source, ended: io::Result<Extent>) {
+        match ended {
+            Ok(extent) => {
+                self.extent.lines += extent.lines;
+                self.extent.bytes += extent.bytes;
+                if extent.is_cut {
+                    self.cut.push(source);
+                }
+            }
+            Err(error) => self.errors.push((source, error)),
+        }
+    }
+}
+
 /// Reads one log and passes on what it has.
 fn one(source: &Source, bar: &ProgressBar, sender: &SyncSender<Message>) {
     let mut batch = Vec::with_capacity(BATCH);
@@ -101,14 +132,7 @@ fn take(
     for message in receiver {
         match message {
             Message::Items(items) => items.into_iter().for_each(|item| model.add((at, log), item)),
-            Message::Ended(Ok(extent)) => {
-                done.extent.lines += extent.lines;
-                done.extent.bytes += extent.bytes;
-                if extent.is_cut {
-                    done.cut.push(source.clone());
-                }
-            }
-            Message::Ended(Err(error)) => done.errors.push((source.clone(), error)),
+            Message::Ended(ended) => done.end(source.clone(), ended),
         }
     }
 }

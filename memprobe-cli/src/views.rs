@@ -10,13 +10,18 @@ pub mod waterfall;
 
 use std::collections::{HashMap, HashSet};
 
-use memprobe::__builder::short;
+use memprobe::__builder::{HumanCount, short};
 
 use crate::input::Source;
 use crate::model::Place;
 
 /// Most rows of a list.
 const LISTED: usize = 20;
+
+/// Writes how many there are of something.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
+}
 
 /// Writes where a line stands: `app.log:1234`.
 fn place(place: Place, sources: &[Source]) -> String {

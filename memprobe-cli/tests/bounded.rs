@@ -102,3 +102,22 @@ fn one_call_with_very_many_segments_keeps_the_first_ones() {
     let report = model.processes[0].builder.report();
     assert_eq!(report.functions[0].segments.iter().map(|it| it.count).sum::<u64>(), 10_001);
 }
+
+#[test]
+fn beyond_the_bound_on_rows_only_further_rows_are_left_out() {
+    let limits = Limits { rows: 50, ..LIMITS };
+    let mut log = entry(1, "a::main", 0) + &entry(2, "a::f", 1) + &exit(2, "a::f", "return", 2);
+    for id in 3..103 {
+        log += &exit(id, &format!("a::f{id}"), "return", id);
+    }
+    // A row that is there, a call whose exit has no row, and a call that would need one.
+    log += &(entry(200, "a::f", 200) + &exit(200, "a::f", "return", 201));
+    log += &(exit(1, "a::main", "panic", 202) + &entry(201, "a::late", 203));
+    let (model, _) = model_within(log.as_bytes(), limits);
+    let process = &model.processes[0];
+    let report = process.builder.report();
+    let f = report.functions.iter().find(|function| function.name == "a::f").expect("a row");
+    assert_eq!(f.outcomes.calls(), 2);
+    assert!(process.open.is_empty(), "a call that has ended never seems to run");
+    assert!(model.counts.beyond_room > 50, "{:?}", model.counts);
+}

@@ -3,23 +3,9 @@
 mod common;
 
 use std::io::Write as _;
-use std::path::Path;
-use std::process::Output;
 
-use common::{log, path, run};
+use common::{errors, log, path, run, shown, text};
 use serde_json::Value;
-
-fn text(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("text")
-}
-
-fn shown(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
 
 #[test]
 fn the_report_has_memprobes_own_verdicts_and_table() {
@@ -143,83 +129,6 @@ fn single_calls_are_listed_above_a_bound_and_sorted() {
     assert!(text.lines().skip(1).zip(kept).all(|(line, kept)| line.contains(kept)), "{text}");
 }
 
-/// Writes two runs, of which the latter needs more in `parse`.
-fn two_runs(folder: &Path) -> (String, String) {
-    let before = log("json.log");
-    let more = |line: &str| {
-        let is_parse = line.contains("\"exit\"") && line.contains("program::parse");
-        if !is_parse {
-            return line.to_owned();
-        }
-        let mut value: Value = serde_json::from_str(line).expect("JSON");
-        let peak = value["fields"]["call_peak"].as_u64().expect("bytes");
-        value["fields"]["call_peak"] = (peak * 3 / 2).into();
-        value.to_string()
-    };
-    let after: String = before.lines().map(|line| more(line) + "\n").collect();
-    let (a, b) = (folder.join("a.log"), folder.join("b.log"));
-    std::fs::write(&a, before).expect("a file");
-    std::fs::write(&b, after).expect("a file");
-    (shown(&a).to_owned(), shown(&b).to_owned())
-}
-
-#[test]
-fn a_difference_is_told_and_its_exit_status_too() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (before, after) = two_runs(folder.path());
-    let output = run(&["diff", &before, &after]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let shown = text(&output);
-    let first = shown.lines().nth(1).expect("a change");
-    assert!(first.starts_with("parse ") && first.contains("+50.0%"), "{shown}");
-    let output = run(&["diff", "--fail-over", "10%", &before, &after]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(errors(&output).contains("program::parse: peak has grown by 50.0 %"), "{output:?}");
-    let output = run(&["diff", "--fail-over", "60%", &before, &after]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    // It needs less: that is no failure.
-    let output = run(&["diff", "--fail-over", "10%", &after, &before]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let markdown = text(&run(&["diff", "--markdown", &before, &after]));
-    assert!(markdown.contains("| `program::parse` | peak | "), "{markdown}");
-}
-
-#[test]
-fn saved_reports_are_compared_like_their_logs() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (before, after) = two_runs(folder.path());
-    let of_logs = text(&run(&["diff", "--json", &before, &after]));
-    let saved = folder.path().join("a.json");
-    std::fs::write(&saved, run(&["report", "--json", &before]).stdout).expect("a file");
-    let of_report = text(&run(&["diff", "--json", shown(&saved), &after]));
-    assert_eq!(of_report, of_logs);
-}
-
-#[test]
-fn what_cannot_be_compared_is_status_2_with_the_reason() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (before, _) = two_runs(folder.path());
-    let other = folder.path().join("other.log");
-    std::fs::write(
-        &other,
-        log("json.log").replace("program::", "another::").replace("the user's", "x"),
-    )
-    .expect("a file");
-    let output = run(&["diff", &before, shown(&other)]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(errors(&output).contains("cannot compare: no function is in both"), "{output:?}");
-    std::fs::write(&other, "nothing\n").expect("a file");
-    let output = run(&["diff", &before, shown(&other)]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(
-        errors(&output).contains("nothing of memprobe's in 1 lines. Expected were"),
-        "{output:?}"
-    );
-    let output = run(&["diff", &before, "/nowhere.log"]);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(errors(&output).contains("/nowhere.log: No such file"), "{output:?}");
-}
-
 #[test]
 fn a_line_that_cannot_be_read_is_shown_with_file_and_line() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -231,7 +140,7 @@ fn a_line_that_cannot_be_read_is_shown_with_file_and_line() {
     let output = run(&["report", shown(&path)]);
     assert!(output.status.success());
     let text = text(&output);
-    assert!(text.contains("1 lines of ours that cannot be read"), "{text}");
+    assert!(text.contains("1 line of ours that cannot be read"), "{text}");
     assert!(text.contains("torn.log:5: JSON was expected: EOF while parsing"), "{text}");
 }
 
@@ -261,6 +170,20 @@ fn standard_input_and_several_files() {
     let each = run(&["report", "--by", "process", "--json", shown(&a), shown(&b)]);
     let each: Value = serde_json::from_slice(&each.stdout).expect("JSON");
     assert_eq!(calls(&each["reports"][0]), calls(&one));
+    let events = |value: &Value| value["log"]["events"].as_u64().expect("a count");
+    assert_eq!(events(&each["reports"][0]) + events(&each["reports"][1]), events(&two));
+    assert_eq!(each["read"]["events"], two["log"]["events"]);
+    assert!(
+        each["reports"]
+            .as_array()
+            .expect("two")
+            .iter()
+            .all(|one| { one["log"]["heaviest"].as_array().is_some_and(|calls| calls.len() == 3) })
+    );
+    let stacks = text(&run(&["report", "--by", "process", "--folded", shown(&a), shown(&b)]));
+    assert!(stacks.lines().any(|line| line.contains("full.log (2);program::handler ")), "{stacks}");
+    let page = text(&run(&["report", "--by", "process", "--markdown", shown(&a), shown(&b)]));
+    assert_eq!(page.matches("120 events of a log.").count(), 2, "{page}");
 }
 
 #[test]
@@ -289,9 +212,20 @@ fn only_what_was_asked_for_is_taken() {
     assert_eq!(functions.len(), 1);
     let output = run(&["report", "--until", "2001-01-01T00:00:00Z", shown(&path("json.log"))]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(errors(&output).contains("nothing is left of 120 events"), "{output:?}");
+    assert!(errors(&output).contains("nothing is left of 120 lines"), "{output:?}");
     let output = run(&["report", "--function", "parse", shown(&path("json.log"))]);
-    assert!(text(&output).contains("events left out by what was asked for"), "{output:?}");
+    assert!(text(&output).contains("left out by what was asked for"), "{output:?}");
+    // What the process used is told by all events.
+    let process = |output: &std::process::Output| {
+        let text = text(output);
+        text.lines().find(|line| line.starts_with("process ")).expect("a line").to_owned()
+    };
+    assert_eq!(process(&output), process(&run(&["report", shown(&path("json.log"))])));
+    // A call that ends after the time has ended all the same.
+    let whole = log("json.log");
+    let half = whole.lines().nth(60).and_then(|line| line.split('"').nth(3)).expect("a time");
+    let output = run(&["report", "--until", half, shown(&path("json.log"))]);
+    assert!(output.status.success() && !text(&output).contains("never ended"), "{output:?}");
     let output = run(&["report", "--since", "yesterday", shown(&path("json.log"))]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -322,20 +256,25 @@ fn a_line_that_is_cut_among_its_figures_is_told_and_not_summed() {
     let at = whole.find("call_peak=").expect("an exit") + "call_peak=47".len();
     std::fs::write(&file, &whole[..at]).expect("a file");
     let output = text(&run(&["report", shown(&file)]));
-    assert!(output.contains("1 lines of ours that cannot be read"), "{output}");
+    assert!(output.contains("1 line of ours that cannot be read"), "{output}");
     assert!(output.contains("it has no `call_freed`"), "{output}");
 }
 
 #[test]
 fn a_log_with_its_newest_lines_first_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["json.log", "full-no-time.log", "lambda-text.log"] {
+    for (name, lines) in
+        [("json.log", 200), ("json.log", 9), ("full-no-time.log", 200), ("lambda-text.log", 200)]
+    {
         let file = folder.path().join(name);
-        let lines: Vec<_> = log(name).lines().rev().map(str::to_owned).collect();
+        let whole = log(name);
+        let lines: Vec<&str> = whole.lines().take(lines).collect();
+        let lines: Vec<&str> = lines.into_iter().rev().collect();
         std::fs::write(&file, lines.join("\n")).expect("a file");
         let output = run(&["report", shown(&file)]);
         assert_eq!(output.status.code(), Some(2), "{name}: {output:?}");
         assert!(errors(&output).contains("the newest lines come first"), "{name}: {output:?}");
+        assert!(errors(&output).contains("`logcli query --forward`"), "{name}: {output:?}");
     }
 }
 
@@ -349,25 +288,6 @@ fn a_rise_is_explained_by_the_segment_that_ended_with_it() {
     let largest = &sample.expect("a sample")["largest"];
     assert_eq!(largest["function"], function, "{sample:?}");
     assert_eq!(largest["label"], "loaded", "{sample:?}");
-}
-
-#[test]
-fn a_kill_of_another_program_is_nobodys_here() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("app.log");
-    let watch = "memprobe: threshold=95% at=2026-11-28T07:41:15Z pid=8521 limit=128.0MiB \
-                 estimate=122.0MiB rss=120.0MiB active=118.0MiB";
-    for (pid, is_ours) in [(8521, true), (12, false)] {
-        let kill = format!("kernel: Memory cgroup out of memory: Killed process {pid} (name)");
-        std::fs::write(&file, format!("{}{watch}\n{kill}\n", log("json.log"))).expect("a file");
-        let page = folder.path().join("page.html");
-        let output = text(&run(&["report", "--html", shown(&page), shown(&file)]));
-        assert_eq!(output.contains("killed    Killed process"), is_ours, "{pid}: {output}");
-        let page = std::fs::read_to_string(&page).expect("a page");
-        let end = if is_ours { "<p class=\"big\">Killed</p>" } else { "Near its limit" };
-        assert!(page.contains(end) && page.contains("1 call never ended:"), "{page}");
-        assert!(page.contains("last label 'loaded', held 7.0 MiB there"), "{page}");
-    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
     for group in &groups {
         let _ = group.report.to_html_with(end::cards(group, &[]));
         text::group(group, &model, &[], 3, false, &mut views).expect("written");
-        markdown::report(group, &model, &mut views).expect("written");
+        markdown::report(group, &mut views).expect("written");
     }
     let done = Done::default();
     json::report(&groups, &model, &done, 3, &mut views).expect("written");

@@ -1,8 +1,7 @@
 //! `memprobe diff`: two runs or two days.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,14 +9,22 @@ use memprobe::Report;
 use serde_json::Value;
 
 use crate::args::{Diff, Which};
-use crate::commands::{empty_model, read};
-use crate::model::{By, Heaviest, Order, groups};
-use crate::views::changes::{self, Change, Changes, OnlyIn};
+use crate::commands::{checked, empty_model};
+use crate::input::Source;
+use crate::model::{By, Heaviest, Model, Order, groups};
+use crate::read::read_open;
+use crate::views::changes::{self, Change, Changes, End, OnlyIn};
 
 /// The figures of a function that are compared, in bytes.
 type Figures = BTreeMap<&'static str, i64>;
-/// The functions of a run.
-type Run = BTreeMap<String, Figures>;
+
+/// A run, or a day.
+#[derive(Debug, Default)]
+struct Run {
+    /// The functions of which a call ended.
+    functions: BTreeMap<String, Figures>,
+    end: End,
+}
 
 /// Runs the command.
 ///
@@ -25,35 +32,51 @@ type Run = BTreeMap<String, Figures>;
 ///
 /// Those of reading and writing, and why the two cannot be compared.
 pub fn run(args: &Diff) -> io::Result<ExitCode> {
+    if args.before == Path::new("-") && args.after == Path::new("-") {
+        return Err(io::Error::other("only one of the two can be standard input"));
+    }
     let before = load(&args.before, &args.which)?;
     let after = load(&args.after, &args.which)?;
-    let changes = compare(&before, &after, args.least);
+    let changes = compare(before, after, args.least);
     if changes.both == 0 {
         return Err(io::Error::other(format!(
             "cannot compare: no function is in both; {} has {}, {} has {}",
             args.before.display(),
-            some(&before),
+            some(&changes.only_before),
             args.after.display(),
-            some(&after)
+            some(&changes.only_after)
         )));
     }
+    let status = args.fail_over.map_or(ExitCode::SUCCESS, |over| verdict(&changes, over));
     let mut out = BufWriter::new(io::stdout().lock());
-    if args.json {
-        changes::json(&changes, &mut out)?;
+    let written = if args.json {
+        changes::json(&changes, &mut out)
     } else if args.markdown {
-        changes::markdown(&changes, &mut out)?;
+        changes::markdown(&changes, &mut out)
     } else {
-        changes::text(&changes, &mut out)?;
+        changes::text(&changes, &mut out)
+    };
+    match written.and_then(|()| out.flush()) {
+        // The status counts also where nobody reads the rest.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(status),
     }
-    out.flush()?;
-    drop(out);
-    let Some(over) = args.fail_over else { return Ok(ExitCode::SUCCESS) };
-    let worse: Vec<&Change> = changes.changes.iter().filter(|one| is_over(one, over)).collect();
-    for change in &worse {
+}
+
+/// Says on standard error what is worse by more than so many percent, and returns the exit status.
+fn verdict(changes: &Changes, over: f64) -> ExitCode {
+    let mut status = ExitCode::SUCCESS;
+    for change in changes.changes.iter().filter(|change| is_over(change, over)) {
         let by = change.percent().map_or("from nothing".into(), |by| format!("by {by:.1} %"));
         eprintln!("memprobe: {}: {} has grown {by}", change.function, change.figure);
+        status = ExitCode::from(1);
     }
-    Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    // The figures of a process that was killed are not those of its work.
+    if !changes.end_after.killed.is_empty() {
+        eprintln!("memprobe: the run after {}", changes.end_after);
+        status = ExitCode::from(1);
+    }
+    status
 }
 
 /// The figure that comes out of a histogram.
@@ -71,20 +94,22 @@ fn is_over(change: &Change, over: f64) -> bool {
     change.by() > 0 && change.percent().is_none_or(|percent| percent > over)
 }
 
-fn some(run: &Run) -> String {
-    let names: Vec<&str> = run.keys().take(3).map(String::as_str).collect();
+fn some(functions: &[OnlyIn]) -> String {
+    let names: Vec<&str> = functions.iter().take(3).map(|one| &*one.function).collect();
     match names.len() {
         0 => "none".into(),
-        _ => format!("{}{}", names.join(", "), if run.len() > 3 { ", …" } else { "" }),
+        _ => format!("{}{}", names.join(", "), if functions.len() > 3 { ", …" } else { "" }),
     }
 }
 
 /// Returns the changes of at least so many bytes, the biggest first.
-fn compare(before: &Run, after: &Run, least: u64) -> Changes {
+fn compare(before: Run, after: Run, least: u64) -> Changes {
     let mut all = Changes { least, ..Changes::default() };
-    for (function, figures) in before {
-        let Some(others) = after.get(function) else {
-            all.only_before.push(only_in(function, figures));
+    for (function, figures) in &before.functions {
+        let Some(others) = after.functions.get(function) else {
+            if !after.end.never_ended.contains(function) {
+                all.only_before.push(only_in(function, figures));
+            }
             continue;
         };
         all.both += 1;
@@ -97,9 +122,13 @@ fn compare(before: &Run, after: &Run, least: u64) -> Changes {
             }
         }
     }
-    let new = after.iter().filter(|(name, _)| !before.contains_key(*name));
+    let is_new = |name: &String| {
+        !before.functions.contains_key(name) && !before.end.never_ended.contains(name)
+    };
+    let new = after.functions.iter().filter(|(name, _)| is_new(name));
     all.only_after = new.map(|(name, figures)| only_in(name, figures)).collect();
     all.changes.sort_by_key(|change| std::cmp::Reverse(change.by().unsigned_abs()));
+    (all.end_before, all.end_after) = (before.end, after.end);
     all
 }
 
@@ -107,54 +136,66 @@ fn only_in(function: &str, figures: &Figures) -> OnlyIn {
     OnlyIn { function: function.to_owned(), peak: figures.get("peak").copied() }
 }
 
+/// Most bytes of a saved report.
+const LARGEST: u64 = 256 << 20;
+
 /// Loads a run: a report in JSON, or a log.
 fn load(path: &Path, which: &Which) -> io::Result<Run> {
-    if let Some(value) = saved(path)? {
-        return of_json(&value)
-            .ok_or_else(|| {
-                io::Error::other(format!(
-                    "{}: a report of memprobe's in JSON was expected, with `functions`, or a log",
-                    path.display()
-                ))
-            })
-            .and_then(|run| with_figures(run, path));
-    }
-    let model = empty_model(Heaviest::new(Order::Peak, 0, 0, true), which);
-    let (model, _) = read(&[path.to_owned()], model)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-    let groups = groups(&model, By::All);
-    let run = groups.first().map_or(Run::new(), |group| of_report(&group.report));
-    with_figures(run, path)
-}
-
-fn with_figures(run: Run, path: &Path) -> io::Result<Run> {
-    if run.values().all(BTreeMap::is_empty) {
-        let why = "has no bytes of any call that ended: jemalloc was not the global allocator, or no \
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let source = Source::of(path);
+    let mut reader = BufReader::with_capacity(64 << 10, source.open().map_err(named)?);
+    let run = if is_report(reader.fill_buf().map_err(named)?) {
+        saved(reader, which).map_err(named)?
+    } else {
+        let mut model = empty_model(Heaviest::new(Order::Peak, 0, 0, true), which);
+        let done = read_open(source, reader, &mut model);
+        let (model, _) = checked(model, done).map_err(named)?;
+        of_model(&model)
+    };
+    if run.functions.values().all(BTreeMap::is_empty) {
+        let why = "it has no bytes of any call that ended: jemalloc was not the global allocator, or no \
                    exit is in it";
-        return Err(io::Error::other(format!("{} {why}", path.display())));
+        return Err(named(io::Error::other(why)));
     }
     Ok(run)
 }
 
-/// Reads a file that is one object of JSON with a version of memprobe's in it; `None` if it is not.
-fn saved(path: &Path) -> io::Result<Option<Value>> {
-    /// A larger file is a log.
-    const MOST: u64 = 256 << 20;
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    if path == Path::new("-") || fs::metadata(path).map_err(named)?.len() > MOST {
-        return Ok(None);
+/// Whether a file that starts so is a report in JSON, and not a log. The first key of a report is one
+/// that no event begins with.
+fn is_report(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start().strip_prefix(b"{").unwrap_or(b"").trim_ascii_start();
+    let value = |key: &[u8]| start.strip_prefix(key).map(<[u8]>::trim_ascii_start);
+    // The version, where an event has its kind.
+    value(b"\"memprobe\":").and_then(|value| value.get(1)).is_some_and(u8::is_ascii_digit)
+        || value(b"\"elapsed_us\":").is_some()
+        || value(b"\"read\":").is_some_and(|value| value.starts_with(b"{"))
+}
+
+fn saved(reader: impl BufRead, which: &Which) -> io::Result<Run> {
+    if which.since.is_some() || which.until.is_some() {
+        let why = "a saved report has no times: `--since` and `--until` are for logs";
+        return Err(io::Error::other(why));
     }
-    let bytes = fs::read(path).map_err(named)?;
-    let is_object = bytes.trim_ascii_start().starts_with(b"{");
-    let value: Option<Value> = if is_object { serde_json::from_slice(&bytes).ok() } else { None };
-    Ok(value.filter(|value| value.get("functions").is_some() || value.get("verdicts").is_some()))
+    let value: Value = serde_json::from_reader(reader.take(LARGEST))?;
+    if value.get("reports").is_some() {
+        let why = "these are several reports; write it without `--by`, or compare their logs";
+        return Err(io::Error::other(why));
+    }
+    let mut run = of_json(&value)
+        .ok_or_else(|| io::Error::other("a report of memprobe's was expected, with `functions`"))?;
+    let filter = which.filter();
+    run.functions.retain(|function, _| filter.takes(function));
+    run.end.never_ended.retain(|function| filter.takes(function));
+    if run.functions.is_empty() {
+        return Err(io::Error::other("nothing is left: `--function` leaves out all"));
+    }
+    Ok(run)
 }
 
 fn of_json(value: &Value) -> Option<Run> {
-    let functions = value.get("functions")?.as_array()?;
-    let mut run = Run::new();
-    for function in functions {
+    let mut run = Run::default();
+    for function in value.get("functions")?.as_array()? {
         let name = function.get("name")?.as_str()?.to_owned();
         let calls: i64 = ["returned", "panicked", "cancelled", "closed"]
             .iter()
@@ -162,22 +203,45 @@ fn of_json(value: &Value) -> Option<Run> {
             .sum();
         let number =
             |path: &[&str]| path.iter().try_fold(function, |at, key| at.get(key))?.as_i64();
-        run.insert(
-            name,
-            figures(
-                number(&["figures", "peak"]),
-                number(&["peaks", "p50"]),
-                number(&["figures", "allocated"]).and_then(|all| all.checked_div(calls)),
-                number(&["figures", "steady", "per_call"]),
-            ),
-        );
+        if calls > 0 {
+            run.functions.insert(
+                name,
+                figures(
+                    number(&["figures", "peak"]),
+                    number(&["peaks", "p50"]),
+                    number(&["figures", "allocated"]).and_then(|all| all.checked_div(calls)),
+                    number(&["figures", "steady", "per_call"]),
+                ),
+            );
+        }
+    }
+    let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let processes = value.get("log").and_then(|log| log.get("processes")?.as_array());
+    for process in processes.into_iter().flatten() {
+        let killed = process.get("killed").and_then(|killed| text(killed, "words"));
+        run.end.killed.extend(killed);
+        let open = process.get("never_ended").and_then(Value::as_array).into_iter().flatten();
+        run.end.never_ended.extend(open.filter_map(|call| text(call, "function")));
     }
     Some(run)
 }
 
-fn of_report(report: &Report) -> Run {
-    let mut run = Run::new();
-    for function in &report.functions {
+fn of_model(model: &Model) -> Run {
+    let mut run = Run::default();
+    if let Some(group) = groups(model, By::All).first() {
+        run.functions = of_report(&group.report);
+    }
+    for process in &model.processes {
+        run.end.killed.extend(process.death.as_ref().map(|death| death.words.to_owned()));
+        let open = process.open.values().map(|call| call.function.to_owned());
+        run.end.never_ended.extend(open);
+    }
+    run
+}
+
+fn of_report(report: &Report) -> BTreeMap<String, Figures> {
+    let mut run = BTreeMap::new();
+    for function in report.functions.iter().filter(|function| function.outcomes.calls() > 0) {
         let calls = function.outcomes.calls() as i64;
         let all = function.figures;
         run.insert(
@@ -209,7 +273,24 @@ mod tests {
 
     fn run_of(functions: &[(&str, i64)]) -> Run {
         let one = |&(name, peak): &(&str, i64)| (name.to_owned(), Figures::from([("peak", peak)]));
-        functions.iter().map(one).collect()
+        Run { functions: functions.iter().map(one).collect(), end: End::default() }
+    }
+
+    #[test]
+    fn a_report_is_told_from_a_log_by_its_first_key() {
+        for report in ["{\"memprobe\":\"0.1.0\",", " {\n  \"elapsed_us\": 1", "{\n  \"read\": {"] {
+            assert!(is_report(report.as_bytes()), "{report}");
+        }
+        for log in [
+            "{\"memprobe\":\"exit\",",
+            "{\"timestamp\":",
+            "{\"read\":5",
+            "{",
+            "",
+            "memprobe: threshold=",
+        ] {
+            assert!(!is_report(log.as_bytes()), "{log}");
+        }
     }
 
     #[test]
@@ -223,7 +304,7 @@ mod tests {
     fn the_biggest_change_comes_first_and_small_ones_are_passed_over() {
         let before = run_of(&[("a", 1000), ("b", 1_000_000), ("c", 5000), ("gone", 1)]);
         let after = run_of(&[("a", 2000), ("b", 700_000), ("c", 5000), ("new", 1)]);
-        let changes = compare(&before, &after, 1000);
+        let changes = compare(before, after, 1000);
         let names: Vec<&str> = changes.changes.iter().map(|one| &*one.function).collect();
         assert_eq!(names, ["b", "a"]);
         let only = |function: &str| [OnlyIn { function: function.to_owned(), peak: Some(1) }];

@@ -20,9 +20,11 @@ const TRACED: usize = 2000;
 ///
 /// Those of reading and writing.
 pub fn run(args: &Report) -> io::Result<ExitCode> {
-    let kept = if args.trace.is_some() { TRACED } else { args.heaviest };
-    let heaviest = Heaviest::new(Order::Peak, 0, kept, args.trace.is_none());
-    let (model, done) = read(&args.logs.logs, empty_model(heaviest, &args.logs.which))?;
+    let heaviest = Heaviest::new(Order::Peak, 0, args.heaviest, true);
+    let heaviest = if args.by == By::All { heaviest } else { heaviest.of_each_process() };
+    let mut model = empty_model(heaviest, &args.logs.which);
+    model.traced = args.trace.as_ref().map(|_| Heaviest::new(Order::Peak, 0, TRACED, false));
+    let (model, done) = read(&args.logs.logs, model)?;
     let groups = groups(&model, args.by);
     if let Some(path) = &args.trace {
         let mut out = create(path)?;
@@ -36,10 +38,10 @@ pub fn run(args: &Report) -> io::Result<ExitCode> {
     if args.json {
         json::report(&groups, &model, &done, args.heaviest, &mut out)?;
     } else if args.folded {
-        groups.iter().try_for_each(|group| group.report.write_folded(&mut out))?;
+        groups.iter().try_for_each(|group| folded(group, &mut out))?;
     } else if args.markdown {
         for group in &groups {
-            markdown::report(group, &model, &mut out)?;
+            markdown::report(group, &mut out)?;
         }
     } else {
         print(args, &groups, &model, &done, &mut out)?;
@@ -73,6 +75,20 @@ fn print(
         text::group(group, model, &done.sources, args.heaviest, styled, out)?;
     }
     text::read(model, done, out)
+}
+
+/// Writes the stacks of a group. Where there are several, its name is the root of each.
+fn folded(group: &Group<'_>, out: &mut impl Write) -> io::Result<()> {
+    if group.name.is_empty() {
+        return group.report.write_folded(out);
+    }
+    let mut stacks = Vec::new();
+    group.report.write_folded(&mut stacks)?;
+    let root = group.name.replace(';', ",");
+    for stack in String::from_utf8_lossy(&stacks).lines() {
+        writeln!(out, "{root};{stack}")?;
+    }
+    Ok(())
 }
 
 /// Writes a page for each group. With several the names have a number before the ending.

@@ -1,5 +1,6 @@
 //! `memprobe watch`: follows a growing log, and keeps the table live in the terminal.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Seek as _};
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Table, TableState};
 
 use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
-use memprobe::report::Function;
+use memprobe::report::{Function, Verdict};
 
 use crate::args::Watch;
 use crate::commands::empty_model;
@@ -28,6 +29,8 @@ use crate::model::{By, Heaviest, Model, Order, groups};
 use crate::parse::origin::Origin;
 use crate::views::Names;
 
+/// Most lines on how processes ended, so that the table has room.
+const ENDS: usize = 6;
 /// How long to wait for more of the log, or for a key.
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -216,33 +219,37 @@ impl Screen {
             self.model.counts.unreadable
         ))];
         for (name, found) in [
-            ("pressure", verdicts.pressure.found().map(ToString::to_string)),
-            ("growing", verdicts.growing.found().map(ToString::to_string)),
-            ("churn", verdicts.churn.found().map(ToString::to_string)),
+            ("pressure", said(&verdicts.pressure)),
+            ("growing", said(&verdicts.growing)),
+            ("churn", said(&verdicts.churn)),
         ] {
             head.extend(found.map(|found| Line::from(format!("{name:10}{found}"))));
         }
         let process = &group.report.process;
         if let (Some(used), Some(limit)) = (process.used(), &process.limit) {
-            let part = used as f64 / limit.bytes.max(1) as f64 * 100.0;
+            // Rounded down, as in the report.
+            let percent = u128::from(used) * 100 / u128::from(limit.bytes.max(1));
             let text = format!(
-                "process   {} of {} ({part:.0}%)",
+                "process   {} of {} ({percent}%)",
                 HumanBytes(used),
                 HumanBytes(limit.bytes)
             );
             head.push(Line::from(text));
         }
+        let mut ends = Vec::new();
         for (_, process) in &group.processes {
+            if let Some(death) = &process.death {
+                ends.push(format!("killed    {}", death.words));
+            }
             if let Some((crossing, _)) = &process.crossing {
                 let holder = crossing.holder().map_or(String::new(), |holder| holder.text);
-                let end = process.death.as_ref().map_or("", |death| death.words);
-                let text = format!("watch     {}%: {holder} {end}", crossing.threshold);
-                head.push(Line::styled(text, Modifier::BOLD));
-            } else if let Some(death) = &process.death {
-                let text = format!("killed    {}", death.words);
-                head.push(Line::styled(text, Modifier::BOLD));
+                ends.push(format!("watch     {}%: {holder}", crossing.threshold));
             }
         }
+        let more = ends.len().saturating_sub(ENDS);
+        ends.truncate(ENDS);
+        ends.extend((more > 0).then(|| format!("          {more} more")));
+        head.extend(ends.into_iter().map(|end| Line::styled(end, Modifier::BOLD)));
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let lines = head.len() as u16;
         let [top, middle, bottom] = Layout::vertical([
@@ -291,8 +298,20 @@ impl Screen {
     }
 }
 
+/// Says what a verdict found, in a line.
+fn said<T: Display>(verdict: &Verdict<T>) -> Option<String> {
+    match verdict {
+        Verdict::Found(found) => Some(found.to_string()),
+        Verdict::Undecided(candidates) => {
+            let all: Vec<String> = candidates.iter().map(T::to_string).collect();
+            Some(format!("one of these: {}", all.join("; ")))
+        }
+        _ => None,
+    }
+}
+
 fn row(function: &Function, name: String) -> Row<'static> {
-    let figures = function.figures;
+    let figures = function.figures.filter(|_| function.outcomes.calls() > 0);
     let bytes = |bytes: Option<u64>| bytes.map_or(String::new(), |it| HumanBytes(it).to_string());
     let per_call = figures.and_then(|figures| figures.steady);
     Row::new([

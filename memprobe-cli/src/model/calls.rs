@@ -104,11 +104,13 @@ impl CallRow {
 impl Process {
     /// Adds an event of a call.
     pub(super) fn add(&mut self, event: &Event, place: Place, room: Room) -> Told {
-        let mut told = Told { beyond_room: !room.rows, ..Told::default() };
-        if !room.rows {
+        let mut told = Told::default();
+        let Some(call_id) = event.call_id else { return told };
+        if !room.rows && !self.has_row(call_id, event) {
+            told.beyond_room = true;
+            self.forget(event);
             return told;
         }
-        let Some(call_id) = event.call_id else { return told };
         match event.kind {
             Some(Kind::Entry) if room.open => self.enter(call_id, event, place),
             Some(Kind::Entry) => told.beyond_room = true,
@@ -139,6 +141,28 @@ impl Process {
             _ => {}
         }
         told
+    }
+
+    /// Whether the row is there that an event is summed up in.
+    fn has_row(&self, call_id: u64, event: &Event) -> bool {
+        let context_of = |call_id: u64| self.open.get(&call_id).map(|open| open.context);
+        let caller = event.parent_id.and_then(context_of);
+        let context = context_of(call_id).or_else(|| self.builder.context(caller, event.function));
+        let is_entry = event.kind == Some(Kind::Entry);
+        let labels = (event.from, event.label);
+        context.is_some_and(|context| is_entry || self.builder.has_segment(context, labels))
+    }
+
+    /// Ends a call without its figures; returns whether it ran.
+    pub(super) fn forget(&mut self, event: &Event) -> bool {
+        if event.kind != Some(Kind::Exit) {
+            return false;
+        }
+        let open = event.call_id.and_then(|call_id| self.open.remove(&call_id));
+        if let Some(open) = &open {
+            self.leave(open.function);
+        }
+        open.is_some()
     }
 
     fn enter(&mut self, call_id: u64, event: &Event, place: Place) {

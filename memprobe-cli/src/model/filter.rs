@@ -1,8 +1,5 @@
 //! Which events are taken into account.
 
-use crate::model::process::Process;
-use crate::parse::event::Event;
-
 /// What the command line asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -14,13 +11,16 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether an event is taken into account. One without a time is.
-    pub fn takes(&self, event: &Event, process: &Process) -> bool {
-        let at = event.at.or_else(|| process.time_of(event.uptime_us?));
-        let is_in_time = at.is_none_or(|at| {
+    /// Whether a line of this time is taken into account. One without a time is.
+    pub fn is_in_time(&self, at: Option<i64>) -> bool {
+        at.is_none_or(|at| {
             self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
-        });
-        let has_part = |part: &String| event.function.contains(part.as_str());
-        is_in_time && (self.functions.is_empty() || self.functions.iter().any(has_part))
+        })
+    }
+
+    /// Whether the calls of a function are taken into account.
+    pub fn takes(&self, function: &str) -> bool {
+        let has_part = |part: &String| function.contains(part.as_str());
+        self.functions.is_empty() || self.functions.iter().any(has_part)
     }
 }

@@ -1,7 +1,7 @@
 //! The single calls that are kept: so many, of the heaviest.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::model::calls::CallRow;
 
@@ -33,7 +33,7 @@ impl Order {
     }
 }
 
-/// A heap of calls with the lightest on top.
+/// Heaps of calls with the lightest on top.
 #[derive(Debug)]
 pub struct Heaviest {
     order: Order,
@@ -42,7 +42,10 @@ pub struct Heaviest {
     room: usize,
     /// Only calls of no other call.
     roots: bool,
-    heap: BinaryHeap<Reverse<Ranked>>,
+    /// So many of each process, and not of all together.
+    of_each: bool,
+    /// By process, or one for all.
+    heaps: BTreeMap<usize, BinaryHeap<Reverse<Ranked>>>,
     /// Calls that were above the bound and had no room.
     pub left_out: u64,
 }
@@ -74,7 +77,14 @@ impl Heaviest {
     /// Keeps `room` calls with a peak of at least `above` bytes; with `roots` none that another one
     /// made.
     pub fn new(order: Order, above: u64, room: usize, roots: bool) -> Heaviest {
-        Heaviest { order, above, room, roots, heap: BinaryHeap::new(), left_out: 0 }
+        let heaps = BTreeMap::new();
+        Heaviest { order, above, room, roots, of_each: false, heaps, left_out: 0 }
+    }
+
+    /// Keeps so many calls of each process.
+    #[must_use]
+    pub fn of_each_process(self) -> Heaviest {
+        Heaviest { of_each: true, ..self }
     }
 
     pub(super) fn add(&mut self, call: CallRow) {
@@ -82,19 +92,21 @@ impl Heaviest {
             return;
         }
         let rank = self.order.of(&call);
-        if self.heap.len() < self.room {
-            return self.heap.push(Reverse(Ranked(rank, call)));
+        let heap = self.heaps.entry(if self.of_each { call.process } else { 0 }).or_default();
+        if heap.len() < self.room {
+            return heap.push(Reverse(Ranked(rank, call)));
         }
         self.left_out += 1;
-        if self.heap.peek().is_some_and(|Reverse(lightest)| lightest.0 < rank) {
-            self.heap.pop();
-            self.heap.push(Reverse(Ranked(rank, call)));
+        if heap.peek().is_some_and(|Reverse(lightest)| lightest.0 < rank) {
+            heap.pop();
+            heap.push(Reverse(Ranked(rank, call)));
         }
     }
 
     /// Returns the calls that are kept, the heaviest first.
     pub fn calls(&self) -> Vec<&CallRow> {
-        let mut calls: Vec<&Ranked> = self.heap.iter().map(|Reverse(ranked)| ranked).collect();
+        let all = self.heaps.values().flatten();
+        let mut calls: Vec<&Ranked> = all.map(|Reverse(ranked)| ranked).collect();
         calls.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.place.line.cmp(&b.1.place.line)));
         calls.into_iter().map(|Ranked(_, call)| call).collect()
     }

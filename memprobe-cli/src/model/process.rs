@@ -27,6 +27,7 @@ pub struct Process {
     /// Time of day and uptime of its last event.
     pub last_at: Option<i64>,
     pub last_uptime_us: Option<u64>,
+    first_uptime_us: Option<u64>,
     pub events: u64,
     pub builder: Builder,
     /// Calls that run. Those that are left at the end never ended.
@@ -77,6 +78,7 @@ impl Process {
             started: started(at, uptime_us),
             last_at: at,
             last_uptime_us: uptime_us,
+            first_uptime_us: uptime_us,
             events: 0,
             builder: Builder::default(),
             open: HashMap::new(),
@@ -102,7 +104,7 @@ impl Process {
             // The clock of an environment that is frozen stands still, so the start seems to be later.
             (Some(ours), Some(theirs)) => {
                 theirs.saturating_sub(ours).saturating_abs() <= JITTER
-                    || theirs > ours && uptime >= last
+                    || theirs > ours && uptime >= last && self.death.is_none()
             }
             _ => is_later,
         }
@@ -113,9 +115,12 @@ impl Process {
         // The first call of a process that was started anew, soon after the last. Threads may write
         // their first calls in another order than that of their ids.
         let is_first = event.kind == Some(Kind::Entry) && event.call_id == Some(1);
-        let is_back =
-            self.last_uptime_us > event.uptime_us.map(|uptime| uptime.saturating_add(RACE));
-        if is_first && is_back && !self.recent.has(event) {
+        let later = |first: Option<u64>, then: Option<u64>| {
+            first.zip(then).is_some_and(|(first, then)| then > first.saturating_add(RACE))
+        };
+        let is_another = later(event.uptime_us, self.last_uptime_us)
+            || later(self.first_uptime_us, event.uptime_us);
+        if is_first && is_another && !self.recent.has(event) {
             return false;
         }
         let Some(open) = event.call_id.and_then(|id| self.open.get(&id)) else { return true };
@@ -144,6 +149,7 @@ impl Process {
         self.started = self.started.or(started(event.at, event.uptime_us));
         self.last_at = event.at.max(self.last_at);
         self.last_uptime_us = event.uptime_us.max(self.last_uptime_us);
+        self.first_uptime_us = self.first_uptime_us.or(event.uptime_us);
         let process = &mut self.builder.process;
         process.rss = event.rss.or(process.rss);
         process.peak_rss = process.peak_rss.max(event.rss).max(event.peak_rss);
@@ -187,15 +193,16 @@ impl Process {
             return false;
         }
         self.crossings += 1;
-        self.origin.pid = self.origin.pid.or(crossing.pid);
         let process = &mut self.builder.process;
+        process.rss = crossing.rss.or(process.rss);
         process.peak_rss = process.peak_rss.max(crossing.rss);
-        if crossing.cgroup.is_some() {
-            process.cgroup_usage_max = process.cgroup_usage_max.max(crossing.cgroup);
-        }
-        if let (None, Some(bytes)) = (&process.limit, crossing.limit) {
+        process.cgroup_usage = crossing.cgroup.or(process.cgroup_usage);
+        process.cgroup_usage_max = process.cgroup_usage_max.max(crossing.cgroup);
+        self.has_cgroup |= crossing.cgroup.is_some();
+        // The line has its figures rounded.
+        if let Some(bytes) = process.limit.as_ref().map(|limit| limit.bytes).or(crossing.limit) {
             let mut limit = Limit::from_bytes(bytes);
-            limit.source = LimitSource::Log { is_cgroup: crossing.cgroup.is_some() };
+            limit.source = LimitSource::Log { is_cgroup: self.has_cgroup };
             process.limit = Some(limit);
         }
         self.crossing = Some((crossing, place));
@@ -231,10 +238,10 @@ impl Process {
 
     /// Returns a name for people: the stream, the host, the id, or the log.
     pub fn name(&self) -> String {
-        let Origin { stream, host, pid, .. } = self.origin;
+        let Origin { stream, host, .. } = self.origin;
         let mut parts: Vec<String> = Vec::new();
         parts.extend([host, stream].into_iter().filter(|part| !part.is_empty()).map(str::to_owned));
-        parts.extend(pid.map(|pid| format!("pid {pid}")));
+        parts.extend(self.pid().map(|pid| format!("pid {pid}")));
         if stream.is_empty() && host.is_empty() {
             parts.insert(0, self.log.to_owned());
         }

@@ -1,9 +1,10 @@
 //! What changed from one run to another, by function.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 
-use memprobe::__builder::{HumanBytes, SignedBytes};
+use memprobe::__builder::{HumanBytes, SignedBytes, short};
 use serde_json::json;
 
 use crate::views::Names;
@@ -15,6 +16,14 @@ pub struct Change {
     pub figure: &'static str,
     pub before: i64,
     pub after: i64,
+}
+
+impl Changes {
+    /// Returns the runs that did not end in the ordinary way, each with its name.
+    fn ends(&self) -> impl Iterator<Item = (&'static str, &End)> {
+        let ends = [("the run before", &self.end_before), ("the run after", &self.end_after)];
+        ends.into_iter().filter(|(_, end)| !end.is_ordinary())
+    }
 }
 
 impl Change {
@@ -47,6 +56,40 @@ impl fmt::Display for OnlyIn {
     }
 }
 
+/// How the processes of a run ended, as far as a log tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct End {
+    /// What says so of each process that was killed.
+    pub killed: Vec<String>,
+    /// Functions with calls that never ended.
+    pub never_ended: BTreeSet<String>,
+}
+
+impl End {
+    fn is_ordinary(&self) -> bool {
+        self.killed.is_empty() && self.never_ended.is_empty()
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = self.killed.first() {
+            write!(f, "was killed ({first}")?;
+            if self.killed.len() > 1 {
+                write!(f, ", and {} more", self.killed.len() - 1)?;
+            }
+            f.write_str(")")?;
+        }
+        if !self.never_ended.is_empty() {
+            let names: Vec<String> =
+                self.never_ended.iter().map(|function| short(function).to_string()).collect();
+            let and = if self.killed.is_empty() { "" } else { "; " };
+            write!(f, "{and}has calls that never ended: {}", list(&names))?;
+        }
+        Ok(())
+    }
+}
+
 /// The comparison of two runs.
 #[allow(clippy::struct_field_names, reason = "it is the list of them")]
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,6 +99,8 @@ pub struct Changes {
     /// Functions that only one of the runs has.
     pub only_before: Vec<OnlyIn>,
     pub only_after: Vec<OnlyIn>,
+    pub end_before: End,
+    pub end_after: End,
     /// Functions that both have.
     pub both: usize,
     /// Smaller changes are left out, in bytes.
@@ -71,12 +116,15 @@ const LISTED: usize = 40;
 ///
 /// Those of the writer.
 pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
+    for (run, end) in changes.ends() {
+        writeln!(out, "{run} {end}")?;
+    }
     if changes.changes.is_empty() {
         writeln!(
             out,
-            "no change of {} or more: {} functions need what they needed",
+            "no change of {} or more: {}",
             HumanBytes(changes.least),
-            changes.both
+            unchanged(changes)
         )?;
     } else {
         writeln!(
@@ -119,8 +167,14 @@ pub fn text(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
 /// Those of the writer.
 pub fn markdown(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "### Memory\n")?;
+    for (run, end) in changes.ends() {
+        writeln!(out, "- **{run}** {}", super::markdown::escaped(&end.to_string()))?;
+    }
+    if !(changes.end_before.is_ordinary() && changes.end_after.is_ordinary()) {
+        writeln!(out)?;
+    }
     if changes.changes.is_empty() {
-        writeln!(out, "No change: {} functions need what they needed.", changes.both)?;
+        writeln!(out, "No change: {}.", unchanged(changes))?;
     } else {
         writeln!(out, "| function | figure | before | after | change | |")?;
         writeln!(out, "|---|---|--:|--:|--:|--:|")?;
@@ -171,13 +225,22 @@ pub fn json(changes: &Changes, out: &mut impl Write) -> io::Result<()> {
     let names = |functions: &[OnlyIn]| -> Vec<String> {
         functions.iter().map(|it| it.function.clone()).collect()
     };
+    let ended = |end: &End| json!({ "killed": end.killed, "never_ended": end.never_ended });
     let value = json!({
         "changes": all, "only_before": names(&changes.only_before),
         "only_after": names(&changes.only_after),
         "both": changes.both,
+        "before": ended(&changes.end_before), "after": ended(&changes.end_after),
     });
     serde_json::to_writer_pretty(&mut *out, &value)?;
     writeln!(out)
+}
+
+fn unchanged(changes: &Changes) -> String {
+    match changes.both {
+        1 => "the one function that both have needs what it needed".into(),
+        both => format!("the {both} functions that both have need what they needed"),
+    }
 }
 
 fn signed(bytes: i64) -> String {

@@ -23,11 +23,19 @@ pub fn report(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let value = match groups {
-        [only] => group(only, model, done, heaviest)?,
+        [only] => {
+            let mut value = group(only, model, done, heaviest)?;
+            if let (Some(Value::Object(log)), Value::Object(read)) =
+                (value.get_mut("log"), read(model, done))
+            {
+                log.extend(read);
+            }
+            value
+        }
         groups => {
             let reports: io::Result<Vec<Value>> =
                 groups.iter().map(|one| group(one, model, done, heaviest)).collect();
-            json!({ "reports": reports? })
+            json!({ "read": read(model, done), "reports": reports? })
         }
     };
     serde_json::to_writer_pretty(&mut *out, &value)?;
@@ -43,16 +51,26 @@ fn group(group: &Group<'_>, model: &Model, done: &Done, heaviest: usize) -> io::
         .collect();
     let processes: Vec<Value> =
         group.processes.iter().map(|(_, one)| process(one, &done.sources)).collect();
-    let counts = model.counts;
+    let events: u64 = group.processes.iter().map(|(_, process)| process.events).sum();
     let log = json!({
-        "name": group.name,
-        "processes": processes,
-        "heaviest": calls,
+        "name": group.name, "processes": processes, "heaviest": calls, "events": events,
+    });
+    if let Value::Object(fields) = &mut value {
+        fields.insert("log".into(), log);
+    }
+    Ok(value)
+}
+
+/// What was read, and what could not be.
+fn read(model: &Model, done: &Done) -> Value {
+    let counts = model.counts;
+    json!({
         "lines": done.extent.lines,
         "bytes": done.extent.bytes,
         "events": counts.events,
         "crossings": counts.crossings,
         "kills": counts.kills,
+        "kills_of_others": counts.kills_of_others,
         "skipped": counts.skipped,
         "filtered": counts.filtered,
         "duplicates": counts.duplicates,
@@ -63,11 +81,7 @@ fn group(group: &Group<'_>, model: &Model, done: &Done, heaviest: usize) -> io::
         "unreadable_lines": model.unreadable.iter().map(|one| json!({
             "at": place(one.place, &done.sources), "why": one.why, "text": one.text,
         })).collect::<Vec<_>>(),
-    });
-    if let Value::Object(fields) = &mut value {
-        fields.insert("log".into(), log);
-    }
-    Ok(value)
+    })
 }
 
 fn process(process: &Process, sources: &[Source]) -> Value {
@@ -82,7 +96,7 @@ fn process(process: &Process, sources: &[Source]) -> Value {
     maybe("host", text(process.origin.host));
     maybe("stream", text(process.origin.stream));
     maybe("release", text(process.origin.release));
-    maybe("pid", process.origin.pid.map(Value::from));
+    maybe("pid", process.pid().map(Value::from));
     maybe("started", process.started().map(|at| time::show(at).into()));
     maybe("last", process.last_at.map(|at| time::show(at).into()));
     maybe("uptime_us", process.last_uptime_us.map(Value::from));

@@ -5,23 +5,27 @@ use std::io::{self, Write};
 use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::Verdict;
 
-use crate::model::{Group, Model};
-use crate::views::LISTED;
+use crate::model::Group;
+use crate::views::{LISTED, counted};
 
 /// Writes the report of some processes.
 ///
 /// # Errors
 ///
 /// Those of the writer.
-pub fn report(group: &Group<'_>, model: &Model, out: &mut impl Write) -> io::Result<()> {
+pub fn report(group: &Group<'_>, out: &mut impl Write) -> io::Result<()> {
     match &*group.name {
         "" => writeln!(out, "### Memory\n")?,
         name => writeln!(out, "### Memory: {}\n", escaped(name))?,
     }
-    let verdicts = group.report.verdicts();
-    verdict(out, "pressure", &verdicts.pressure, "no function needs memory")?;
-    verdict(out, "growing", &verdicts.growing, "nothing: no call is seen to keep more and more")?;
-    verdict(out, "churn", &verdicts.churn, "no function allocates far more than it needs")?;
+    let has_calls = !group.report.functions.is_empty();
+    if has_calls {
+        let verdicts = group.report.verdicts();
+        let nothing = "nothing: no call is seen to keep more and more";
+        verdict(out, "pressure", &verdicts.pressure, "no call that ended needed memory")?;
+        verdict(out, "growing", &verdicts.growing, nothing)?;
+        verdict(out, "churn", &verdicts.churn, "no function allocates far more than it needs")?;
+    }
     for (_, process) in &group.processes {
         if let Some(death) = &process.death {
             write!(out, "- **killed**: {} ({})", escaped(death.words), escaped(&process.name()))?;
@@ -32,10 +36,19 @@ pub fn report(group: &Group<'_>, model: &Model, out: &mut impl Write) -> io::Res
             }
         }
     }
+    if has_calls {
+        functions(group, out)?;
+    }
+    let events = group.processes.iter().map(|(_, process)| process.events).sum();
+    writeln!(out, "\n{} of a log.", counted(events, "event", "events"))
+}
+
+fn functions(group: &Group<'_>, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n| function | calls | peak | 99 % of peaks up to | per call | allocated |")?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|")?;
     for function in group.report.functions.iter().take(LISTED) {
-        let figures = function.figures;
+        // Of a function of which no call ended nothing is known.
+        let figures = function.figures.filter(|_| function.outcomes.calls() > 0);
         let cell =
             |bytes: Option<u64>| bytes.map_or(String::new(), |it| HumanBytes(it).to_string());
         let per_call = figures.and_then(|figures| figures.steady);
@@ -53,7 +66,7 @@ pub fn report(group: &Group<'_>, model: &Model, out: &mut impl Write) -> io::Res
     if group.report.functions.len() > LISTED {
         writeln!(out, "\n{} functions more.", group.report.functions.len() - LISTED)?;
     }
-    writeln!(out, "\n{} events of a log.", HumanCount(model.counts.events))
+    Ok(())
 }
 
 fn verdict<T: std::fmt::Display>(
@@ -76,7 +89,7 @@ fn verdict<T: std::fmt::Display>(
 }
 
 /// Writes text as text, whatever it has in it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for char in text.chars() {
         match char {

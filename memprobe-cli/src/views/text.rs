@@ -11,7 +11,7 @@ use crate::model::trend::Trend;
 use crate::model::{Group, Model, Process};
 use crate::parse::time;
 use crate::read::Done;
-use crate::views::{LISTED, Names, end, place, waterfall};
+use crate::views::{LISTED, Names, counted, end, place, waterfall};
 
 /// A change of a mean below this part is none.
 const CHANGE: f64 = 0.2;
@@ -38,9 +38,9 @@ pub fn processes(model: &Model, out: &mut impl Write) -> io::Result<()> {
             process.death.as_ref().map_or(String::new(), |death| format!(", {}", death.words));
         writeln!(
             out,
-            "  {}{started}{release}: {} events{highest}{end}",
+            "  {}{started}{release}: {}{highest}{end}",
             process.name(),
-            HumanCount(process.events)
+            counted(process.events, "event", "events")
         )?;
     }
     if processes.len() > LISTED {
@@ -232,24 +232,32 @@ pub fn read(model: &Model, done: &Done, out: &mut impl Write) -> io::Result<()> 
     let counts = model.counts;
     write!(
         out,
-        "\nread {} lines, {}: {} events",
-        HumanCount(done.extent.lines),
+        "\nread {}, {}: {}",
+        counted(done.extent.lines, "line", "lines"),
         HumanBytes(done.extent.bytes),
-        HumanCount(counts.events)
+        counted(counts.events, "event", "events")
     )?;
-    for (count, what) in [
-        (counts.crossings, "crossings of a watch"),
-        (counts.kills, if counts.kills == 1 { "kill" } else { "kills" }),
-        (counts.skipped, "calls that memprobe's rate left out"),
-        (counts.filtered, "events left out by what was asked for"),
-        (counts.duplicates, "delivered twice and counted once"),
-        (counts.without_entry, "of calls whose entry is not in the log"),
-        (counts.beyond_room, "not summed, because there are too many functions or calls"),
-        (counts.not_utf8, "lines with bytes that are no UTF-8"),
-        (counts.unreadable, "lines of ours that cannot be read"),
+    let same = |what| (what, what);
+    for (count, (one, many)) in [
+        (counts.crossings, ("crossing of a watch", "crossings of a watch")),
+        (counts.kills, ("line that tells of a kill", "lines that tell of a kill")),
+        (counts.kills_of_others, same("of them of no process that memprobe was in")),
+        (
+            counts.skipped,
+            ("call that memprobe's rate left out", "calls that memprobe's rate left out"),
+        ),
+        (counts.filtered, same("left out by what was asked for")),
+        (counts.duplicates, same("delivered twice and counted once")),
+        (counts.without_entry, same("of calls whose entry is not in the log")),
+        (counts.beyond_room, same("not summed, because there are too many functions or calls")),
+        (counts.not_utf8, same("with bytes that are no UTF-8")),
+        (
+            counts.unreadable,
+            ("line of ours that cannot be read", "lines of ours that cannot be read"),
+        ),
     ] {
         if count > 0 {
-            write!(out, ", {} {what}", HumanCount(count))?;
+            write!(out, ", {}", counted(count, one, many))?;
         }
     }
     writeln!(out)?;

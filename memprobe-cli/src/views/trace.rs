@@ -24,7 +24,7 @@ pub fn write(model: &Model, sources: &[Source], out: &mut impl Write) -> io::Res
             "args": { "name": process.name() },
         }))?;
     }
-    let mut calls = model.heaviest.calls();
+    let mut calls = model.traced.as_ref().unwrap_or(&model.heaviest).calls();
     calls.sort_by_key(|call| (call.process, call.entered_us, std::cmp::Reverse(call.uptime_us)));
     let tracks = tracks(&calls);
     for (call, Track { number, .. }) in calls.iter().zip(&tracks) {

@@ -62,3 +62,17 @@ pub fn report(bytes: &[u8]) -> Value {
 pub fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_memprobe")).args(arguments).output().expect("it runs")
 }
+
+/// What a command printed on standard output.
+pub fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// What a command printed on standard error.
+pub fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+pub fn shown(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}

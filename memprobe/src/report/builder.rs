@@ -58,6 +58,16 @@ impl Builder {
         self.contexts.enter(caller, function)
     }
 
+    /// Returns the calling context of a call of `function` from `caller`, if it was entered before.
+    pub fn context(&self, caller: Option<Context>, function: &'static str) -> Option<Context> {
+        self.contexts.find(caller, function)
+    }
+
+    /// Returns whether a segment with these labels has ended in a calling context.
+    pub fn has_segment(&self, context: Context, labels: Labels) -> bool {
+        self.segments.place(&(context, labels)).is_some()
+    }
+
     /// Returns how many calling contexts and segments there are.
     pub fn rows(&self) -> usize {
         self.contexts.len() + self.segments.len() + self.calls.len()

@@ -70,12 +70,15 @@ impl Contexts {
         std::iter::successors(from, |context| self.all[context.0].caller)
     }
 
+    /// Returns the context of a function's calls from a caller, if there is one.
+    pub fn find(&self, caller: Option<Context>, function: &'static str) -> Option<Context> {
+        let folded = || caller.and_then(|_| self.folded.get(function));
+        self.links.get(&(caller, function)).or_else(folded).copied()
+    }
+
     pub fn enter(&mut self, caller: Option<Context>, function: &'static str) -> Context {
-        if let Some(&context) = self.links.get(&(caller, function)) {
+        if let Some(context) = self.find(caller, function) {
             return context;
-        }
-        if let (Some(_), Some(&folded)) = (caller, self.folded.get(function)) {
-            return folded;
         }
         let same = self.outwards(caller).find(|&context| self.function(context) == function);
         let callers = self.callers.get(function).copied().unwrap_or(0);

@@ -68,7 +68,7 @@ impl Axes {
         let power = 10_f64.powf(wanted.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|part| part * power);
         let step = step.into_iter().find(|&step| step >= wanted).unwrap_or(wanted).max(1.0) as u64;
-        let last = (self.start + self.span as u64) / step;
+        let last = self.start.saturating_add(self.span as u64) / step;
         let text = |at: u64| match step {
             0..100_000 => HumanDuration(Duration::from_micros(at)).to_string(),
             100_000..1_000_000 => format!("{:.1} s", at as f64 / 1e6),
