@@ -1,5 +1,5 @@
-//! The attribute and the `probe!` parser of [memprobe](https://docs.rs/memprobe); use them
-//! through that crate, which carries their documentation.
+//! The attribute and the `probe!` parser of memprobe; use them through that crate, which carries
+//! their documentation.
 
 #![forbid(unsafe_code)]
 

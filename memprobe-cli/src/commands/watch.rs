@@ -304,7 +304,8 @@ fn said<T: Display>(verdict: &Verdict<T>) -> Option<String> {
         Verdict::Found(found) => Some(found.to_string()),
         Verdict::Undecided(candidates) => {
             let all: Vec<String> = candidates.iter().map(T::to_string).collect();
-            Some(format!("one of these: {}", all.join("; ")))
+            let which = if all.len() == 1 { "perhaps" } else { "one of these:" };
+            Some(format!("{which} {}", all.join("; ")))
         }
         _ => None,
     }

@@ -80,7 +80,8 @@ fn verdict<T: std::fmt::Display>(
         Verdict::Nothing => writeln!(out, "- {name}: {nothing}"),
         Verdict::Unknown(why) => writeln!(out, "- {name}: {}", escaped(why)),
         Verdict::Undecided(candidates) => {
-            writeln!(out, "- **{name}**: one of these:")?;
+            let which = if candidates.len() == 1 { "perhaps this one" } else { "one of these" };
+            writeln!(out, "- **{name}**: {which}:")?;
             candidates.iter().try_for_each(|one| writeln!(out, "  - {}", escaped(&one.to_string())))
         }
         // A verdict that this version of memprobe does not know.

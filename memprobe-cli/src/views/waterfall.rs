@@ -53,11 +53,9 @@ pub fn call(call: &CallRow, sources: &[Source], out: &mut impl Write) -> io::Res
         let level = cells(segment.level).clamp(before, BAR);
         let bar = format!("{}{}", "·".repeat(before), "█".repeat(level - before));
         let shown = HumanBytes(segment.level).to_string();
-        write!(out, "    {name:NAME$} {shown:>11}  {bar:BAR$}")?;
-        if let Some(own) = &segment.own {
-            write!(out, "  {own}")?;
-        }
-        writeln!(out)?;
+        let own = segment.own.as_deref().unwrap_or("");
+        let line = format!("    {name:NAME$} {shown:>11}  {bar:BAR$}  {own}");
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

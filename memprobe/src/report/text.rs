@@ -138,7 +138,11 @@ impl Text<'_> {
             Verdict::Nothing => self.line(f, name, &nothing),
             Verdict::Unknown(why) => self.line(f, name, why),
             Verdict::Undecided(candidates) => {
-                self.line(f, name, &"one of these, and memprobe's feature `live` can tell which:")?;
+                let which = match &candidates[..] {
+                    [_] => "perhaps this one, and memprobe's feature `live` can tell:",
+                    _ => "one of these, and memprobe's feature `live` can tell which:",
+                };
+                self.line(f, name, &which)?;
                 candidates.iter().try_for_each(|candidate| self.line(f, "", candidate))
             }
         }
