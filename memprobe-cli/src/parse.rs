@@ -95,7 +95,9 @@ impl Parser {
         found: &mut dyn FnMut(Found),
     ) {
         let text = text.trim_end_matches(['\n', '\r']);
-        if let Some((at, stream, is_part, rest)) = cri(text) {
+        if depth < DEPTH
+            && let Some((at, stream, is_part, rest)) = cri(text)
+        {
             if let Some(whole) = self.join(stream, rest, is_part) {
                 return self.text(&whole, origin, at, depth + 1, found);
             }
