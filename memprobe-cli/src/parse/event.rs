@@ -89,7 +89,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    fn unsigned(self) -> Option<u64> {
+    pub fn unsigned(self) -> Option<u64> {
         match self {
             Value::Unsigned(number) => Some(number),
             Value::Signed(number) => u64::try_from(number).ok(),
