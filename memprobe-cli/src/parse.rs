@@ -11,7 +11,7 @@ pub mod watch;
 
 use std::collections::HashMap;
 
-use crate::names::intern;
+use crate::names::{cut, intern, printable};
 use event::{Event, Kind};
 use kill::Kill;
 use origin::Origin;
@@ -81,7 +81,7 @@ impl Parser {
     pub fn finish(&mut self, found: &mut dyn FnMut(Found)) {
         let parts = std::mem::take(&mut self.parts);
         for text in parts.into_values().filter(|text| is_ours(text)) {
-            let start: String = text.chars().take(60).collect();
+            let start = printable(cut(&text, 60));
             found(Found::Unreadable(format!("the rest of a split line never came: {start}…")));
         }
     }

@@ -273,7 +273,7 @@ mod tests {
         let line = " INFO memprobe::app: f memprobe=\"entry\" function=\"a \\\"b\\\"\\n\\u{1f}\" \
                     call_id=3 uptime_us=10";
         let (event, _) = event(line).expect("an event");
-        assert_eq!(event.function, "a \"b\"\n\u{1f}");
+        assert_eq!(event.function, "a \"b\"··");
         assert_eq!(event.lacks(), None);
     }
 }
