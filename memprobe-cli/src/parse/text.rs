@@ -55,7 +55,14 @@ const FIGURES: [&str; 27] = [
 /// Returns the event in a line without colours; `None` if there is none. The second value says
 /// whether the line holds parts of more than one event.
 pub fn event(line: &str) -> Option<(Event, bool)> {
-    let (style, at) = STYLES.iter().find_map(|style| Some((style, line.rfind(style.mark)?)))?;
+    let is_word =
+        |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_lowercase());
+    let (style, at) = STYLES.iter().find_map(|style| {
+        let mut marks = line.rmatch_indices(style.mark);
+        // A text that a quote ends may look like one.
+        let (at, _) = marks.find(|(at, mark)| is_word(&line[at + mark.len()..]))?;
+        Some((style, at))
+    })?;
     let is_torn = line[..at].contains(style.mark);
     let mut event = Event::default();
     let head = &line[..at];
