@@ -19,9 +19,13 @@ static NAMES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
 /// that a log with names that never repeat cannot fill the memory. A name longer than 1 KiB is cut,
 /// and is kept [`printable`].
 pub fn intern(name: &str) -> &'static str {
-    let name = &*printable(cut(name, LONGEST));
+    let name = cut(name, LONGEST);
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let names = names.get_or_insert_with(HashSet::new);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name = &*printable(name);
     if let Some(known) = names.get(name) {
         return known;
     }

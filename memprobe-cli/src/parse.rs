@@ -13,6 +13,8 @@ pub mod watch;
 
 use std::collections::HashMap;
 
+use memchr::memmem;
+
 use crate::names::{cut, printable};
 use event::{Event, Kind};
 use kill::Kill;
@@ -256,7 +258,8 @@ fn cri(text: &str) -> Option<(Option<i64>, &'static str, bool, &str)> {
 fn plain(line: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) -> bool {
     let mut any = false;
     // Several processes may write to one pipe.
-    let starts = line.match_indices(watch::PREFIX).map(|(at, _)| at + "memprobe: ".len());
+    let starts = memmem::find_iter(line.as_bytes(), watch::PREFIX);
+    let starts = starts.map(|at| at + "memprobe: ".len());
     let mut start = 0;
     for end in starts.chain([line.len()]) {
         let part = line[start..end].trim_end_matches("memprobe: ");

@@ -28,9 +28,8 @@ pub fn split(text: &str) -> Split<'_> {
     }
     let (mut at, mut is_utc) = (None, false);
     // docker logs -t, kubectl logs --timestamps.
-    if let Some((time, rest)) = time(line) {
-        (at, is_utc) = (time::parse(time), time.ends_with("+00:00"));
-        line = rest;
+    if let Some((micros, word, rest)) = time(line) {
+        (at, is_utc, line) = (Some(micros), word.ends_with("+00:00"), rest);
     }
     if let Some((of, rest)) = unit(line) {
         return Split { origin: of.or(origin), at, line: rest };
@@ -72,11 +71,12 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Splits behind a full time.
-fn time(text: &str) -> Option<(&str, &str)> {
+/// Splits behind a full time. Returns it in µs since 1970, and as it was written.
+fn time(text: &str) -> Option<(i64, &str, &str)> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     let is_full = (19..40).contains(&word.len()) && word.as_bytes()[10] == b'T';
-    (is_full && time::parse(word).is_some()).then_some((word, rest))
+    let micros = if is_full { time::parse(word)? } else { return None };
+    Some((micros, word, rest))
 }
 
 /// Splits behind the host and the unit of syslog and journalctl, wherever the time is:
