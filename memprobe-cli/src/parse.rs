@@ -4,17 +4,23 @@ mod ansi;
 pub mod event;
 mod json;
 pub mod kill;
+mod marks;
 pub mod origin;
+mod prefix;
 mod text;
 pub mod time;
 pub mod watch;
 
 use std::collections::HashMap;
 
-use crate::names::intern;
+use memchr::memmem;
+
+use crate::names::{cut, printable};
 use event::{Event, Kind};
 use kill::Kill;
+use marks::Marks;
 use origin::Origin;
+use prefix::Split;
 use watch::Crossing;
 
 /// What a line tells.
@@ -40,8 +46,8 @@ pub enum Found {
     NotUtf8,
 }
 
-/// Most parts of a line that are tried one after the other, where several lines were torn.
-const PARTS: usize = 16;
+/// Most places of a line that look like JSON, and are not, where several lines were torn.
+const BROKEN: usize = 16;
 /// Wrappers in wrappers: a collector that reads what another wrote.
 const DEPTH: usize = 4;
 /// Most bytes of a line that a collector has split, in all its parts.
@@ -49,10 +55,13 @@ const JOINED: usize = 1 << 20;
 /// Most streams of which a part of a line waits for the rest.
 const STREAMS: usize = 256;
 
+/// What the parts of one line come from: a container, and one of its streams.
+type Stream = (Origin, &'static str);
+
 /// Reads lines. It remembers the parts of those that a collector has split.
 #[derive(Debug, Default)]
 pub struct Parser {
-    parts: HashMap<&'static str, String>,
+    parts: HashMap<Stream, String>,
 }
 
 impl Parser {
@@ -80,8 +89,8 @@ impl Parser {
     /// Tells of the parts whose rest has not come.
     pub fn finish(&mut self, found: &mut dyn FnMut(Found)) {
         let parts = std::mem::take(&mut self.parts);
-        for text in parts.into_values().filter(|text| is_ours(text)) {
-            let start: String = text.chars().take(60).collect();
+        for text in parts.into_values().filter(|text| Marks::of(text).any()) {
+            let start = printable(cut(&text, 60));
             found(Found::Unreadable(format!("the rest of a split line never came: {start}…")));
         }
     }
@@ -95,49 +104,61 @@ impl Parser {
         found: &mut dyn FnMut(Found),
     ) {
         let text = text.trim_end_matches(['\n', '\r']);
-        if let Some((at, stream, is_part, rest)) = cri(text) {
-            if let Some(whole) = self.join(stream, rest, is_part) {
+        if depth < DEPTH
+            && let Some((at, stream, is_part, rest)) = cri(text)
+        {
+            if let Some(whole) = self.join((origin, stream), rest, is_part) {
                 return self.text(&whole, origin, at, depth + 1, found);
             }
             return;
         }
-        let (prefix, start) = match start_of_object(text) {
-            Some(start) => (&text[..start], start),
-            None => return plain(text, origin.or(of_prefix(text)), at, found),
-        };
-        let origin = origin.or(of_prefix(prefix));
-        let (mut rest, mut is_broken, mut any) = (&text[start..], None, false);
-        for _ in 0..PARTS {
-            match json::object(rest) {
-                Ok((object, end)) => {
-                    any |= self.object(object, origin, at, depth, found);
-                    rest = &rest[end..];
-                }
-                Err(error) => {
-                    is_broken = is_broken.or(Some(error));
-                    rest = rest.get(2..).unwrap_or("");
-                }
-            }
-            match start_of_object(rest) {
-                Some(next) => rest = &rest[next..],
-                None => break,
-            }
-        }
-        match is_broken {
-            Some(error)
-                if text.contains("\"memprobe\":\"") || text.contains("\"memprobe\": \"") =>
-            {
-                found(Found::Unreadable(format!("JSON was expected: {error}")));
-            }
-            // A text line may have braces in it.
-            Some(_) if !any => plain(text, origin, at, found),
-            _ if !any && is_ours(text) => {
-                let why =
-                    "an event was expected at the top, in `fields` or in a message".to_owned();
+        let text = ansi::strip(text);
+        let Split { origin: of_prefix, at: at_prefix, line } = prefix::split(&text);
+        let (origin, at) = (origin.or(of_prefix), at_prefix.or(at));
+        let marks = Marks::of(line);
+        // Its spans and the probe's own fields may have JSON in them.
+        if marks.text && plain(line, origin, at, found) {
+            if marks.json {
+                let why = "two lines are mixed; the event in JSON was not read".to_owned();
                 found(Found::Unreadable(why));
             }
-            _ if !any => kills(text, origin, at, found),
-            _ => {}
+            return;
+        }
+        let (mut any, mut broken, mut error) = (false, 0, None);
+        let (mut read, mut next) = (0, 0);
+        while broken < BROKEN
+            && let Some(start) = start_of_object(&line[next..]).map(|start| next + start)
+        {
+            match json::object(&line[start..]) {
+                Ok((object, length)) => {
+                    any |= marks.watch && plain(&line[read..start], origin, at, found);
+                    any |= self.object(object, origin, at, depth, found);
+                    read = start + length;
+                    next = read;
+                }
+                Err(why) => {
+                    error.get_or_insert(why);
+                    broken += 1;
+                    next = start + 2;
+                }
+            }
+        }
+        any |= marks.watch && plain(&line[read..], origin, at, found);
+        match error {
+            Some(error) if marks.json || marks.quoted => {
+                found(Found::Unreadable(format!("JSON was expected: {error}")));
+            }
+            _ if any => {}
+            _ if marks.any() => {
+                let why = "an event was expected at the top, in `fields` or in a message";
+                found(Found::Unreadable(why.into()));
+            }
+            _ => {
+                if let Some(mut kill) = kill::kill(line) {
+                    kill.at = kill.at.or(at);
+                    found(Found::Record(origin, Record::Kill(kill)));
+                }
+            }
         }
     }
 
@@ -150,8 +171,8 @@ impl Parser {
         depth: usize,
         found: &mut dyn FnMut(Found),
     ) -> bool {
-        let json::Object { mut event, is_event, line, origin: own, is_partial } = object;
-        let origin = own.or(origin);
+        let json::Object { mut event, is_event, line, is_partial, inner, .. } = object;
+        let origin = object.origin.or(origin);
         event.at = event.at.or(at);
         if is_event {
             // Only of a watch it has what the fields do not.
@@ -161,29 +182,43 @@ impl Parser {
             event_found(event, origin, found);
             return true;
         }
-        let Some(line) = line.filter(|_| depth < DEPTH) else { return false };
-        let line = if is_partial || self.parts.contains_key("docker") {
-            match self.join("docker", &line, is_partial && line.len() >= 16 << 10) {
-                Some(whole) => whole.into(),
-                None => return true,
-            }
-        } else {
-            line
-        };
+        let at = event.at;
         let mut any = false;
-        self.text(&line, origin, event.at, depth + 1, &mut |one| {
-            any = true;
-            found(one);
-        });
-        any
+        if let Some(line) = line.filter(|_| depth < DEPTH) {
+            let stream = (origin, object.stream);
+            let line = if is_partial || self.parts.contains_key(&stream) {
+                match self.join(stream, &line, is_partial && line.len() >= 16 << 10) {
+                    Some(whole) => whole.into(),
+                    None => return true,
+                }
+            } else {
+                line
+            };
+            self.text(&line, origin, at, depth + 1, &mut |one| {
+                any = true;
+                found(one);
+            });
+        }
+        // A collector that reads the line keeps it beside what it has read.
+        if any {
+            return true;
+        }
+        for inner in inner {
+            any |= self.object(inner, origin, at, depth, found);
+        }
+        if object.is_cut {
+            let why = "a line has more than 10,000 log events, and the others were passed over";
+            found(Found::Unreadable(why.into()));
+        }
+        any || object.is_cut
     }
 
     /// Adds a part of a line; returns the whole line with its last part.
-    fn join(&mut self, stream: &'static str, part: &str, is_part: bool) -> Option<String> {
-        if !is_part && !self.parts.contains_key(stream) {
+    fn join(&mut self, stream: Stream, part: &str, is_part: bool) -> Option<String> {
+        if !is_part && !self.parts.contains_key(&stream) {
             return Some(part.to_owned());
         }
-        if self.parts.len() >= STREAMS && !self.parts.contains_key(stream) {
+        if self.parts.len() >= STREAMS && !self.parts.contains_key(&stream) {
             return Some(part.to_owned());
         }
         let whole = self.parts.entry(stream).or_default();
@@ -191,17 +226,13 @@ impl Parser {
         if is_part && whole.len() < JOINED {
             return None;
         }
-        self.parts.remove(stream)
+        self.parts.remove(&stream)
     }
 }
 
 fn start_of_object(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'{', bytes).find(|at| bytes.get(at + 1) == Some(&b'"'))
-}
-
-fn is_ours(text: &str) -> bool {
-    text.contains("memprobe=\"") || text.contains("\"memprobe\":\"") || text.contains(watch::PREFIX)
 }
 
 /// Splits a line in the format of Kubernetes' container runtimes: the time, the stream, whether it
@@ -223,37 +254,35 @@ fn cri(text: &str) -> Option<(Option<i64>, &'static str, bool, &str)> {
     Some((Some(time::parse(at)?), stream, is_part, line))
 }
 
-/// Reads a line without JSON.
-fn plain(text: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) {
-    let text = ansi::strip(text);
-    if let Some(start) = text.find(watch::PREFIX) {
-        let message = &text[start + "memprobe: ".len()..];
-        // Two processes may write to one pipe.
-        let message = message.split(watch::PREFIX).next().unwrap_or(message);
-        found(match watch::crossing(message) {
-            Some(crossing) => Found::Record(origin, Record::Crossing(crossing.into())),
-            None => Found::Unreadable(
-                "a watch's line was expected: threshold=95% at=… pid=… limit=… estimate=…".into(),
-            ),
-        });
-        return;
-    }
-    if let Some((mut event, is_torn)) = text::event(&text) {
+/// Reads the events in a text format and the lines of watches in a line; returns whether it had any.
+fn plain(line: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) -> bool {
+    let mut any = false;
+    // Several processes may write to one pipe.
+    let starts = memmem::find_iter(line.as_bytes(), watch::PREFIX);
+    let starts = starts.map(|at| at + "memprobe: ".len());
+    let mut start = 0;
+    for end in starts.chain([line.len()]) {
+        let part = line[start..end].trim_end_matches("memprobe: ");
+        if start > 0 {
+            any = true;
+            found(match watch::crossing(part) {
+                Some(crossing) => Found::Record(origin, Record::Crossing(crossing.into())),
+                None => Found::Unreadable(
+                    "a watch's line was expected: threshold=95% at=… pid=… limit=… estimate=…"
+                        .into(),
+                ),
+            });
+        }
+        start = end;
+        let Some((mut event, is_torn)) = text::event(part) else { continue };
+        any = true;
         event.at = event.at.or(at);
         event_found(event, origin, found);
         if is_torn {
             found(Found::Unreadable("two lines are mixed; the last event in it was read".into()));
         }
-        return;
     }
-    kills(&text, origin, at, found);
-}
-
-fn kills(text: &str, origin: Origin, at: Option<i64>, found: &mut dyn FnMut(Found)) {
-    if let Some(mut kill) = kill::kill(text) {
-        kill.at = kill.at.or(at);
-        found(Found::Record(origin, Record::Kill(kill)));
-    }
+    any
 }
 
 fn event_found(event: Event, origin: Origin, found: &mut dyn FnMut(Found)) {
@@ -268,43 +297,4 @@ fn event_found(event: Event, origin: Origin, found: &mut dyn FnMut(Found)) {
         return found(Found::Record(origin, Record::Crossing(crossing.into())));
     }
     found(Found::Record(origin, Record::Event(event)));
-}
-
-/// Reads where a line is from in what a collector has put before it.
-fn of_prefix(prefix: &str) -> Origin {
-    let mut origin = Origin::default();
-    let end = (0..=prefix.len().min(200)).rev().find(|&end| prefix.is_char_boundary(end));
-    let prefix = &prefix[..end.unwrap_or(0)];
-    let mut words = prefix.split(' ').filter(|word| !word.is_empty());
-    let Some(first) = words.next() else { return origin };
-    // docker compose: `web-1  | …`.
-    if let Some((name, _)) = prefix.split_once(" | ")
-        && !name.trim().contains(' ')
-    {
-        origin.stream = intern(name.trim());
-        return origin;
-    }
-    // kubectl logs --prefix: `[pod/web-7d/app] …`.
-    if let Some(pod) = first.strip_prefix("[pod/").and_then(|pod| pod.strip_suffix(']')) {
-        origin.stream = intern(pod);
-        return origin;
-    }
-    // aws logs tail: the time, the stream, the line.
-    if first.ends_with("+00:00") && time::parse(first).is_some() {
-        if let Some(stream) = words.next().filter(|word| word.contains(['/', '[', '-'])) {
-            origin.stream = intern(stream);
-            origin.release = origin::lambda_version(stream).map_or("", intern);
-        }
-        return origin;
-    }
-    // syslog and journalctl: `Nov 25 14:00:04 host unit[8521]: …`.
-    let unit = prefix.split(' ').take(6).find_map(|word| word.strip_suffix("]:"));
-    if let Some((unit, pid)) = unit.and_then(|word| word.split_once('['))
-        && let Ok(pid) = pid.parse()
-    {
-        origin.pid = Some(pid);
-        let before: Vec<&str> = prefix.split(' ').take_while(|word| !word.contains(unit)).collect();
-        origin.host = before.last().map_or("", |host| intern(host));
-    }
-    origin
 }

@@ -76,6 +76,15 @@ fn found(line: &[u8]) -> Vec<Found> {
     all
 }
 
+#[test]
+fn wrappers_in_wrappers_are_read_to_a_bound() {
+    let cri = "2026-11-25T14:00:04Z stdout F ";
+    let line = &lines_of_ours()[0];
+    let is_event = |found: &[Found]| matches!(found, [Found::Record(..)]);
+    assert!(is_event(&found(format!("{cri}{cri}{line}").as_bytes())));
+    found((cri.repeat(100_000) + line).as_bytes());
+}
+
 /// What can happen to a log.
 #[derive(Clone, Debug)]
 enum Damage {

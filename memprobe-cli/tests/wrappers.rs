@@ -187,6 +187,54 @@ fn vector() {
 }
 
 #[test]
+fn google_cloud() {
+    let resource = json!({ "type": "k8s_container", "labels": { "pod_name": "web-7d4b", "container_name": "app" } });
+    check(|at, line| {
+        json!({ "insertId": "1", "textPayload": line, "resource": resource, "timestamp": time(at) })
+            .to_string()
+    });
+}
+
+#[test]
+fn splunk_opentelemetry_and_whoever_else() {
+    for key in ["event", "body", "Body", "log", "whatever"] {
+        check(|at, line| {
+            json!({ "time": time(at), "a": 1, key: line, "b": [{}, "x"] }).to_string()
+        });
+        check(|_, line| json!({ "result": { key: line } }).to_string());
+        check(|_, line| json!({ "records": [{ "a": { key: [line] } }] }).to_string());
+    }
+    check(|_, line| {
+        let record =
+            json!({ "timeUnixNano": "1795615204000000000", "body": { "stringValue": line } });
+        json!({ "resourceLogs": [{ "resource": {}, "scopeLogs": [{ "logRecords": [record] }] }] })
+            .to_string()
+    });
+}
+
+#[test]
+fn cloudwatch_subscriptions() {
+    let wrapped = |lines: &[&str]| {
+        let events: Vec<Value> = lines
+            .iter()
+            .map(|line| json!({ "id": "3", "timestamp": 1_795_615_204_000_u64, "message": line }))
+            .collect();
+        json!({ "messageType": "DATA_MESSAGE", "logGroup": "g", "logEvents": events,
+            "logStream": "2026/11/25/[42]8f3c9ab2" })
+        .to_string()
+    };
+    for name in ["json.log", "full.log"] {
+        let plain = log(name);
+        let lines: Vec<&str> = plain.lines().collect();
+        // Firehose puts nothing between two objects.
+        let joined: String = lines.chunks(3).map(wrapped).collect();
+        for log in [wrapped(&lines), joined] {
+            assert_eq!(report(log.as_bytes()), report(plain.as_bytes()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_wrapper_in_a_wrapper() {
     check(|at, line| {
         let docker = json!({ "log": format!("{line}\n"), "stream": "stdout", "time": time(at) });

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// Returns the text without escape sequences of terminals.
 pub fn strip(text: &str) -> Cow<'_, str> {
     const ESCAPE: char = '\u{1b}';
-    if !text.contains(ESCAPE) {
+    // Faster than `str::contains`.
+    if memchr::memchr(ESCAPE as u8, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut stripped = String::with_capacity(text.len());

@@ -2,7 +2,7 @@
 
 use memprobe::__builder::Outcome;
 
-use crate::names::intern;
+use crate::names::{intern, printable};
 
 /// Most bytes that are kept of the fields that a probe has of its own.
 const OWN: usize = 200;
@@ -89,7 +89,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    fn unsigned(self) -> Option<u64> {
+    pub fn unsigned(self) -> Option<u64> {
         match self {
             Value::Unsigned(number) => Some(number),
             Value::Signed(number) => u64::try_from(number).ok(),
@@ -160,7 +160,7 @@ impl Event {
             if !own.is_empty() {
                 own.push(' ');
             }
-            own.push_str(text);
+            own.push_str(&printable(text));
         }
         self.own = (!own.is_empty()).then(|| own.into());
     }

@@ -1,9 +1,12 @@
 //! The line that a watch writes when the use of memory crosses a threshold.
 
+use crate::names::{cut, printable};
 use crate::parse::time;
 
 /// How the line begins on standard error.
 pub const PREFIX: &str = "memprobe: threshold=";
+/// Most bytes that are kept of one: a watch writes 2 KiB at most.
+const LONGEST: usize = 64 << 10;
 
 /// A crossing, with the figures in bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,7 +35,7 @@ pub struct Holder {
 
 /// Reads a line, or the message of an event, from `threshold=` on.
 pub fn crossing(text: &str) -> Option<Crossing> {
-    let text = text.trim_end();
+    let text = &*printable(cut(text, LONGEST).trim_end());
     let threshold = value(text, "threshold")?.strip_suffix('%')?.parse().ok()?;
     Some(Crossing {
         threshold,
@@ -206,6 +209,14 @@ mod tests {
         let holder = crossing.holder().expect("a holder");
         assert_eq!(holder.function.as_deref(), Some("victim::culprit"));
         assert_eq!(holder.bytes, bytes("121.9MiB").unwrap_or(0));
+    }
+
+    #[test]
+    fn of_a_line_only_so_much_is_kept_and_no_escape() {
+        let line = format!("threshold=95% by=\"\u{1b}[2J\" pid=3 x={}", "ß".repeat(1 << 20));
+        let crossing = crossing(&line).expect("a line");
+        assert!((LONGEST..=LONGEST + 1).contains(&crossing.text.len()));
+        assert_eq!((crossing.get("by"), crossing.pid), (Some("·[2J"), Some(3)));
     }
 
     #[test]
