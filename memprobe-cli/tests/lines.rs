@@ -210,10 +210,3 @@ fn a_line_without_a_time_has_that_of_its_prefix() {
         assert!(matches!(&kill[..], [Found::Record(_, Record::Kill(_))]), "{kill:?}");
     }
 }
-
-#[test]
-fn a_list_costs_no_memory() {
-    let lists = "[{\"\":0},[{}]],".repeat(500_000);
-    let line = format!("{{\"memprobe\":\"x\",\"a\":[{lists}[]]}}");
-    assert!(matches!(&found(&line)[..], [Found::Unreadable(_)]));
-}
