@@ -1,6 +1,7 @@
 //! Reads logs: files or standard input, plain or compressed, as lines or as documents.
 
 mod document;
+mod encoding;
 mod fields;
 mod lines;
 pub mod source;
@@ -77,7 +78,14 @@ pub fn read(reader: impl Read, origin: Origin, sink: &mut impl Sink) -> io::Resu
 /// Reads a log that is not compressed, or no longer.
 fn plain<S: Sink>(reader: &mut dyn Read, one: &mut One<'_, S>) -> io::Result<Extent> {
     let mut counted = Counted { reader, bytes: 0, is_cut: false };
-    let lines = utf8(&mut counted, one)?;
+    let mark = start(&mut counted, 3)?;
+    let lines = match mark[..] {
+        [0xef, 0xbb, 0xbf] => utf8(&mut counted, one)?,
+        [a @ (0xff | 0xfe), b @ (0xff | 0xfe), ref rest @ ..] if a != b => {
+            utf8(&mut encoding::Utf16::new(rest.chain(&mut counted), a == 0xfe), one)?
+        }
+        _ => utf8(&mut mark.chain(&mut counted), one)?,
+    };
     Ok(Extent { lines, bytes: counted.bytes, is_cut: counted.is_cut })
 }
 

@@ -278,3 +278,22 @@ fn what_is_no_json_is_told_of_and_read_on_behind() {
     assert_eq!(cut.counts.unreadable, 1);
     assert!(cut.counts.events > good.events / 3, "{:?}", cut.counts);
 }
+
+#[test]
+fn a_byte_order_mark_is_passed_over_and_utf_16_is_read() {
+    let plain = log("json.log");
+    let expected = report(plain.as_bytes());
+    let document = Value::Array(events(&plain));
+    let row = |line: &str| format!("1795615204800,\"{}\"\r\n", line.replace('"', "\"\""));
+    let table =
+        format!("timestamp,message\r\n{}", plain.lines().map(row).collect::<Vec<_>>().concat());
+    for log in [plain, document.to_string(), pretty(&document), table] {
+        let marked = format!("\u{feff}{log}");
+        assert_eq!(report(marked.as_bytes()), expected);
+        let little: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(report(&little), expected);
+        let big: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(report(&big), expected);
+        assert_eq!(model(&big).1.bytes, big.len() as u64);
+    }
+}
