@@ -202,7 +202,11 @@ impl<'s, S: Sink> One<'s, S> {
     }
 
     fn unreadable(&mut self, number: u64, line: &[u8], why: String) -> ControlFlow<()> {
-        (self.sink)(item(number, line, Found::Unreadable(why)))
+        self.tell(number, line, Found::Unreadable(why))
+    }
+
+    fn tell(&mut self, number: u64, line: &[u8], found: Found) -> ControlFlow<()> {
+        (self.sink)(item(number, line, found))
     }
 }
 

@@ -218,6 +218,12 @@ fn a_table_may_have_other_columns() {
     assert_eq!(report(format!("@message\n{alone}").as_bytes()), expected);
     let together = format!("Message,Timestamp\r\n\"{}\",\"1795615204800\"\r\n", quoted.join("\n"));
     assert_eq!(report(together.as_bytes()), expected);
+    // Bytes that are no UTF-8 are told of.
+    let mut other = format!("timestamp,message\n1,\"{}\"\n", quoted[2]).into_bytes();
+    let at = other.iter().position(|&byte| byte == b'h').expect("the handler");
+    other[at] = 0xff;
+    let (told, _) = model(&other);
+    assert_eq!((told.counts.events, told.counts.not_utf8), (1, 1));
     // What only looks so is a log.
     for start in ["a, log, of lines\n", "value,line\n", "time,other\n"] {
         assert_eq!(report(format!("{start}{plain}").as_bytes()), expected, "{start}");

@@ -11,6 +11,7 @@ use crate::input::fields::{self, Told};
 use crate::input::lines;
 use crate::input::window::Window;
 use crate::input::{One, Sink};
+use crate::parse::Found;
 
 /// Whether a log begins with the header of such a table.
 pub(super) fn is_one(start: &[u8]) -> bool {
@@ -54,6 +55,9 @@ pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Resu
         if names.is_empty() {
             names = columns.map(|name| name.trim().to_owned()).collect();
         } else if one.may_be_ours(text) {
+            if str::from_utf8(text).is_err() && one.tell(number, text, Found::NotUtf8).is_break() {
+                return Ok(lines);
+            }
             let further = (names.len()..).map(|at| at.to_string());
             let row = names.iter().cloned().chain(further).zip(columns.map(Value::String));
             let row = Value::Object(row.collect::<Map<_, _>>());
