@@ -1,7 +1,11 @@
 //! What a document or a table has beside a line: where it is from, and its time.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::input::lines::OURS;
@@ -55,26 +59,52 @@ fn row(values: &[Value]) -> Option<Value> {
     (!row.is_empty()).then_some(Value::Object(row))
 }
 
-/// Whether an object is an event of memprobe's, nested or flat.
-fn is_event(value: &Value) -> bool {
-    let has = |value: &Value| value.get("memprobe").is_some_and(Value::is_string);
-    has(value) || value.get("fields").is_some_and(has)
+/// The field that an event of memprobe's has, flat or nested.
+#[derive(Deserialize)]
+struct Event {
+    memprobe: Option<IgnoredAny>,
+    fields: Option<Box<Event>>,
+}
+
+fn is_event(text: &[u8]) -> bool {
+    let event = || serde_json::from_slice::<Event>(text).ok();
+    memmem::find(text, b"\"memprobe\"").is_some()
+        && event().is_some_and(|it| it.memprobe.or(it.fields.and_then(|it| it.memprobe)).is_some())
+}
+
+fn is_parsed(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("memprobe")
+        || fields.get("fields").is_some_and(|fields| fields.get("memprobe").is_some())
+}
+
+/// Whether an object has one line as its message, and no event of its own.
+fn is_wrapper(text: &[u8]) -> bool {
+    let mut ends = memmem::find_iter(text, b"\\n");
+    let is_escaped = |at: usize| text[..at].ends_with(b"\\");
+    text.starts_with(b"{")
+        && memmem::find(text, b"\"message\"").is_some()
+        && memmem::find(text, b"\"memprobe\"").is_none()
+        && ends.all(|at| text.get(at + 2) == Some(&b'"') || is_escaped(at))
 }
 
 impl<S: Sink> One<'_, S> {
     /// Reads an object or a list of a document: an event, or lines that are wrapped in it.
     pub(super) fn value(&mut self, number: u64, text: &[u8], told: Told) -> ControlFlow<()> {
         let before = self.found;
-        let read = serde_json::from_slice(text);
-        if let Ok(value) = &read
-            && !is_event(value)
-        {
-            self.strings(number, value, told)?;
-            if self.found > before {
-                return ControlFlow::Continue(());
-            }
+        let is_line = is_event(text) || is_wrapper(text);
+        if is_line {
+            self.line(number, &begun(text), told)?;
         }
-        self.line(number, &compact(text), told)?;
+        if self.found > before {
+            return ControlFlow::Continue(());
+        }
+        let read = serde_json::from_slice(text);
+        if let Ok(value) = &read {
+            self.strings(number, value, told)?;
+        }
+        if self.found == before && !is_line {
+            self.line(number, &begun(text), told)?;
+        }
         match read {
             Err(error) if self.found == before => {
                 self.unreadable(number, text, format!("JSON was expected: {error}"))
@@ -89,7 +119,8 @@ impl<S: Sink> One<'_, S> {
             Value::String(text) if self.may_be_ours(text.as_bytes()) => {
                 text.lines().try_for_each(|line| self.line(number, line.as_bytes(), around))
             }
-            Value::Object(_) if is_event(value) => {
+            // A collector has parsed it.
+            Value::Object(fields) if is_parsed(fields) => {
                 self.line(number, value.to_string().as_bytes(), around)
             }
             Value::Object(fields) => {
@@ -119,13 +150,11 @@ impl<S: Sink> One<'_, S> {
     }
 }
 
-/// Returns a value as it is in one line: without the white space between its parts.
-fn compact(text: &[u8]) -> Vec<u8> {
-    let (mut is_string, mut is_escaped) = (false, false);
-    let keeps = |&byte: &u8| {
-        is_string ^= byte == b'"' && !is_escaped;
-        is_escaped = is_string && byte == b'\\' && !is_escaped;
-        is_string || !byte.is_ascii_whitespace()
-    };
-    text.iter().copied().filter(keeps).collect()
+/// Returns an object as a line of a log begins with it: with no white space before its first key.
+fn begun(text: &[u8]) -> Cow<'_, [u8]> {
+    match text.strip_prefix(b"{") {
+        Some(rest) if rest.starts_with(b"\"") => Cow::Borrowed(text),
+        Some(rest) => Cow::Owned([b"{", rest.trim_ascii_start()].concat()),
+        None => Cow::Borrowed(text),
+    }
 }
