@@ -106,9 +106,39 @@ fn record<R: Read>(window: &mut Window<R>, fields: &mut Vec<Range<usize>>) -> io
 
 /// Returns the text of a field.
 fn plain(field: &[u8]) -> String {
-    let field = String::from_utf8_lossy(field.strip_suffix(b"\r").unwrap_or(field));
-    match field.strip_prefix('"') {
-        Some(quoted) => quoted.strip_suffix('"').unwrap_or(quoted).replace("\"\"", "\""),
-        None => field.into_owned(),
+    let field = field.strip_suffix(b"\r").unwrap_or(field);
+    let Some(mut quoted) = field.strip_prefix(b"\"") else {
+        return String::from_utf8_lossy(field).into_owned();
+    };
+    let mut text = Vec::with_capacity(quoted.len());
+    // The second of two quotes is left out, and the last.
+    while let Some(quote) = memchr(b'"', quoted) {
+        let end = (quote + 2).min(quoted.len());
+        let kept = if end == quote + 2 { quote + 1 } else { quote };
+        text.extend_from_slice(&quoted[..kept]);
+        quoted = &quoted[end..];
+    }
+    text.extend_from_slice(quoted);
+    String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_read_without_its_quotes() {
+        for (field, text) in [
+            ("a", "a"),
+            ("a\r", "a"),
+            ("", ""),
+            ("\"\"", ""),
+            ("\"a, b\"", "a, b"),
+            ("\"\"\"a\"\" \"\"\"\r", "\"a\" \""),
+            ("\"a", "a"),
+        ] {
+            assert_eq!(plain(field.as_bytes()), text, "{field}");
+        }
+        assert_eq!(plain(b"\"\xff\""), "\u{fffd}");
     }
 }
