@@ -88,6 +88,17 @@ fn a_line_without_an_end_is_passed_over_and_told_of() {
 }
 
 #[test]
+fn brackets_that_are_never_closed_are_read_by_lines() {
+    let exit = exit(1, "a::f", "return", 1000);
+    for open in ["[", "{\"a\":", "[\n", "{\"a\":\n", "[{\"events\":[{", "[1,\n[1,\n", "\"\n", "{\n"]
+    {
+        let log = format!("[{}\n{exit}", open.repeat(1_000_000));
+        let (model, _) = model(log.as_bytes());
+        assert_eq!(model.counts.events, 1, "{open}");
+    }
+}
+
+#[test]
 fn one_call_with_very_many_segments_keeps_the_first_ones() {
     let mut log = entry(1, "a::f", 1);
     for at in 0..10_000 {

@@ -1,201 +1,293 @@
-//! Logs that are one document of JSON: what CloudWatch's `filter-log-events` and Loki's API answer.
-//! It is read as it comes, and never held as a whole.
+//! Logs in documents of JSON: what CloudWatch's `filter-log-events` and Loki's API answer, and what
+//! `jq` has printed with line breaks. Of an answer one event is held at a time, and never the whole.
+//!
+//! Where the objects begin and end is found here, and what they have is read elsewhere. What is no
+//! JSON is read by lines, so that nothing is lost where a log only begins with a document.
 
-use std::cell::Cell;
-use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use memchr::{memchr, memchr_iter, memchr3, memmem};
+use serde_json::Value;
 
-use crate::input::{Extent, One, Sink};
-use crate::parse::origin::{self, Origin};
+use crate::input::fields::{self, Told};
+use crate::input::lines;
+use crate::input::window::Window;
+use crate::input::{One, Sink};
 
-/// Whether a log is such a document: it begins with an object that is not closed in its line, or
-/// with one of the keys that these have.
-pub(super) fn is_one(start: &[u8]) -> bool {
-    let start = start.trim_ascii_start();
-    let line = start.split(|&byte| byte == b'\n').next().unwrap_or(start).trim_ascii();
-    let keys: [&[u8]; 5] =
-        [b"{\"events\":", b"{\"status\":\"success\"", b"{\"streams\":", b"{\"data\":{", b"[{\""];
-    matches!(line, b"{" | b"[") || keys.iter().any(|key| line.starts_with(key))
-}
-
-pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<Extent> {
-    let counted = Counted { reader, count: &Cell::new(0) };
-    let count = counted.count;
-    let mut values = serde_json::Deserializer::from_reader(BufReader::new(counted));
-    let mut walk = Walk { one, events: 0, stopped: false };
-    loop {
-        let ended =
-            Part { walk: &mut walk, origin: Origin::default(), depth: 0 }.deserialize(&mut values);
-        let Err(error) = ended else { continue };
-        if !walk.stopped && !error.is_eof() || error.is_eof() && count.get() == 0 {
-            let why = format!("a document of JSON was expected: {error}");
-            let _ = walk.one.unreadable(walk.events, b"", why);
-        } else if error.is_eof() && (error.line() > 1 || error.column() > 0) && !at_end(&error) {
-            let why = format!("the document ends before its end: {error}");
-            let _ = walk.one.unreadable(walk.events, b"", why);
-        }
-        let lines = walk.events;
-        walk.one.finish(lines);
-        return Ok(Extent { lines, bytes: count.get(), is_cut: false });
-    }
-}
-
-/// Whether the text ended between two values, and not inside one.
-fn at_end(error: &serde_json::Error) -> bool {
-    error.to_string().starts_with("EOF while parsing a value")
-}
-
-struct Counted<'c, R> {
-    reader: R,
-    count: &'c Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(into)?;
-        self.count.set(self.count.get() + count as u64);
-        Ok(count)
-    }
-}
-
-struct Walk<'w, 's, S> {
-    one: &'w mut One<'s, S>,
-    events: u64,
-    stopped: bool,
-}
-
-/// Objects deeper than this have no log events in them.
+/// An answer has its events no deeper than this.
 const DEPTH: usize = 8;
+/// The parser of objects goes no deeper.
+const DEEPEST: usize = 127;
 
-/// A part of the document: an object, a list, or something else.
-struct Part<'p, 'w, 's, S> {
-    walk: &'p mut Walk<'w, 's, S>,
-    origin: Origin,
-    depth: usize,
+const LONG: &str = "a value of JSON is longer than 16 MiB, and was passed over";
+
+/// Whether a log is such a document: its first line is an answer, or has only the start of a value.
+/// A log with an object in each line is none.
+pub(super) fn is_one(start: &[u8]) -> bool {
+    let line = start.trim_ascii_start();
+    matches!(line.first(), Some(b'{' | b'['))
+        && matches!(value(&mut Window::new(line), 0, &mut Vec::new()), Ok(Part::Answer | Part::Cut))
 }
 
-impl<'de, S: Sink> DeserializeSeed<'de> for Part<'_, '_, '_, S> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<u64> {
+    let window = Window::new(reader);
+    let mut document =
+        Document { window, one, answer: Vec::new(), lines: 0, is_in_line: false, events: 0 };
+    while document.step()?.is_continue() {}
+    let Document { lines, is_in_line, events, .. } = document;
+    let number = if events > 0 { events } else { lines + u64::from(is_in_line) };
+    one.finish(number);
+    Ok(number)
 }
 
-impl<'de, S: Sink> Visitor<'de> for Part<'_, '_, '_, S> {
-    /// The text, if it is one.
-    type Value = Option<String>;
+/// What was found of a value.
+enum Part {
+    Whole,
+    /// It is an answer: the first event of its list begins here.
+    Answer,
+    /// It is no JSON.
+    Broken,
+    /// The log ends before it does.
+    Cut,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Part { walk, mut origin, depth } = self;
-        let mut line = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if depth >= DEPTH {
-                map.next_value::<IgnoredAny>()?;
+/// Moves behind the value that begins here, or to the first event of an answer; `open` has then the
+/// brackets that are open. `depth` is how many are open around it.
+fn value<R: Read>(window: &mut Window<R>, depth: usize, open: &mut Vec<u8>) -> io::Result<Part> {
+    let (mut before, mut is_named, mut is_list) = (0, false, false);
+    while let Some(byte) = window.peek()? {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                window.at += 1;
                 continue;
             }
-            // Labels of a stream of Loki's stand in front of its lines.
-            if matches!(&*key, "stream" | "labels") {
-                if let serde_json::Value::Object(labels) = map.next_value()? {
-                    for (label, value) in &labels {
-                        if let Some(value) = value.as_str() {
-                            origin.set(label, value);
-                        }
-                    }
+            b'{' | b'[' => {
+                let is_first = before == b'[';
+                if is_first && is_list && depth + open.len() <= DEPTH && !window.is_long {
+                    return Ok(Part::Answer);
                 }
-                continue;
+                let (fits, names) = match open.last() {
+                    None => (true, depth == 0),
+                    Some(b'{') => (before == b':', is_named),
+                    Some(_) => (is_first || before == b',', false),
+                };
+                if !fits || open.len() == DEEPEST {
+                    return Ok(Part::Broken);
+                }
+                is_list = byte == b'[' && names;
+                open.push(byte);
             }
-            let inner = Part { walk, origin, depth: depth + 1 };
-            let Some(text) = map.next_value_seed(inner)? else { continue };
-            match &*key {
-                "message" | "line" | "@message" => line = Some(text),
-                _ => {
-                    origin.set(&key, &text);
-                    if let Some(version) = origin::lambda_version(&text) {
-                        origin.set("version", version);
-                    }
+            b'}' | b']' => {
+                if open.pop() != Some(opening(byte)) {
+                    return Ok(Part::Broken);
+                }
+                if open.is_empty() {
+                    window.at += 1;
+                    return Ok(Part::Whole);
                 }
             }
-        }
-        if let Some(line) = line {
-            walk.line(&line, origin).map_err(A::Error::custom)?;
-        }
-        Ok(None)
-    }
-
-    /// A list of log events, of streams, or Loki's pair of a time and a line.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let Part { walk, origin, depth } = self;
-        let mut texts: Vec<String> = Vec::new();
-        let mut place = 0;
-        if depth >= DEPTH {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(None);
-        }
-        while let Some(text) = seq.next_element_seed(Part { walk, origin, depth: depth + 1 })? {
-            if place < 2 {
-                texts.extend(text);
+            b'"' if matches!(before, b'{' | b'[' | b',' | b':') => {
+                let from = window.at + 1 - window.start;
+                match string(window)? {
+                    Part::Whole => {}
+                    other => return Ok(other),
+                }
+                is_named = window.bytes.get(window.start + from..window.at).is_some_and(has_events);
             }
-            place += 1;
+            b':' if before == b'"' => {}
+            b',' => {}
+            _ if is_scalar(byte) => {}
+            _ => return Ok(Part::Broken),
         }
-        if let [time, line] = &texts[..]
-            && !time.is_empty()
-            && time.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            walk.line(line, origin).map_err(A::Error::custom)?;
-        }
-        Ok(None)
+        before = byte;
+        window.at += 1;
     }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(text))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
+    Ok(Part::Cut)
 }
 
-impl<S: Sink> Walk<'_, '_, S> {
-    fn line(&mut self, line: &str, origin: Origin) -> Result<(), &'static str> {
-        self.events += 1;
-        for line in line.lines() {
-            if let ControlFlow::Break(()) =
-                self.one.line(self.events, line.as_bytes(), (origin, None))
-            {
-                self.stopped = true;
-                return Err("stopped");
+/// Moves to the quote that ends the string which begins here.
+fn string<R: Read>(window: &mut Window<R>) -> io::Result<Part> {
+    window.at += 1;
+    while window.find(|bytes| memchr3(b'"', b'\\', b'\n', bytes))? {
+        match window.peek()? {
+            Some(b'"') => return Ok(Part::Whole),
+            Some(b'\\') => window.at += 1,
+            _ => return Ok(Part::Broken),
+        }
+        match window.peek()? {
+            None | Some(b'\n') => {}
+            Some(_) => window.at += 1,
+        }
+    }
+    Ok(Part::Cut)
+}
+
+fn opening(closing: u8) -> u8 {
+    if closing == b'}' { b'{' } else { b'[' }
+}
+
+/// Whether it can be part of a number, of `true`, of `false` or of `null`.
+fn is_scalar(byte: u8) -> bool {
+    byte.is_ascii_digit() || b"+-.Eaeflnrstu".contains(&byte)
+}
+
+/// Whether the list of this key has the events of an answer, or what has them.
+fn has_events(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"events"
+            | b"logEvents"
+            | b"streams"
+            | b"result"
+            | b"results"
+            | b"values"
+            | b"hits"
+            | b"data"
+    )
+}
+
+/// Whether a line begins with a key, and has what our events have: it is a piece of one.
+fn has_piece(text: &[u8]) -> bool {
+    let is_piece = |line: &[u8]| {
+        let mut names = memmem::find_iter(line, b"memprobe");
+        line.trim_ascii_start().starts_with(b"\"")
+            && names.any(|at| matches!(line.get(at + b"memprobe".len()), Some(b'"' | b'\\' | b'=')))
+    };
+    text.split(|&byte| byte == b'\n').any(is_piece)
+}
+
+struct Document<'d, 's, S, R> {
+    window: Window<R>,
+    one: &'d mut One<'s, S>,
+    /// The brackets of an answer that are open, and what stood before its events.
+    answer: Vec<(u8, Told)>,
+    /// Lines that have ended, and whether there was something behind the last.
+    lines: u64,
+    is_in_line: bool,
+    /// Events in answers. They count as places, since an answer may be in one line.
+    events: u64,
+}
+
+impl<S: Sink, R: Read> Document<'_, '_, S, R> {
+    /// Reads on: between two values, or between two events of an answer.
+    fn step(&mut self) -> io::Result<ControlFlow<()>> {
+        let Some(byte) = self.window.peek()? else {
+            if !self.answer.is_empty() {
+                let why = "the document ends before its end".to_owned();
+                let _ = self.one.unreadable(self.events, b"", why);
+            }
+            return Ok(ControlFlow::Break(()));
+        };
+        match byte {
+            b'\n' => {
+                self.window.at += 1;
+                self.lines += 1;
+                self.is_in_line = false;
+                return Ok(self.pass_over());
+            }
+            b' ' | b'\t' | b'\r' | b',' => self.window.at += 1,
+            b'{' | b'[' => return self.value(),
+            b'}' | b']' if self.answer.last().is_none_or(|(open, _)| *open == opening(byte)) => {
+                self.answer.pop();
+                self.window.at += 1;
+            }
+            _ if self.answer.is_empty() => return self.lines(),
+            b'"' => match string(&mut self.window)? {
+                Part::Whole => self.window.at += 1,
+                _ => return self.lines(),
+            },
+            b':' => self.window.at += 1,
+            _ if is_scalar(byte) => self.window.at += 1,
+            _ => return self.lines(),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Returns the place of what is read next.
+    fn place(&self) -> u64 {
+        1 + if self.answer.is_empty() { self.lines } else { self.events }
+    }
+
+    /// Keeps nothing of what was between two values.
+    fn pass_over(&mut self) -> ControlFlow<()> {
+        if self.window.take().is_some() {
+            return ControlFlow::Continue(());
+        }
+        self.one.unreadable(self.place(), b"", LONG.to_owned())
+    }
+
+    fn value(&mut self) -> io::Result<ControlFlow<()>> {
+        if self.pass_over().is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let mut open = Vec::new();
+        Ok(match value(&mut self.window, self.answer.len(), &mut open)? {
+            Part::Whole => self.whole(),
+            Part::Answer => self.answer(&open),
+            Part::Broken | Part::Cut => return self.lines(),
+        })
+    }
+
+    /// Reads a value that has ended.
+    fn whole(&mut self) -> ControlFlow<()> {
+        let number = self.place();
+        let around = self.answer.last().map(|(_, told)| *told);
+        self.events += u64::from(around.is_some());
+        self.is_in_line = true;
+        let Some(text) = self.window.take() else {
+            return self.one.unreadable(number, b"", LONG.to_owned());
+        };
+        let ends = memchr_iter(b'\n', text).count() as u64;
+        self.lines += ends;
+        if !self.one.may_be_ours(text) {
+            return ControlFlow::Continue(());
+        }
+        match around {
+            // A line as others are.
+            None if ends == 0 => self.one.line(number, text, Told::default()),
+            _ => self.one.value(number, text, around.unwrap_or_default()),
+        }
+    }
+
+    /// Takes what stands before the events of an answer, as the labels of a stream do.
+    fn answer(&mut self, open: &[u8]) -> ControlFlow<()> {
+        let number = self.place();
+        let mut head = self.window.take().unwrap_or_default().to_owned();
+        self.lines += memchr_iter(b'\n', &head).count() as u64;
+        head.extend(open.iter().rev().map(|&open| if open == b'{' { b'}' } else { b']' }));
+        let mut told = self.answer.last().map_or_else(Told::default, |(_, told)| *told);
+        if let Ok(Value::Object(fields)) = serde_json::from_slice(&head) {
+            told = fields::told(&fields, told);
+            if self.one.may_be_ours(&head) {
+                self.one.strings(number, &Value::Object(fields), told)?;
             }
         }
-        Ok(())
+        self.answer.extend(open.iter().map(|&open| (open, told)));
+        ControlFlow::Continue(())
+    }
+
+    /// Reads by lines what is no JSON, to the end of the line.
+    fn lines(&mut self) -> io::Result<ControlFlow<()>> {
+        if self.window.find(|bytes| memchr(b'\n', bytes))? {
+            self.window.at += 1;
+        }
+        let number = self.place();
+        let is_answer = !self.answer.is_empty();
+        self.answer.clear();
+        self.is_in_line = false;
+        let Some(text) = self.window.take() else {
+            self.lines += 1;
+            return Ok(self.one.unreadable(number, b"", LONG.to_owned()));
+        };
+        let before = self.one.found;
+        if lines::scan(text, &mut self.lines, self.one).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if is_answer || self.one.found == before && has_piece(text) {
+            let why = "JSON was expected; it is read on by lines".to_owned();
+            return Ok(self.one.unreadable(number, text, why));
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }

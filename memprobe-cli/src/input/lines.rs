@@ -8,31 +8,33 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::input::{Extent, One, Sink};
+use crate::input::{BLOCK, LONGEST, One, Sink};
 use crate::parse::kill;
 use crate::parse::origin::Origin;
 
-/// Bytes that are searched at once.
-const BLOCK: usize = 1 << 20;
-/// The longest line that is read; of a longer one it is told that it was passed over.
-const LONGEST: usize = 16 << 20;
-
 /// What each line of ours contains.
-static OURS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+pub(super) static OURS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     // What a collector has split or written as bytes may have the rest of it in the next line.
-    let split = ["memprobe", " stdout P ", " stderr P ", "\"MESSAGE\":[", "\"MESSAGE\" : ["];
+    let split = [
+        "memprobe",
+        " stdout P ",
+        " stderr P ",
+        "\"MESSAGE\":[",
+        "\"MESSAGE\": [",
+        "\"MESSAGE\" : [",
+    ];
     let words = split.into_iter().chain(kill::WORDS);
     let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words);
     search.expect("a few short words")
 });
 
 /// Reads whole blocks.
-pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<Extent> {
+pub(super) fn read<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<u64> {
     blocks(reader, one, false)
 }
 
 /// Looks at lines as soon as they are there.
-pub(super) fn follow<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<Extent> {
+pub(super) fn follow<S: Sink>(reader: impl Read, one: &mut One<'_, S>) -> io::Result<u64> {
     blocks(reader, one, true)
 }
 
@@ -40,23 +42,17 @@ fn blocks<S: Sink>(
     mut reader: impl Read,
     one: &mut One<'_, S>,
     is_growing: bool,
-) -> io::Result<Extent> {
+) -> io::Result<u64> {
     let mut block = vec![0; BLOCK];
-    let (mut filled, mut read) = (0, Extent::default());
+    let (mut filled, mut number) = (0, 0);
     // The rest of a line that is too long is passed over.
     let mut skips = false;
     loop {
         let count = match reader.read(&mut block[filled..]) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // A compressed log that was cut. What comes before is as good as ever.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                read.is_cut = true;
-                0
-            }
             Err(error) => return Err(error),
         };
-        read.bytes += count as u64;
         filled += count;
         let is_end = count == 0;
         if !is_end && filled < block.len() && !is_growing {
@@ -74,8 +70,8 @@ fn blocks<S: Sink>(
                 if !skips {
                     let why = "the line is longer than 16 MiB, and was passed over".to_owned();
                     let start = &block[..200];
-                    if one.unreadable(read.lines + 1, start, why).is_break() {
-                        return Ok(read);
+                    if one.unreadable(number + 1, start, why).is_break() {
+                        return Ok(number);
                     }
                 }
                 (skips, filled) = (true, 0);
@@ -86,23 +82,27 @@ fn blocks<S: Sink>(
         if skips {
             let end = memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
             lines = &lines[end..];
-            read.lines += 1;
+            number += 1;
             skips = false;
         }
-        if scan(lines, &mut read.lines, one).is_break() {
-            return Ok(read);
+        if scan(lines, &mut number, one).is_break() {
+            return Ok(number);
         }
         block.copy_within(whole..filled, 0);
         filled -= whole;
         if is_end {
-            one.finish(read.lines);
-            return Ok(read);
+            one.finish(number);
+            return Ok(number);
         }
     }
 }
 
 /// Looks at the lines of a block that may be ours.
-fn scan<S: Sink>(block: &[u8], number: &mut u64, one: &mut One<'_, S>) -> ControlFlow<()> {
+pub(super) fn scan<S: Sink>(
+    block: &[u8],
+    number: &mut u64,
+    one: &mut One<'_, S>,
+) -> ControlFlow<()> {
     let mut start = 0;
     while start < block.len() {
         let line_start = if one.parser.waits() {

@@ -33,16 +33,21 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Those of the system, and that it is a directory.
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match &self.path {
+            Some(path) if path.is_dir() => {
+                let files = path.join("*");
+                let why = format!("it is a directory; name its files, as in {}", files.display());
+                return Err(io::Error::new(io::ErrorKind::IsADirectory, why));
+            }
             Some(path) => Box::new(File::open(path)?),
             None => Box::new(io::stdin()),
         })
     }
 
     /// Returns the name that the rotated files of one log have in common: `app.log` of
-    /// `app.log.2.gz` and `app.log-20261125`.
+    /// `app.log.2.gz`, `app.log-20261125` and `app.log.2026-11-25`.
     pub fn log(&self) -> &'static str {
         intern(&self.parts().0)
     }
@@ -62,15 +67,30 @@ impl Source {
         {
             return (stem.into(), (-number, String::new()));
         }
-        match stem.rsplit_once(['.', '-']) {
-            Some((stem, date))
-                if date.len() >= 8 && date.bytes().all(|byte| byte.is_ascii_digit()) =>
-            {
-                (stem.into(), (i64::MIN, date.into()))
-            }
-            _ => (stem.into(), (0, String::new())),
+        let mut parts =
+            stem.match_indices(['.', '-']).map(|(at, _)| (&stem[..at], &stem[at + 1..]));
+        match parts.find(|(_, date)| is_date(date)) {
+            Some((stem, date)) => (stem.into(), (i64::MIN, date.into())),
+            None => (stem.into(), (0, String::new())),
         }
     }
+}
+
+/// Whether it is a date as rotated files have it: `20261125` and longer by logrotate,
+/// `20261125-140000` by Kubernetes, `2026-11-25`, `2026-11-25-14` and `2026-11-25-14-05` by
+/// tracing-appender.
+fn is_date(text: &str) -> bool {
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    text.split('-').all(is_number)
+        && match lengths[..] {
+            [date] => date >= 8,
+            [date, time] => date == 8 && time >= 4,
+            [year, month, day, ref time @ ..] => {
+                (year, month, day) == (4, 2, 2) && time.len() <= 2 && time.iter().all(|&it| it == 2)
+            }
+            [] => false,
+        }
 }
 
 /// Puts the files of a rotated log in order, the older first, and leaves others where they are.
@@ -104,5 +124,32 @@ mod tests {
         assert_eq!(ordered, expected);
         assert_eq!(Source::of(Path::new("app.log.2.gz")).log(), "app.log");
         assert_eq!(Source::of(Path::new("-")).name(), "standard input");
+    }
+
+    #[test]
+    fn files_with_a_date_in_their_names_come_in_its_order() {
+        for (log, oldest_first) in [
+            ("app.log", ["app.log-2026112413", "app.log-2026112414.gz", "app.log"]),
+            ("app.log", ["app.log.2026-11-24", "app.log.2026-11-25", "app.log.2026-12-01"]),
+            ("a-1", ["a-1.2026-11-25-09", "a-1.2026-11-25-14", "a-1.2026-11-26-00"]),
+            ("app", ["app.2026-11-25-14-05", "app.2026-11-25-14-06", "app.2026-11-25-15-00"]),
+            ("/p/0.log", ["/p/0.log.20261125-090000.gz", "/p/0.log.20261125-140000", "/p/0.log"]),
+        ] {
+            let sources = oldest_first.map(|name| Source::of(Path::new(name)));
+            assert!(sources.iter().all(|source| source.log() == log), "{sources:?}");
+            for order in [[2, 1, 0], [1, 2, 0]] {
+                let mixed = order.map(|at| sources[at].clone());
+                assert_eq!(in_order(mixed.to_vec()), sources);
+            }
+        }
+        for other in ["worker-3", "app-2026", "a-123-4567", "a-2026-11", "a-2026-11-25-1"] {
+            assert_eq!(Source::of(Path::new(other)).log(), other);
+        }
+    }
+
+    #[test]
+    fn of_a_directory_it_is_told_what_to_do() {
+        let error = Source::of(Path::new("src")).open().err().expect("an error");
+        assert_eq!(error.to_string(), "it is a directory; name its files, as in src/*");
     }
 }

@@ -1,6 +1,7 @@
 //! The kept logs, which `tests/logs` writes, and a model of one.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -36,6 +37,15 @@ pub fn model(bytes: &[u8]) -> (Model, Extent) {
 
 /// Reads bytes into a model that keeps so much.
 pub fn model_within(bytes: &[u8], limits: Limits) -> (Model, Extent) {
+    model_of_within(bytes, limits)
+}
+
+/// Reads whatever can be read into a model.
+pub fn model_of(reader: impl Read) -> (Model, Extent) {
+    model_of_within(reader, Limits::default())
+}
+
+fn model_of_within(reader: impl Read, limits: Limits) -> (Model, Extent) {
     let heaviest = Heaviest::new(Order::Peak, 0, 10, false);
     let mut model = Model::new(heaviest, Filter::default());
     model.limits = limits;
@@ -43,7 +53,7 @@ pub fn model_within(bytes: &[u8], limits: Limits) -> (Model, Extent) {
         model.add((0, "a.log"), item);
         ControlFlow::Continue(())
     };
-    let extent = input::read(bytes, Origin::default(), &mut sink).expect("memory");
+    let extent = input::read(reader, Origin::default(), &mut sink).expect("memory");
     model.finish();
     (model, extent)
 }
