@@ -1,7 +1,10 @@
 //! Calls that are not left in the order of a stack, as with coroutines that share a thread: no
 //! figure is lost.
 
+use std::thread;
+
 use memprobe::__private::{enter, site};
+use memprobe::probe;
 use memprobe_tests::{block, function};
 
 memprobe::global_allocator!();
@@ -35,4 +38,19 @@ fn an_outer_call_may_end_first() {
     assert_eq!(figures("around"), ([11, 11, 10], [0, 1, 0]));
     assert_eq!(figures("first"), ([10, 10, 10], [0, 0, 0]));
     assert_eq!(figures("second"), ([11, 10, 10], [11, 10, 10]));
+}
+
+#[test]
+fn carried_work_of_an_outer_call_is_not_added_to_what_was_reached_before() {
+    let outer = enter(site!(INFO, name: "outer",));
+    let work = memprobe::carry(|| block(5));
+    let inner = enter(site!(INFO, name: "inner",));
+    drop(block(8));
+    probe!("reached");
+    let kept = thread::spawn(work).join().expect("no panic");
+    drop(outer);
+    drop(inner);
+    drop(kept);
+    assert_eq!(figures("outer").0, [13, 8, 8]);
+    assert_eq!(figures("inner").0, [8, 8, 8]);
 }

@@ -203,12 +203,14 @@ pub(crate) fn cut(record: &Record) -> Progress {
 }
 
 /// Counts what work elsewhere did for a call with an open frame, with which the call reached
-/// `level` above its start.
+/// `level` above its start. Nothing is counted if the call began on another thread: it is lost, and
+/// the counters of this one say nothing about its caller.
 #[cold]
-pub(crate) fn credit(record: &Record, bytes: Bytes, level: i64) {
-    let now = flush_peak(thread());
-    record.frame.credit_at(now, bytes, level);
-    record.publish(now);
+pub(crate) fn credit(record: &'static Record, bytes: Bytes, level: i64) {
+    if let Some(now) = settle(thread(), record) {
+        record.frame.credit_at(now, bytes, level);
+        record.publish(now);
+    }
 }
 
 // --- the peak slot ------------------------------------------------------------------------
