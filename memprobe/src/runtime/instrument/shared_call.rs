@@ -50,9 +50,13 @@ pub(crate) enum Part {
 }
 
 impl SharedCall {
+    /// Called while memprobe itself is at work.
     pub fn new(function: &'static Annotated) -> SharedCall {
         let progress = Progress { state: State::NotEntered, panicked: false };
-        SharedCall { function, progress: Mutex::new(progress) }
+        let call = SharedCall { function, progress: Mutex::new(progress) };
+        // On macOS a mutex allocates when it is first locked. Here that is in no figure.
+        drop(call.progress());
+        call
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
