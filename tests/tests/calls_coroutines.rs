@@ -148,8 +148,35 @@ fn calls_that_end_on_another_thread_hang_nothing() {
     });
     assert!(is_over());
 
+    raises_no_caller_to_another_thread();
     many_are_passed_around();
     loses_no_records();
+}
+
+#[memprobe]
+fn carries(yielder: &Yielder<(), ()>) {
+    elsewhere(memprobe::carry(|| drop(block(1))));
+    yielder.suspend(());
+}
+
+#[memprobe]
+fn around_carries() {
+    let mut coroutine = Moved::new(carries);
+    coroutine.resume();
+    elsewhere(move || {
+        let held = block(500);
+        assert!(coroutine.resume());
+        drop(held);
+    });
+    // Here the frame of the lost call is closed.
+    idle();
+}
+
+/// The call ends where much is held, and what it has carried is still to be counted.
+fn raises_no_caller_to_another_thread() {
+    around_carries();
+    let figures = function("around_carries").and_then(|it| it.figures).expect("jemalloc");
+    assert!(figures.peak < 1 << 20, "{figures:?}");
 }
 
 /// Threads that hand coroutines to each other after each step, in no order.

@@ -101,6 +101,31 @@ fn left_out_of_order_each_has_what_was_done_in_it() {
     assert_eq!(figures("spans_hard::last_in"), (1, 6, 0, 4));
 }
 
+#[memprobe(name = "deep")]
+fn deep(n: usize) {
+    if n > 0 {
+        deep(n - 1);
+    }
+}
+
+/// The registry closes it before the layer is told that it is left.
+#[test]
+fn the_last_exit_may_close_a_span() {
+    install();
+    thread::spawn(|| {
+        let span = info_span!("left_last");
+        let id = span.id().expect("enabled");
+        std::mem::forget(span.enter());
+        drop(span);
+        tracing::dispatcher::get_default(|subscriber| subscriber.exit(&id));
+        (0..3).for_each(|_| deep(20));
+    })
+    .join()
+    .expect("no panic");
+    assert_eq!(figures("spans_hard::left_last").0, 1);
+    assert_eq!(figures("deep").0, 3 * 21);
+}
+
 async fn wrong(n: u64) {
     let span = info_span!("guarded", n);
     let _entered = span.enter();

@@ -129,7 +129,8 @@ impl Frame {
 
     /// Closes the frame; `highest` is the highest net since the peak slot was last flushed. Returns
     /// the delta, what was done in the frame, and the level that counts for its caller.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "its other uses are rare")]
+    #[inline(always)]
     pub fn close(&self, now: Bytes, highest: i64) -> (Delta, Bytes, i64) {
         let entered = self.entered.get();
         let (done, level) = (now.since(entered), highest.wrapping_sub(entered.net()).max(0));
@@ -171,7 +172,8 @@ impl Frame {
     }
 
     /// Counts what was done here for the frame around this one.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "its other uses are rare")]
+    #[inline(always)]
     pub fn credit_to(&self, around: &Frame, done: Bytes, level: i64, now: Bytes) {
         around.raise(self.entered.get().net().wrapping_add(level));
         around.nested.add(done);
@@ -179,6 +181,14 @@ impl Frame {
         if self.credited.get() != Bytes::ZERO {
             self.pass_on(around, now);
         }
+    }
+
+    /// Counts what was done here so far for the frame around this one, as if this one were left and
+    /// entered again.
+    pub fn settle(&self, around: &Frame, now: Bytes) {
+        self.credit_to(around, self.done(now), self.call_max.get(), now);
+        self.keep(&self.progress(now));
+        self.enter(now);
     }
 
     /// Counts what work elsewhere did for the call, with which the call reached `level` above its

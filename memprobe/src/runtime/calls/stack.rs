@@ -5,6 +5,8 @@
 //! 2. At every point the one peak slot that jemalloc has for a thread is flushed: its value goes to
 //!    the innermost frame, and a new interval starts.
 //! 3. A frame that is left raises the maxima of the frame around it to its own.
+//! 4. A frame may be left before those inside it. They are settled first, as if they were left and
+//!    entered again around what comes next.
 //!
 //! Only the thread on which a frame was entered changes the chain that it is in. So a chain is
 //! always a finite list, whatever coroutines do: a frame is added when its record is in no chain,
@@ -49,6 +51,11 @@ pub(crate) fn innermost() -> Option<&'static Record> {
 #[inline]
 pub(crate) fn chain() -> impl Iterator<Item = &'static Record> + use<> {
     outwards(innermost())
+}
+
+/// Returns the frames inside an open one, the innermost first.
+fn inside(record: &Record) -> impl Iterator<Item = &'static Record> {
+    chain().take_while(move |inner| !ptr::eq(*inner, record))
 }
 
 /// Returns the frames around an open one, the nearest first.
@@ -133,15 +140,22 @@ pub(crate) fn leave(record: &'static Record) -> Option<Delta> {
 #[cold]
 #[inline(never)]
 fn leave_within(thread: &Thread, record: &'static Record) -> Option<Delta> {
-    let is_next =
-        |inner: &&'static Record| inner.outer().is_some_and(|outer| ptr::eq(outer, record));
-    let Some(inner) = chain().find(is_next) else {
+    let Some(now) = settle(thread, record) else {
         lose(record);
         return None;
     };
-    flush_peak_within(thread, record);
-    let left = close(thread, record, thread.raw());
-    inner.set_outer(record.outer());
+    let done = record.frame.done(now);
+    let left = close_at(thread, record, record.outer(), now, now.net());
+    for inner in inside(record) {
+        if record.frame.is_detached() {
+            // The logical counters no longer have what was done in the frame.
+            inner.frame.enter(inner.frame.entered().since(done));
+        }
+        if inner.outer().is_some_and(|outer| ptr::eq(outer, record)) {
+            inner.set_outer(record.outer());
+            break;
+        }
+    }
     Some(left)
 }
 
@@ -154,6 +168,19 @@ fn close(thread: &Thread, record: &Record, raw: Bytes) -> Delta {
     if caller.is_some() && thread.has_moved(raw) {
         thread.rebase(raw);
     }
+    close_at(thread, record, caller, now, highest)
+}
+
+/// Closes a frame at the logical counters `now`, and credits the caller.
+#[allow(clippy::inline_always, reason = "the other use of it is rare")]
+#[inline(always)]
+fn close_at(
+    thread: &Thread,
+    record: &Record,
+    caller: Option<&Record>,
+    now: Bytes,
+    highest: i64,
+) -> Delta {
     let (left, done, level) = record.frame.close(now, highest);
     if record.frame.is_detached() {
         // For the frames around it, nothing was done on this thread.
@@ -176,12 +203,14 @@ pub(crate) fn cut(record: &Record) -> Progress {
 }
 
 /// Counts what work elsewhere did for a call with an open frame, with which the call reached
-/// `level` above its start.
+/// `level` above its start. Nothing is counted if the call began on another thread: it is lost, and
+/// the counters of this one say nothing about its caller.
 #[cold]
-pub(crate) fn credit(record: &Record, bytes: Bytes, level: i64) {
-    let now = flush_peak(thread());
-    record.frame.credit_at(now, bytes, level);
-    record.publish(now);
+pub(crate) fn credit(record: &'static Record, bytes: Bytes, level: i64) {
+    if let Some(now) = settle(thread(), record) {
+        record.frame.credit_at(now, bytes, level);
+        record.publish(now);
+    }
 }
 
 // --- the peak slot ------------------------------------------------------------------------
@@ -206,18 +235,23 @@ fn flush_moved(thread: &Thread, raw: Bytes) {
     thread.rebase(raw);
 }
 
-/// Flushes the peak slot for a frame that is left before the frames inside it: the highest net is
-/// one of all of them.
-fn flush_peak_within(thread: &Thread, record: &'static Record) {
-    let raw = thread.raw();
-    let highest = thread.highest(raw);
-    for inner in chain() {
-        inner.frame.raise(highest);
-        if ptr::eq(inner, record) {
-            break;
+/// Counts what the frames inside that of `record` have done so far for the frames around them.
+/// Returns the logical counters as they stand for the frame, or `None` if it is not open on this
+/// thread.
+fn settle(thread: &Thread, record: &'static Record) -> Option<Bytes> {
+    if !chain().any(|open| ptr::eq(open, record)) {
+        return None;
+    }
+    let mut now = flush_peak(thread);
+    for inner in inside(record) {
+        if inner.frame.is_detached() {
+            // What is done in a detached frame is not in the frames around it.
+            now = inner.frame.entered();
+        } else if let Some(outer) = inner.outer() {
+            inner.frame.settle(&outer.frame, now);
         }
     }
-    thread.rebase(raw);
+    Some(now)
 }
 
 // --- calls that end on another thread -----------------------------------------------------

@@ -124,18 +124,18 @@ pub(crate) fn abandon(record: &'static Record) {
 
 /// Counts what work elsewhere did for a call whose frame is about to be left.
 #[inline]
-pub(crate) fn close(record: &Record) {
+pub(crate) fn close(record: &'static Record) {
     credit(record, record.carried.close());
 }
 
 /// Counts what work elsewhere has done so far for a call whose frame is open.
 #[inline]
-pub(crate) fn count_carried(record: &Record) {
+pub(crate) fn count_carried(record: &'static Record) {
     credit(record, record.carried.take());
 }
 
 #[inline]
-fn credit(record: &Record, carried: Option<Carried>) {
+fn credit(record: &'static Record, carried: Option<Carried>) {
     if let Some(Carried { bytes, level }) = carried {
         stack::credit(record, bytes, level);
     }

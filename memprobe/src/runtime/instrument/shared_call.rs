@@ -33,6 +33,12 @@ enum State {
     Over,
 }
 
+impl State {
+    fn is_open(&self, record: &Record) -> bool {
+        matches!(self, State::Open(open) if std::ptr::eq(*open, record))
+    }
+}
+
 /// A part of a call, from [`SharedCall::enter`] to [`SharedCall::leave`] on the same thread.
 pub(crate) enum Part {
     /// The part is a frame of the call.
@@ -44,9 +50,13 @@ pub(crate) enum Part {
 }
 
 impl SharedCall {
+    /// Called while memprobe itself is at work.
     pub fn new(function: &'static Annotated) -> SharedCall {
         let progress = Progress { state: State::NotEntered, panicked: false };
-        SharedCall { function, progress: Mutex::new(progress) }
+        let call = SharedCall { function, progress: Mutex::new(progress) };
+        // On macOS a mutex allocates when it is first locked. Here that is in no figure.
+        drop(call.progress());
+        call
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -76,6 +86,10 @@ impl SharedCall {
         match part {
             Part::Frame { record, began_unwinding } => {
                 let mut progress = self.progress();
+                // The call may have been ended in this part, and its record may be another's.
+                if !progress.state.is_open(record) {
+                    return;
+                }
                 progress.panicked |= panicking() && !began_unwinding;
                 call::count_carried(record);
                 let goes_on = call::suspend(record);
