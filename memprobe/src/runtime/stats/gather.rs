@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::report::distribution::BUCKETS;
 use crate::report::distribution::{Buckets, Distribution};
 use crate::report::{Figures, FirstCall, Function, Live, Outcomes, Report, SegmentTotals, Steady};
+use crate::runtime::readings::thread::{IgnoreAllocs, for_caller};
 use crate::runtime::readings::{clock, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
@@ -36,6 +37,10 @@ static STARTED: AtomicU64 = AtomicU64::new(0);
 /// println!("{}", memprobe::report());
 /// ```
 pub fn report() -> Report {
+    for_caller(gather)
+}
+
+fn gather() -> Report {
     let mut gathered = Gathered::default();
     for segment in call_tree::all() {
         let sums = segment.totals.sums();
@@ -99,6 +104,7 @@ pub fn reset() {
 }
 
 fn start_anew() {
+    let _ignored = IgnoreAllocs::begin();
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
     #[cfg(feature = "live")]

@@ -190,7 +190,6 @@ pub(crate) fn samples() -> Vec<Sample> {
 }
 
 pub(crate) fn reset() {
-    let _ignored = IgnoreAllocs::begin();
     if let Some(mut timeline) = fork::lock(&TIMELINE) {
         *timeline = Timeline::new();
     }
