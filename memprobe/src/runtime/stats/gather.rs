@@ -13,6 +13,7 @@ use crate::runtime::readings::{clock, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
+use crate::runtime::stats::concurrency;
 use crate::runtime::stats::generation;
 use crate::runtime::stats::histogram::Distributions;
 #[cfg(feature = "metrics")]
@@ -110,9 +111,7 @@ fn start_anew() {
     #[cfg(feature = "live")]
     live::history::reset();
     generation::reset();
-    for segment in call_tree::all() {
-        segment.from.node.site.concurrency.reset();
-    }
+    concurrency::reset();
 }
 
 #[derive(Default)]
