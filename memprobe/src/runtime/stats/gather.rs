@@ -9,7 +9,7 @@ use crate::report::distribution::BUCKETS;
 use crate::report::distribution::{Buckets, Distribution};
 use crate::report::{Figures, FirstCall, Function, Live, Outcomes, Report, SegmentTotals, Steady};
 use crate::runtime::readings::thread::{IgnoreAllocs, for_caller};
-use crate::runtime::readings::{clock, jemalloc, proc, system};
+use crate::runtime::readings::{clock, fork, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
@@ -229,12 +229,13 @@ impl Outcomes {
 
 impl Function {
     fn new(site: &'static Site) -> Function {
-        let (max_concurrent, max_concurrent_exact) = site.concurrency.most();
+        let (max_concurrent, is_exact) = site.concurrency.most();
         Function {
             name: site.name(),
             outcomes: Outcomes::default(),
             max_concurrent: Some(max_concurrent),
-            max_concurrent_exact,
+            // A forked child cannot tell the calls of threads that it does not have.
+            max_concurrent_exact: is_exact && !fork::is_child(),
             figures: figures(),
             first_call: site
                 .cold()
