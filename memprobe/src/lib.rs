@@ -223,6 +223,9 @@
 //! - Some calls in a forked child, if a thread of the parent was acquiring records for its calls at the
 //!   moment of the fork: it does not exist in the child, where what it had locked stays locked. Threads
 //!   that have made calls before have records of their own.
+//! - That calls of other threads do not go on in a forked child: [`in_flight()`] lists those that ran at
+//!   the fork, and they count for the calls at once, which are marked as not exact there. `exec`, or a
+//!   fork before the first thread, leaves nothing behind.
 //! - On Windows jemalloc is left out, so that calls have no bytes there, and only Linux has limits
 //!   that are found. On aarch64 Linux jemalloc is built for pages of 64 KiB, which takes more memory
 //!   and rounds sizes up further; [`status()`] says so, with the cure. `docs/platforms.md` has a

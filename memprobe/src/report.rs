@@ -90,7 +90,8 @@ pub struct Function {
     /// Maximum concurrency: the most calls that ran at once, including calls that were waiting.
     pub max_concurrent: Option<u64>,
     /// Whether `max_concurrent` is exact. If a function has many short calls on many threads, its
-    /// concurrency is only sampled, and `max_concurrent` is a lower bound.
+    /// concurrency is only sampled, and `max_concurrent` is a lower bound. In a forked child it is never
+    /// exact: calls that ran at the fork on other threads count as if they ran on.
     pub max_concurrent_exact: bool,
     /// The figures of whole calls; `None` if jemalloc is not the global allocator. Before the first
     /// call has ended only `self_allocated` and `self_freed` are known, of the segments that were

@@ -13,13 +13,13 @@ mod names;
 mod process;
 mod series;
 
-use std::sync::{Mutex, PoisonError};
-
 use crate::runtime::calls::stack;
 use crate::runtime::metrics::functions::HandedOver;
 use crate::runtime::metrics::process::Gauges;
 use crate::runtime::metrics::series::Bounds;
+use crate::runtime::readings::fork;
 use crate::runtime::readings::thread::{self, IgnoreAllocs};
+use crate::runtime::sync::Mutex;
 
 /// Hands over to the recorder of the crate [`metrics`](::metrics) what memprobe has counted.
 ///
@@ -72,8 +72,11 @@ use crate::runtime::readings::thread::{self, IgnoreAllocs};
 /// Counters and gauges are exact. Histograms are handed over from memprobe's own, as the middles of
 /// their buckets, so a value is at most 12.5 % off; [`BUCKETS`](crate::metrics::BUCKETS) are bounds that
 /// add no further error. Nothing is counted twice: each call is handed over once, whatever the number
-/// of collectors, and [`reset`](crate::reset()) takes nothing back. A call that ends in the very moment
-/// of a collection may be handed over with 0 in place of its value.
+/// of collectors. A call that ends in the very moment of a collection may be handed over with 0 in place
+/// of its value.
+///
+/// [`reset`](crate::reset()) takes nothing back, but a call that ends while it runs may be handed over
+/// never. Who collects needs no `reset`.
 ///
 /// One recorder is served: what was handed over before it was installed, it does not get.
 #[derive(Clone, Debug)]
@@ -134,14 +137,15 @@ impl Collector {
     /// Hands over what has been counted since the last time. It takes some µs for each function and
     /// segment, and what the recorder takes.
     ///
-    /// It does nothing inside a subscriber or a recorder that memprobe itself has called.
+    /// It does nothing inside a subscriber or a recorder that memprobe itself has called, and in a child
+    /// that was forked while another thread was in `collect` or in [`reset`](crate::reset()).
     pub fn collect(&self) {
         if thread::is_ignoring() {
             return;
         }
         stack::publish_held();
         let _ignored = IgnoreAllocs::begin();
-        let mut handed_over = HANDED_OVER.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut handed_over) = fork::lock(&HANDED_OVER) else { return };
         let (functions, gauges) = handed_over.get_or_insert_default();
         functions.hand_over(self.0);
         gauges.hand_over();

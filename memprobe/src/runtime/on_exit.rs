@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::report::Report;
 use crate::report::form::{NoForm, form, save};
 use crate::runtime::events::say::say;
+use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::gather::report;
 
 /// The environment variable that says where the report goes, and in which form.
@@ -41,6 +42,7 @@ const VARIABLE: &str = "MEMPROBE_REPORT";
 /// let _report = memprobe::report_on_exit();
 /// ```
 pub fn report_on_exit() -> ReportOnExit {
+    let _ignored = IgnoreAllocs::begin();
     ReportOnExit { passed: passed(&report()) }
 }
 
@@ -59,6 +61,7 @@ fn passed(report: &Report) -> u64 {
 
 impl Drop for ReportOnExit {
     fn drop(&mut self) {
+        let _ignored = IgnoreAllocs::begin();
         let report = report();
         if passed(&report) == self.passed {
             say(&format_args!(

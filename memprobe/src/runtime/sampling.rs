@@ -4,7 +4,7 @@ use crate::report::Live;
 use crate::runtime::calls::sampled;
 use crate::runtime::readings::sample_hooks::Missing;
 use crate::runtime::readings::samples;
-use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::readings::thread::{IgnoreAllocs, for_caller};
 use crate::runtime::readings::{clock, proc};
 use crate::runtime::stats::live;
 use crate::runtime::stats::live::owner::{CallRef, Owner};
@@ -29,10 +29,11 @@ use crate::values::usage::Unavailable;
 /// }
 /// ```
 pub fn live() -> Result<Live, Unavailable> {
-    let _ignored = IgnoreAllocs::begin();
-    start()?;
-    look();
-    Ok(live::rows().0)
+    for_caller(|| {
+        start()?;
+        look();
+        Ok(live::rows().0)
+    })
 }
 
 /// Adds a point to the history if one is due. Annotated calls do that too; a program without any
@@ -54,6 +55,7 @@ pub(crate) fn state() -> Sampling {
 
 /// Starts to follow sampled blocks, if that has not been done.
 fn start() -> Result<(), Unavailable> {
+    let _ignored = IgnoreAllocs::begin();
     sampled::start().map_err(|missing| match missing {
         Missing::OtherAllocator => Unavailable::OtherAllocator,
         Missing::Hooks => Unavailable::OldJemalloc,

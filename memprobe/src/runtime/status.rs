@@ -15,6 +15,10 @@ use crate::values::status::{Events, GlobalAllocator, Pages, Reading, Status};
 /// eprintln!("{}", memprobe::status());
 /// ```
 pub fn status() -> Status {
+    thread::for_caller(find)
+}
+
+fn find() -> Status {
     let global = jemalloc::is_global();
     let allocator = match (global, thread::is_realloc_seen()) {
         (false, _) => GlobalAllocator::Other,

@@ -11,16 +11,14 @@ pub(crate) mod atomic;
 pub(crate) mod map;
 #[cfg(memprobe_loom)]
 pub(crate) mod modelled;
+pub(crate) mod mutex;
 pub(crate) mod once_lock;
 pub(crate) mod static_ref;
 
+pub(crate) use mutex::{Mutex, MutexGuard};
 pub(crate) use once_lock::OnceLock;
 
 #[cfg(memprobe_loom)]
-pub(crate) use modelled::{Mutex, MutexGuard, PoisonError, TryLockError, thread_local, yield_now};
+pub(crate) use modelled::{thread_local, yield_now};
 #[cfg(not(memprobe_loom))]
-pub(crate) use std::{
-    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
-    thread::yield_now,
-    thread_local,
-};
+pub(crate) use std::{thread::yield_now, thread_local};

@@ -79,8 +79,8 @@ impl RateLimiter {
     /// Takes one event and returns true if it is admitted. Does not count skipped events.
     pub fn has_room(&self, now: u64, rate: Rate) -> bool {
         let take = |full_at: u64| {
-            let next = full_at.max(now) + rate.each;
-            (next <= now + rate.burst).then_some(next)
+            let next = full_at.max(now).saturating_add(rate.each);
+            (next <= now.saturating_add(rate.burst)).then_some(next)
         };
         rate.each == 0 || self.full_at.fetch_update(Relaxed, Relaxed, take).is_ok()
     }

@@ -17,10 +17,11 @@ pub(crate) struct Limits {
 
 #[cfg(any(feature = "spans", feature = "tower"))]
 impl Limits {
-    /// Sets the calls a second. What is no rate is no limit, as it is in the attribute.
+    /// Sets the calls a second, within the bounds that the attribute has. What is no rate is no limit.
     pub fn set_rate(&mut self, calls_a_second: f64) {
         // Not NaN, which equals nothing: each call would have a function of its own.
-        self.rate = Some(if calls_a_second > 0.0 { calls_a_second } else { 0.0 });
+        let is_rate = calls_a_second > 0.0;
+        self.rate = Some(if is_rate { calls_a_second.clamp(1e-6, 1e9) } else { 0.0 });
     }
 }
 

@@ -34,7 +34,7 @@ struct Handed {
 
 impl HandedOver {
     pub fn hand_over(&mut self, bounds: Bounds) {
-        let lifetimes = lifetime::all(gather::functions);
+        let Some(lifetimes) = lifetime::all(gather::functions) else { return };
         let active = self.active(bounds);
         let mut left_out = 0;
         for (series, lifetime) in self.by_series(bounds, &lifetimes) {

@@ -1,8 +1,11 @@
-//! Detects whether the process was forked since a value was made.
+//! Detects whether the process was forked since a value was made, and locks what the fork may have
+//! left locked.
 
+use crate::runtime::readings::clock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::runtime::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, yield_now};
+use crate::runtime::sync::atomic::AtomicBool;
+use crate::runtime::sync::atomic::Ordering::Relaxed;
+use crate::runtime::sync::{Mutex, MutexGuard, OnceLock, yield_now};
 
 /// Distinguishes the process that it was made in from children that are forked from it.
 #[derive(Debug)]
@@ -34,23 +37,41 @@ impl ForkDetector {
     }
 }
 
-/// Locks `mutex`, which nobody holds while it waits for something. In a forked child the holder may
-/// not exist, so the wait is bounded there: `None` if it stays locked.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    /// How often a thread lets others run before it takes the holder for lost.
-    const PATIENCE: u32 = 100;
+/// Whether the process was forked since this was first asked, which is before the first call.
+pub(crate) fn is_child() -> bool {
     static ORIGIN: OnceLock<ForkDetector> = OnceLock::new();
-    if ORIGIN.get_or_init(ForkDetector::new).is_same_process() {
-        return Some(mutex.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-    for _ in 0..PATIENCE {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
-            Err(TryLockError::WouldBlock) => yield_now(),
+    !ORIGIN.get_or_init(ForkDetector::new).is_same_process()
+}
+
+/// Locks `mutex`; `None` in a forked child in which it stays locked, because its holder does not
+/// exist.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    if is_child() { lock_in_child(mutex, std::process::id()) } else { Some(mutex.lock()) }
+}
+
+/// A holder that the kernel has taken off its core looks like one that does not exist. So a mutex that
+/// was never free since the fork is waited for, once, and one that was is locked like any other.
+#[cold]
+fn lock_in_child<T>(mutex: &Mutex<T>, child: u32) -> Option<MutexGuard<'_, T>> {
+    /// ns after which the holder is taken for lost.
+    const PATIENCE: u64 = 1_000_000_000;
+    let since = clock::fine();
+    loop {
+        if mutex.held_in.load(Relaxed) == child {
+            return Some(mutex.lock());
         }
+        if let Some(guard) = mutex.try_lock() {
+            mutex.held_in.store(child, Relaxed);
+            return Some(guard);
+        }
+        if mutex.lost_in.load(Relaxed) == child {
+            return None;
+        }
+        if clock::fine().saturating_sub(since) > PATIENCE {
+            mutex.lost_in.store(child, Relaxed);
+        }
+        yield_now();
     }
-    None
 }
 
 /// Maps a page that is all zero in a forked child. Needs Linux 4.14.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::runtime::readings::cgroup::Groups;
 use crate::runtime::readings::proc::{kib_field, lines, number, under};
+use crate::runtime::readings::thread::for_caller;
 use crate::runtime::readings::{jemalloc, limit, pages, resident};
 use crate::values::process::{Limit, LimitSource, Process};
 
@@ -19,6 +20,10 @@ use crate::values::process::{Limit, LimitSource, Process};
 /// }
 /// ```
 pub fn process() -> Process {
+    for_caller(read)
+}
+
+fn read() -> Process {
     let mut process = here().read(limit::find(), resident::rss());
     process.heap = jemalloc::heap();
     if !cfg!(any(target_os = "linux", target_os = "android")) {

@@ -100,7 +100,8 @@ impl SpanLayer {
     }
 
     /// Sets the number of calls of each span that are written a second: the `rate` of
-    /// [`#[memprobe]`](macro@crate::memprobe).
+    /// [`#[memprobe]`](macro@crate::memprobe), from 0.000001 to 1000000000. A rate beyond is the
+    /// nearest of these, and 0 is no limit.
     pub fn rate(mut self, calls_a_second: f64) -> SpanLayer {
         self.limits.set_rate(calls_a_second);
         self

@@ -10,6 +10,8 @@
 //!    in a row are equal, keeps the sum if it is the highest, and hands out new allowances. While one
 //!    thread does so, others that would look read the lanes too, and keep the sum.
 //!
+//! A reset closes the lanes of all functions, whether or not a call of them has ended.
+//!
 //! A function with many short calls on many threads would look all the time, so looks that find no
 //! new highest are limited in each tick of the clock. Where the limit is reached, the highest is
 //! reported as a lower bound. Calls that overlap for less than a microsecond may be missed.
@@ -17,6 +19,7 @@
 use crate::runtime::readings::shard::{self, SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::generation::generation;
+use crate::runtime::sync::append_list::AppendList;
 use crate::runtime::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release, Ordering::SeqCst, fence,
@@ -51,6 +54,9 @@ struct Lane {
     paused: AtomicU64,
 }
 
+/// The lanes of all functions of which a call has begun.
+static ALL: AppendList<&'static [Lane; SHARDS]> = AppendList::new();
+
 /// What a call adds to its lane's count when it begins and when it ends.
 const BEGUN: u64 = (1 << 32) + 1;
 const ENDED: u64 = 1_u64.wrapping_neg();
@@ -84,7 +90,15 @@ impl Concurrency {
     #[cold]
     fn make(&self) -> &'static [Lane; SHARDS] {
         let _ignored = IgnoreAllocs::begin();
-        self.lanes.get_or_init(|| [const { Lane::new() }; SHARDS])
+        match self.lanes.try_init(Box::new([const { Lane::new() }; SHARDS])) {
+            Ok(lanes) => {
+                ALL.push(lanes);
+                // Other threads may have looked before, and a reset has not seen these lanes then.
+                close(lanes);
+                lanes
+            }
+            Err((lanes, _)) => lanes,
+        }
     }
 
     /// Counts a call that begins, at `now` by the coarse clock.
@@ -193,20 +207,25 @@ impl Concurrency {
         }
     }
 
-    /// Starts anew when the next call begins, with the calls that run then.
-    pub fn reset(&self) {
-        fence(SeqCst);
-        for lane in self.lanes.load(Acquire).into_iter().flatten() {
-            lane.allowed.store(CLOSED, Relaxed);
-        }
-    }
-
     /// Returns the highest number of calls that were seen to run at once, and whether it is exact.
     pub fn most(&self) -> (u64, bool) {
         let highest = Highest::from(self.highest.load(Acquire));
         let now = generation();
         let calls = if highest.of == now { highest.calls } else { 0 };
         (calls.into(), self.bound_in.load(Relaxed) != now)
+    }
+}
+
+/// Starts all functions anew, each when its next call begins, with the calls that run then.
+pub(crate) fn reset() {
+    ALL.iter().for_each(|lanes| close(lanes));
+}
+
+/// Has the next call in each lane look.
+fn close(lanes: &[Lane; SHARDS]) {
+    fence(SeqCst);
+    for lane in lanes {
+        lane.allowed.store(CLOSED, Relaxed);
     }
 }
 

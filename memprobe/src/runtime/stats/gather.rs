@@ -8,10 +8,12 @@ use std::time::Duration;
 use crate::report::distribution::BUCKETS;
 use crate::report::distribution::{Buckets, Distribution};
 use crate::report::{Figures, FirstCall, Function, Live, Outcomes, Report, SegmentTotals, Steady};
-use crate::runtime::readings::{clock, jemalloc, proc, system};
+use crate::runtime::readings::thread::{IgnoreAllocs, for_caller};
+use crate::runtime::readings::{clock, fork, jemalloc, proc, system};
 use crate::runtime::stats::branches::Branches;
 use crate::runtime::stats::call_tree::Kind;
 use crate::runtime::stats::call_tree::{self, Segment};
+use crate::runtime::stats::concurrency;
 use crate::runtime::stats::generation;
 use crate::runtime::stats::histogram::Distributions;
 #[cfg(feature = "metrics")]
@@ -36,6 +38,10 @@ static STARTED: AtomicU64 = AtomicU64::new(0);
 /// println!("{}", memprobe::report());
 /// ```
 pub fn report() -> Report {
+    for_caller(gather)
+}
+
+fn gather() -> Report {
     let mut gathered = Gathered::default();
     for segment in call_tree::all() {
         let sums = segment.totals.sums();
@@ -99,14 +105,13 @@ pub fn reset() {
 }
 
 fn start_anew() {
+    let _ignored = IgnoreAllocs::begin();
     STARTED.store(proc::uptime_us(clock::fine()), Relaxed);
     timeline::reset();
     #[cfg(feature = "live")]
     live::history::reset();
     generation::reset();
-    for segment in call_tree::all() {
-        segment.from.node.site.concurrency.reset();
-    }
+    concurrency::reset();
 }
 
 #[derive(Default)]
@@ -224,12 +229,13 @@ impl Outcomes {
 
 impl Function {
     fn new(site: &'static Site) -> Function {
-        let (max_concurrent, max_concurrent_exact) = site.concurrency.most();
+        let (max_concurrent, is_exact) = site.concurrency.most();
         Function {
             name: site.name(),
             outcomes: Outcomes::default(),
             max_concurrent: Some(max_concurrent),
-            max_concurrent_exact,
+            // A forked child cannot tell the calls of threads that it does not have.
+            max_concurrent_exact: is_exact && !fork::is_child(),
             figures: figures(),
             first_call: site
                 .cold()

@@ -30,10 +30,16 @@ impl Generation {
         Generation(AtomicU32::new(generation()))
     }
 
+    /// Returns the generation; 0, which is none, while a thread clears the counts.
+    #[inline]
+    pub fn get(&self) -> u32 {
+        self.0.load(Acquire)
+    }
+
     /// Whether the counts are of the current generation.
     #[inline]
     pub fn is_current(&self) -> bool {
-        self.0.load(Acquire) == generation()
+        self.get() == generation()
     }
 
     /// Makes the counts those of the current generation, by `clear`. Of threads that share counts

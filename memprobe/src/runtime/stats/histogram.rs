@@ -5,7 +5,9 @@ use crate::report::distribution::{BUCKETS, bucket};
 use crate::runtime::readings::shard::{SHARDS, Shard};
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::generation::{Generation, generation};
-use crate::runtime::sync::atomic::{AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{
+    AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 
 /// How the peaks and the allocated bytes of single calls are distributed. Allocates nothing until a
@@ -41,23 +43,26 @@ impl Overflow {
     /// What is added when a bucket of a shard wraps.
     const CARRY: u64 = 1 << u8::BITS;
 
-    /// Returns an empty one of the current generation.
-    fn empty() -> u64 {
-        u64::from(generation()) << Self::BITS
+    /// Returns an empty one of a generation.
+    fn empty(of: u32) -> u64 {
+        u64::from(of) << Self::BITS
     }
 
-    fn carry(&self) {
-        let empty = Self::empty();
+    /// Adds what a shard has counted in the generation `of`, unless it is over.
+    fn carry(&self, of: u32) {
+        let empty = Self::empty(of);
         let more = |word: u64| {
             let count = if word & !Self::COUNT == empty { word & Self::COUNT } else { 0 };
-            Some(empty | (count + Self::CARRY))
+            (generation() == of).then_some(empty | (count + Self::CARRY))
         };
-        let _ = self.0.fetch_update(Relaxed, Relaxed, more);
+        // Whoever reads a word of a later generation also sees that this one is over, and so does not
+        // overwrite it.
+        let _ = self.0.fetch_update(Release, Acquire, more);
     }
 
     fn count(&self) -> u64 {
         let word = self.0.load(Relaxed);
-        if word & !Self::COUNT == Self::empty() { word & Self::COUNT } else { 0 }
+        if word & !Self::COUNT == Self::empty(generation()) { word & Self::COUNT } else { 0 }
     }
 }
 
@@ -71,16 +76,17 @@ impl Distributions {
     pub fn add(&self, shard: Shard, peak: u64, allocated: u64) {
         let place = shard.of(&self.shards);
         let counts = place.load(Acquire).unwrap_or_else(|| Counts::make(place));
-        if !counts.generation.is_current() {
-            counts.renew();
-        }
+        let of = match counts.generation.get() {
+            current if current == generation() => current,
+            _ => counts.renew(),
+        };
         let (peak, allocated) = (bucket(peak), bucket(allocated));
         let alone = !shard.is_shared();
         if count(&counts.peaks[peak], alone) {
-            self.carried().peaks[peak].carry();
+            self.carried().peaks[peak].carry(of);
         }
         if count(&counts.allocations[allocated], alone) {
-            self.carried().allocations[allocated].carry();
+            self.carried().allocations[allocated].carry(of);
         }
     }
 
@@ -129,20 +135,23 @@ impl Counts {
         })
     }
 
+    /// Returns the generation that the counts are of now.
     #[cold]
-    fn renew(&self) {
+    fn renew(&self) -> u32 {
         self.generation.renew(|| {
             for count in self.peaks.iter().chain(&self.allocations) {
                 count.store(0, Relaxed);
             }
         });
+        self.generation.get()
     }
 }
 
 impl Carried {
     fn make(place: &StaticRef<Carried>) -> &'static Carried {
         let _ignored = IgnoreAllocs::begin();
-        let empty = || std::array::from_fn(|_| Overflow(AtomicU64::new(Overflow::empty())));
+        let empty =
+            || std::array::from_fn(|_| Overflow(AtomicU64::new(Overflow::empty(generation()))));
         place.get_or_init(|| Carried { peaks: empty(), allocations: empty() })
     }
 }
@@ -169,14 +178,16 @@ mod tests {
 
     #[test]
     fn the_overflow_of_another_generation_is_none() {
-        let overflow = Overflow(AtomicU64::new(Overflow::empty()));
-        overflow.carry();
-        overflow.carry();
+        let now = generation();
+        let overflow = Overflow(AtomicU64::new(Overflow::empty(now)));
+        overflow.carry(now);
+        overflow.carry(now);
         assert_eq!(overflow.count(), 512);
-        let older = Overflow::empty().wrapping_sub(1 << Overflow::BITS);
-        overflow.0.store(older | (7 * 256), Relaxed);
+        overflow.0.store(Overflow::empty(now.wrapping_sub(1)) | (7 * 256), Relaxed);
         assert_eq!(overflow.count(), 0);
-        overflow.carry();
+        overflow.carry(now.wrapping_sub(1));
+        assert_eq!(overflow.count(), 0, "it comes too late");
+        overflow.carry(now);
         assert_eq!(overflow.count(), 256, "nothing of before");
     }
 }

@@ -1,13 +1,14 @@
 //! What functions and segments did since the process began: totals that no reset takes back.
 //!
 //! A metric that counts must never fall. So what [`reset`] is about to clear is kept here, and added
-//! to what has been counted since.
+//! to what has been counted since. A call that ends between the two is in neither.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::report::{Distribution, Figures, Function, Outcomes};
+use crate::runtime::readings::fork;
 use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::sync::Mutex;
 
 /// A function by its name; a segment of it by the labels at its ends as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,23 +35,23 @@ pub(crate) type Lifetimes = HashMap<Key, Lifetime>;
 
 static BEFORE_RESET: Mutex<Option<Lifetimes>> = Mutex::new(None);
 
-fn before_reset() -> MutexGuard<'static, Option<Lifetimes>> {
-    BEFORE_RESET.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Returns the totals since the process began; `functions` returns those since the last reset.
-pub(crate) fn all(functions: fn() -> Vec<Function>) -> Lifetimes {
-    let before = before_reset();
+/// `None` in a forked child in which they stay locked.
+pub(crate) fn all(functions: fn() -> Vec<Function>) -> Option<Lifetimes> {
+    let before = fork::lock(&BEFORE_RESET)?;
     let mut all = before.clone().unwrap_or_default();
     add_all(&mut all, &functions());
-    all
+    Some(all)
 }
 
 /// Keeps what `functions` returns, and then clears it by `start_anew`.
 pub(crate) fn reset(functions: fn() -> Vec<Function>, start_anew: fn()) {
     let _ignored = IgnoreAllocs::begin();
-    let mut before = before_reset();
-    add_all(before.get_or_insert_default(), &functions());
+    // The lock is held until the end, so that nobody adds to what is cleared.
+    let mut before = fork::lock(&BEFORE_RESET);
+    if let Some(before) = &mut before {
+        add_all(before.get_or_insert_default(), &functions());
+    }
     start_anew();
 }
 

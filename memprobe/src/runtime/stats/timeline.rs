@@ -142,7 +142,7 @@ fn end_large(segment: &'static Segment, net: i64, peak: u64) {
     }
     let large = Large { segment, net, peak };
     // Does not wait: of two segments that end at the same time one may be left out.
-    if let Ok(mut ended) = ENDED.try_lock() {
+    if let Some(mut ended) = ENDED.try_lock() {
         ended.add(large);
     }
     let Segment { from, label, .. } = large.segment;
@@ -162,11 +162,11 @@ pub(crate) fn pass(now: u64, point: impl FnOnce() -> (&'static str, &'static str
 fn sample(now: u64, function: &'static str, label: &'static str) {
     let _ignored = IgnoreAllocs::begin();
     // If the lock is taken, the sample is left to the other thread.
-    let Ok(mut timeline) = TIMELINE.try_lock() else { return };
+    let Some(mut timeline) = TIMELINE.try_lock() else { return };
     if now < DUE.load(Relaxed) {
         return;
     }
-    let largest = ENDED.try_lock().ok().and_then(|mut ended| ended.tell());
+    let largest = ENDED.try_lock().and_then(|mut ended| ended.tell());
     let fine = clock::fine();
     // The highest usage of a cgroup is known only from readings of it, so one is taken here.
     let _ = limit::standing(fine);
@@ -190,7 +190,6 @@ pub(crate) fn samples() -> Vec<Sample> {
 }
 
 pub(crate) fn reset() {
-    let _ignored = IgnoreAllocs::begin();
     if let Some(mut timeline) = fork::lock(&TIMELINE) {
         *timeline = Timeline::new();
     }

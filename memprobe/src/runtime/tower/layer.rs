@@ -147,7 +147,8 @@ macro_rules! layer {
 
         impl<N> $layer<N> {
             /// Sets the number of calls of each name that are written a second: the `rate` of
-            /// [`#[memprobe]`](macro@crate::memprobe).
+            /// [`#[memprobe]`](macro@crate::memprobe), from 0.000001 to 1000000000. A rate beyond
+            /// is the nearest of these, and 0 is no limit.
             #[must_use]
             pub fn rate(mut self, calls_a_second: f64) -> Self {
                 self.0.limits.set_rate(calls_a_second);

@@ -1,14 +1,15 @@
 //! The function of each route.
 
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 
 use http::{Method, Request};
 use tracing::Level;
 
 use crate::runtime::instrument::function::{self, Limits};
+use crate::runtime::readings::fork;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::Annotated;
+use crate::runtime::sync::Mutex;
 use crate::runtime::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use crate::runtime::sync::map::{self, Map};
 
@@ -108,7 +109,8 @@ fn find(name: &str, limits: Limits) -> Option<&'static Annotated> {
     route.map(|route| &route.function)
 }
 
-/// Adds a name unless there are too many.
+/// Adds a name unless there are too many, or it cannot be told how many there are: in a forked child
+/// in which their number stays locked.
 fn add(
     name: &str,
     limits: Limits,
@@ -118,7 +120,7 @@ fn add(
         // The last name may have come after it was looked for.
         return find(name, limits);
     }
-    let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut count = fork::lock(&COUNT)?;
     // Another thread may have added it meanwhile.
     find(name, limits).or_else(|| {
         let added = (*count < NAMES).then(|| {

@@ -14,7 +14,9 @@ use crate::runtime::readings::jemalloc;
 use crate::runtime::readings::thread::IgnoreAllocs;
 use crate::runtime::stats::call_tree::{Position, Segment};
 use crate::runtime::sync::OnceLock;
-use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use crate::runtime::sync::atomic::{
+    AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::runtime::sync::static_ref::StaticRef;
 #[cfg(feature = "pprof")]
 use crate::runtime::watch::pprof;
@@ -140,7 +142,7 @@ pub(crate) fn cross(innermost: Option<&'static Position>) -> bool {
     }
     // The first one, until its profile is written.
     if !CROSSED.load(Relaxed) {
-        CROSSED_BY.store(innermost, Relaxed);
+        CROSSED_BY.store(innermost, Release);
         CROSSED.store(true, Relaxed);
     }
     true
@@ -156,7 +158,7 @@ pub(crate) fn at_point() -> bool {
         return !warn_without_profiling();
     }
     if CROSSED.swap(false, Relaxed) {
-        let by = CROSSED_BY.load(Relaxed);
+        let by = CROSSED_BY.load(Acquire);
         let name = by.map_or("memprobe", |position| position.node.site.name());
         installed.write(name, by.map_or("threshold", |position| position.after));
     }

@@ -18,7 +18,7 @@ fn after_a_reset_the_most_of_before_is_forgotten() {
         assert_eq!(concurrency.most(), (2, true));
         let reader = spawn(move || {
             generation::reset();
-            concurrency.reset();
+            reset();
             let (most, _) = concurrency.most();
             assert!(most <= 1, "{most}");
         });

@@ -29,12 +29,26 @@ fn after_a_reset_nothing_of_before_is_shown() {
 fn two_threads_that_carry_first_after_a_reset_are_both_counted() {
     Check::ALL.run(|| {
         let overflow = leak(Overflow(AtomicU64::new(0)));
-        overflow.carry();
+        overflow.carry(generation());
         reset();
         assert_eq!(overflow.count(), 0);
-        let other = spawn(|| overflow.carry());
-        overflow.carry();
+        let of = generation();
+        let other = spawn(move || overflow.carry(of));
+        overflow.carry(of);
         other.join().expect("no panic");
         assert_eq!(overflow.count(), 512);
+    });
+}
+
+#[test]
+fn what_is_carried_late_overwrites_nothing_of_a_later_generation() {
+    Check::ALL.run(|| {
+        let overflow = leak(Overflow(AtomicU64::new(0)));
+        let before = generation();
+        let late = spawn(move || overflow.carry(before));
+        reset();
+        overflow.carry(generation());
+        late.join().expect("no panic");
+        assert_eq!(overflow.count(), 256);
     });
 }

@@ -81,7 +81,7 @@ impl History {
 /// Adds a point if one is due. `now` is in ns of the coarse clock.
 pub(crate) fn sample(now: u64, uptime_us: u64) {
     // If the lock is taken, the point is left to the other thread.
-    let Ok(mut history) = HISTORY.try_lock() else { return };
+    let Some(mut history) = HISTORY.try_lock() else { return };
     if history.is_due(now) {
         let first = history.points.first().map_or(now, |first| first.at);
         let owners = look(middle(first, now));
