@@ -1,5 +1,6 @@
 //! The CSV that CloudWatch's console, its queries and Grafana export: a column for the time, and
-//! one for the line.
+//! one for the line. To the crate `csv` a quote without an end takes the rest of the file, whatever
+//! its size.
 
 use std::io::{self, Read};
 use std::ops::Range;

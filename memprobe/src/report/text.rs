@@ -138,11 +138,8 @@ impl Text<'_> {
             Verdict::Nothing => self.line(f, name, &nothing),
             Verdict::Unknown(why) => self.line(f, name, why),
             Verdict::Undecided(candidates) => {
-                let which = match &candidates[..] {
-                    [_] => "perhaps this one, and memprobe's feature `live` can tell:",
-                    _ => "one of these, and memprobe's feature `live` can tell which:",
-                };
-                self.line(f, name, &which)?;
+                let which = if candidates.len() == 1 { "perhaps this one" } else { "one of these" };
+                self.line(f, name, &format_args!("{which}: memprobe's feature `live` can tell"))?;
                 candidates.iter().try_for_each(|candidate| self.line(f, "", candidate))
             }
         }
