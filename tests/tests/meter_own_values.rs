@@ -17,10 +17,10 @@ fn usage<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     measure(work).expect("jemalloc is the allocator")
 }
 
-fn is_value_alone<T: Clone>(name: &str, make: fn() -> T) {
+fn is_value_alone<T: Clone>(name: &str, ask: fn() -> T) {
     // Twice, because there is something to be made at the first time.
     for _ in 0..2 {
-        let (value, made) = usage(make);
+        let (value, made) = usage(ask);
         let (copy, copied) = usage(|| black_box(value.clone()));
         let ((), dropped) = usage(|| drop(value));
         drop(copy);
