@@ -98,6 +98,18 @@ fn a_kill_in_another_stream_is_of_another_process_unless_it_names_this_one() {
 }
 
 #[test]
+fn systemd_names_a_unit() {
+    let line =
+        |unit: &str, pid: u32, line: &str| format!("Nov 25 14:00:04 web7 {unit}[{pid}]: {line}\n");
+    let entry = event("entry", 1, 1000);
+    let two = line("app", 8521, &entry) + &line("worker", 8522, &entry);
+    let end = "Main process exited, code=killed, status=9/KILL";
+    let of = |unit: &str| two.clone() + &line("systemd", 1, &format!("{unit}.service: {end}"));
+    assert_eq!(killed(&of("app")), ["web7 app pid 8521"]);
+    assert!(killed(&of("db")).is_empty());
+}
+
+#[test]
 fn the_kernel_names_a_process_by_its_id() {
     let kernel = |pid: u32| {
         format!(

@@ -86,9 +86,9 @@ fn unit(text: &str) -> Option<(Origin, &str)> {
     let mut end = 0;
     for word in cut(text, LONGEST).split(' ').take(6) {
         end += word.len() + 1;
-        if let Some((_, pid)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) {
-            let pid = Some(pid.parse().ok()?);
-            let origin = Origin { host: intern(before), pid, ..Origin::default() };
+        if let Some((unit, pid)) = word.strip_suffix("]:").and_then(|word| word.split_once('[')) {
+            let (stream, host, pid) = (intern(unit), intern(before), Some(pid.parse().ok()?));
+            let origin = Origin { stream, host, pid, ..Origin::default() };
             return Some((origin, text.get(end..).unwrap_or("")));
         }
         before = word;
@@ -115,9 +115,9 @@ mod tests {
             (format!("web-7d app {zulu} "), "web-7d/app", "", None, at),
             (format!("{zulu} "), "", "", None, at),
             (format!("{utc} 2026/11/25/[42]8f3c9ab2 "), "2026/11/25/[42]8f3c9ab2", "", None, at),
-            (format!("{utc} web-7 app[8521]: "), "", "web-7", Some(8521), at),
-            ("Nov 25 14:00:04 web7 app[8521]: ".into(), "", "web7", Some(8521), None),
-            ("Nov  5 14:00:04 web7 app[8521]: ".into(), "", "web7", Some(8521), None),
+            (format!("{utc} web-7 app[8521]: "), "app", "web-7", Some(8521), at),
+            ("Nov 25 14:00:04 web7 app[8521]: ".into(), "app", "web7", Some(8521), None),
+            ("Nov  5 14:00:04 web7 app[8521]: ".into(), "app", "web7", Some(8521), None),
         ] {
             for line in ["{\"a\":1}", "Killed", "", " INFO request: a [b]"] {
                 // Of stern's only what is certain is taken.
