@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::runtime::calls::snapshot;
 use crate::runtime::calls::snapshot::RunningCall;
 use crate::runtime::calls::stack;
-use crate::runtime::readings::thread::IgnoreAllocs;
+use crate::runtime::readings::thread::for_caller;
 use crate::runtime::readings::{clock, jemalloc};
 use crate::values::in_flight::InFlight;
 
@@ -26,17 +26,10 @@ use crate::values::in_flight::InFlight;
 /// ```
 pub fn in_flight() -> Vec<InFlight> {
     stack::publish_held();
-    let ignored = IgnoreAllocs::begin();
-    let list = list();
-    drop(ignored);
-    // The returned list counts for the calling function; the memory needed to build it does not.
-    let theirs = list.clone();
-    let _ignored = IgnoreAllocs::begin();
-    drop(list);
-    theirs
+    for_caller(list)
 }
 
-/// Returns the list; what it allocates counts for no call if the caller begins [`IgnoreAllocs`].
+/// Returns the list. What it allocates counts for the call around it, unless allocations are ignored.
 pub(crate) fn list() -> Vec<InFlight> {
     let mut room = 64;
     loop {
