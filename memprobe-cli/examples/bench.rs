@@ -24,6 +24,10 @@ fn main() -> io::Result<()> {
     let folder: PathBuf = std::env::temp_dir();
     let program = std::env::current_exe()?;
     let program = program.ancestors().nth(2).unwrap_or(Path::new("")).join("memprobe");
+    if !program.is_file() {
+        let why = "the command is not built: `cargo build --release -p memprobe-cli` first";
+        return Err(io::Error::other(why));
+    }
     println!(
         "{:8} {:34} {:>9} {:>11} {:>11}",
         "log", "command", "MB/s", "MB/s a core", "max RSS MiB"
