@@ -64,6 +64,11 @@ fn checked(model: Model, done: Done) -> io::Result<(Model, Done)> {
     Ok((model, done))
 }
 
+/// Returns an error that says which file it is of.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// What to do about a log that is read from its end.
 const BACKWARDS: &str = "the newest lines come first, and the oldest must. `tac` turns a file with a line \
     for each event around; `logcli query --forward`, `direction=forward` in Loki's API and \

@@ -11,8 +11,8 @@ mod window;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::ControlFlow;
 
-use crate::names::intern;
-use crate::parse::origin::{self, Origin};
+use crate::names::printable;
+use crate::parse::origin::Origin;
 use crate::parse::{Found, Parser};
 
 pub use source::Source;
@@ -179,14 +179,8 @@ impl<'s, S: Sink> One<'s, S> {
     ) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
         let sink = &mut *self.sink;
-        self.parser.line(line, (origin.or(self.origin), at), &mut |mut found| {
+        self.parser.line(line, (origin.or(self.origin), at), &mut |found| {
             self.found += 1;
-            if let Found::Record(origin, _) = &mut found
-                && origin.release.is_empty()
-                && let Some(version) = origin::lambda_version(origin.stream)
-            {
-                origin.release = intern(version);
-            }
             if flow.is_continue() {
                 flow = sink(item(number, line, found));
             }
@@ -216,8 +210,7 @@ fn item(line: u64, text: &[u8], found: Found) -> Item {
     let is_told = matches!(found, Found::Unreadable(_) | Found::NotUtf8) && !text.is_empty();
     let text = is_told.then(|| {
         let start = String::from_utf8_lossy(&text[..text.len().min(4 * SHOWN)]);
-        let shown = start.chars().map(|char| if char.is_control() { '·' } else { char });
-        shown.take(SHOWN).collect::<String>().into()
+        printable(&start).chars().take(SHOWN).collect::<String>().into()
     });
     Item { line, found, text }
 }

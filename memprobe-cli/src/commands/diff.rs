@@ -9,7 +9,7 @@ use memprobe::Report;
 use serde_json::Value;
 
 use crate::args::{Diff, Which};
-use crate::commands::{checked, empty_model};
+use crate::commands::{checked, empty_model, named};
 use crate::input::Source;
 use crate::model::{By, Heaviest, Model, Order, groups};
 use crate::read::read_open;
@@ -141,8 +141,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// Loads a run: a report in JSON, or a log.
 fn load(path: &Path, which: &Which) -> io::Result<Run> {
-    let named =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let named = |error: io::Error| named(path, &error);
     let source = Source::of(path);
     let mut reader = BufReader::with_capacity(64 << 10, source.open().map_err(named)?);
     let run = if is_report(reader.fill_buf().map_err(named)?) {

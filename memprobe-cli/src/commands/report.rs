@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::args::{Color, Report};
-use crate::commands::{empty_model, read};
+use crate::commands::{empty_model, named, read};
 use crate::model::{By, Group, Heaviest, Model, Order, groups};
 use crate::read::Done;
 use crate::views::{end, json, markdown, text, trace};
@@ -116,8 +116,4 @@ fn pages(path: &Path, groups: &[Group<'_>], done: &Done) -> io::Result<()> {
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {
     File::create(path).map(BufWriter::new).map_err(|error| named(path, &error))
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -23,7 +23,7 @@ use memprobe::__builder::{HumanBytes, HumanCount, SignedBytes};
 use memprobe::report::{Function, Verdict};
 
 use crate::args::Watch;
-use crate::commands::empty_model;
+use crate::commands::{empty_model, named};
 use crate::input::{self, Item, Source};
 use crate::model::{By, Heaviest, Model, Order, groups};
 use crate::parse::origin::Origin;
@@ -118,8 +118,7 @@ impl Follow {
         if path == Path::new("-") {
             return Ok(Follow::Stdin(io::stdin()));
         }
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let named = |error: io::Error| named(path, &error);
         let mut file = File::open(path).map_err(named)?;
         let mut start = [0; 4];
         let count = file.read(&mut start).map_err(named)?;

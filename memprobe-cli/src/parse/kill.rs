@@ -1,6 +1,6 @@
 //! Lines that say that a process was killed for its memory.
 
-use crate::names::intern;
+use crate::names::{cut, intern};
 use crate::parse::time;
 
 /// What such lines contain. They are rare, so that a line is looked at only where one of these
@@ -84,8 +84,7 @@ pub fn kill(line: &str) -> Option<Kill> {
     let object = || line.split_once("\"name\":\"")?.1.split('"').next();
     let name = name.or_else(unit).or_else(object).map(intern);
     let at = line.split(' ').take(3).find_map(time::parse);
-    let end = (0..=line.len().min(LONGEST)).rev().find(|&end| line.is_char_boundary(end));
-    Some(Kill { at, pid, name, words, line: line[..end.unwrap_or(0)].into() })
+    Some(Kill { at, pid, name, words, line: cut(line, LONGEST).into() })
 }
 
 /// Returns where a word of [`WORDS`] stands in a line, unless it is the start of another number.

@@ -47,13 +47,9 @@ impl Origin {
                 self.contained();
             }
             "container_id" | "CONTAINER_ID" => self.stream(Rank::ContainerId, value),
-            "logStreamName" | "logStream" | "@logStream" => {
+            "logStreamName" | "logStream" | "@logStream" | "instance" | "task" => {
                 self.stream(Rank::Stream, value);
-                if let (Some(version), "") = (lambda_version(value), self.release) {
-                    self.release = intern(version);
-                }
             }
-            "instance" | "task" => self.stream(Rank::Stream, value),
             "_SYSTEMD_UNIT" => self.stream(Rank::Unit, value),
             "_HOSTNAME" | "host" | "hostname" | "node_name" | "node" => self.host = intern(value),
             "release" | "version" | "image" | "container_image" | "git_sha" | "commit" => {
@@ -84,6 +80,9 @@ impl Origin {
             self.parts.rank = rank;
             self.stream = intern(value);
         }
+        if let (Some(version), "") = (lambda_version(value), self.release) {
+            self.release = intern(version);
+        }
     }
 
     /// Returns this, and what only the other tells.
@@ -102,7 +101,7 @@ impl Origin {
 }
 
 /// Returns the release in the name of a Lambda's log stream, as in `2026/11/25/[42]8f3c…`.
-pub fn lambda_version(stream: &str) -> Option<&str> {
+fn lambda_version(stream: &str) -> Option<&str> {
     let (date, rest) = stream.split_once('[')?;
     let is_date =
         date.len() == 11 && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'/');
