@@ -247,15 +247,25 @@ impl Function {
         Some(self.of_ended_calls()?.peak.saturating_mul(self.max_concurrent?))
     }
 
-    /// Returns the figures of whole calls, if any has ended.
-    pub(crate) fn of_ended_calls(&self) -> Option<&Figures> {
+    /// Returns the figures of whole calls; `None` if there are none, or if no call has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// for function in memprobe::report().functions {
+    ///     if let Some(figures) = function.of_ended_calls() {
+    ///         println!("{} peaks at {} bytes", function.name, figures.peak);
+    ///     }
+    /// }
+    /// ```
+    pub fn of_ended_calls(&self) -> Option<&Figures> {
         self.figures.as_ref().filter(|_| self.outcomes.calls() > 0)
     }
 }
 
 impl Node {
-    /// Returns the figures of whole calls, if any has ended.
-    pub(crate) fn of_ended_calls(&self) -> Option<&Figures> {
+    /// Returns the figures of whole calls; `None` if there are none, or if no call has ended.
+    pub fn of_ended_calls(&self) -> Option<&Figures> {
         self.figures.as_ref().filter(|_| self.outcomes.calls() > 0)
     }
 }

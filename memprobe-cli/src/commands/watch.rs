@@ -311,7 +311,7 @@ fn said<T: Display>(verdict: &Verdict<T>) -> Option<String> {
 }
 
 fn row(function: &Function, name: String) -> Row<'static> {
-    let figures = function.figures.filter(|_| function.outcomes.calls() > 0);
+    let figures = function.of_ended_calls();
     let bytes = |bytes: Option<u64>| bytes.map_or(String::new(), |it| HumanBytes(it).to_string());
     let per_call = figures.and_then(|figures| figures.steady);
     Row::new([

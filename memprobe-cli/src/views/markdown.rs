@@ -47,8 +47,7 @@ fn functions(group: &Group<'_>, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\n| function | calls | peak | 99 % of peaks up to | per call | allocated |")?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|")?;
     for function in group.report.functions.iter().take(LISTED) {
-        // Of a function of which no call ended nothing is known.
-        let figures = function.figures.filter(|_| function.outcomes.calls() > 0);
+        let figures = function.of_ended_calls();
         let cell =
             |bytes: Option<u64>| bytes.map_or(String::new(), |it| HumanBytes(it).to_string());
         let per_call = figures.and_then(|figures| figures.steady);
